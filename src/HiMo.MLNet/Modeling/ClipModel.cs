@@ -1,0 +1,91 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace HiMo.MLNet.Modeling;
+
+/// <summary>
+/// The CLIP dual encoder with a long text context: an image tower <c>visual</c>, and the text tower's parameters beside
+/// it, as in the original state dict. Embeddings are not normalised here.
+/// </summary>
+internal sealed class ClipModel : Module
+{
+    /// <summary>Positions below this one come from <c>positional_embedding</c>, the others from <c>positional_embedding_res</c> (Long-CLIP).</summary>
+    public const int KeptPositions = 20;
+
+    /// <summary>ln(1 / 0.07), CLIP's initial logarithm of the logit scale.</summary>
+    public const double InitialLogitScale = 2.6592600369327779;
+
+    private readonly Module<Tensor, Tensor> visual;
+    private readonly Embedding token_embedding;
+    private readonly Parameter positional_embedding, positional_embedding_res, text_projection, logit_scale;
+    private readonly Transformer transformer;
+    private readonly LayerNorm ln_final;
+
+    /// <summary>Allocates the parameters; call <see cref="Initialize"/> or load a checkpoint next.</summary>
+    /// <exception cref="ArgumentException">A size is out of range.</exception>
+    public ClipModel(ClipArchitecture architecture) : base(nameof(ClipModel))
+    {
+        architecture.Validate();
+        Architecture = architecture;
+        int width = architecture.TextWidth;
+        visual = architecture.IsVisionTransformer ? new VisionTransformer(architecture) : new ModifiedResNet(architecture);
+        token_embedding = Embedding(architecture.VocabularySize, width);
+        positional_embedding = Parameter(empty(architecture.ContextLength, width));
+        positional_embedding_res = Parameter(empty(architecture.ContextLength, width));
+        transformer = new Transformer(width, architecture.TextLayers, causal: true);
+        ln_final = LayerNorm(width);
+        text_projection = Parameter(empty(width, architecture.EmbeddingDimension));
+        logit_scale = Parameter(tensor(InitialLogitScale, ScalarType.Float32));
+        RegisterComponents();
+    }
+
+    public ClipArchitecture Architecture { get; }
+
+    /// <summary>The logarithm of the scale s of all logits, a scalar.</summary>
+    public Parameter LogitScale => logit_scale;
+
+    /// <param name="images">(B, 3, n, n), normalised.</param>
+    /// <returns>(B, d)</returns>
+    public Tensor EncodeImage(Tensor images)
+    {
+        int n = Architecture.ImageSize;
+        if (images.shape is not [_, 3, var height, var length] || height != n || length != n)
+            throw new ArgumentException($"The model takes pictures of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
+        using DisposeScope scope = NewDisposeScope();
+        return visual.forward(images).MoveToOuterDisposeScope();
+    }
+
+    /// <param name="tokens">(B, T), int64, T up to the context length. The end token is the largest id of a row. Columns
+    /// after the last end token change nothing and may be left out.</param>
+    /// <returns>(B, d)</returns>
+    public Tensor EncodeText(Tensor tokens)
+    {
+        if (tokens.shape is not [_, var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
+            throw new ArgumentException(
+                $"The model takes int64 token ids of shape (batch, up to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = token_embedding.forward(tokens) + Positions(length);       // (B, T, C)
+        x = ln_final.forward(transformer.ForwardAt(x, tokens.argmax(-1)));    // (B, C)
+        return x.matmul(text_projection).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Positions(long length) => length <= KeptPositions
+        ? positional_embedding.narrow(0, 0, length)
+        : cat([positional_embedding.narrow(0, 0, KeptPositions), positional_embedding_res.narrow(0, KeptPositions, length - KeptPositions)], 0);
+
+    /// <summary>Draws new weights as the original code does, from TorchSharp's generator.</summary>
+    public void Initialize()
+    {
+        using var _ = no_grad();
+        (visual as VisionTransformer)?.Initialize();
+        (visual as ModifiedResNet)?.Initialize();
+        init.normal_(token_embedding.weight!, 0, 0.02);
+        init.normal_(positional_embedding, 0, 0.01);
+        positional_embedding_res.copy_(positional_embedding);
+        transformer.Initialize(Architecture.TextWidth, Architecture.TextLayers);
+        init.normal_(text_projection, 0, Math.Pow(Architecture.TextWidth, -0.5));
+        logit_scale.fill_(InitialLogitScale);
+    }
+}

@@ -1,0 +1,163 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace HiMo.MLNet.Modeling;
+
+/// <summary>
+/// CLIP's pre-norm transformer, shared by the text tower (causal) and the vision transformer.
+/// Field names are those of the original state dict.
+/// </summary>
+internal sealed class Transformer : Module<Tensor, Tensor>
+{
+    private readonly ModuleList<ResidualAttentionBlock> resblocks;
+
+    public Transformer(int width, int layers, bool causal) : base(nameof(Transformer))
+    {
+        resblocks = ModuleList(Enumerable.Range(0, layers).Select(_ => new ResidualAttentionBlock(width, causal)).ToArray());
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)                                  // (B, T, C)
+    {
+        foreach (ResidualAttentionBlock block in resblocks)
+            x = block.forward(x);
+        return x;
+    }
+
+    /// <summary>
+    /// The output at one position a row. The last block computes nothing else: the rest of its output is never read.
+    /// </summary>
+    /// <param name="x">(B, T, C)</param>
+    /// <param name="position">(B), the position read in each row.</param>
+    /// <returns>(B, C)</returns>
+    public Tensor ForwardAt(Tensor x, Tensor position)
+    {
+        for (int i = 0; i < resblocks.Count - 1; i++)
+            x = resblocks[i].forward(x);
+        return resblocks[^1].ForwardAt(x, position);
+    }
+
+    /// <summary>CLIP's initialisation: residual branches shrink with depth.</summary>
+    public void Initialize(int width, int layers)
+    {
+        double attention = Math.Pow(width, -0.5), projection = attention * Math.Pow(2 * layers, -0.5), mlp = Math.Pow(2 * width, -0.5);
+        foreach (ResidualAttentionBlock block in resblocks)
+            block.Initialize(attention, projection, mlp);
+    }
+}
+
+/// <summary>x + attention(ln_1(x)), then x + mlp(ln_2(x)).</summary>
+internal sealed class ResidualAttentionBlock : Module<Tensor, Tensor>
+{
+    private readonly LayerNorm ln_1, ln_2;
+    private readonly MultiHeadSelfAttention attn;
+    private readonly Mlp mlp;
+
+    public ResidualAttentionBlock(int width, bool causal) : base(nameof(ResidualAttentionBlock))
+    {
+        ln_1 = LayerNorm(width);
+        attn = new MultiHeadSelfAttention(width, causal);
+        ln_2 = LayerNorm(width);
+        mlp = new Mlp(width);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)                                  // (B, T, C)
+    {
+        x = x + attn.forward(ln_1.forward(x));
+        return x + mlp.forward(ln_2.forward(x));
+    }
+
+    public Tensor ForwardAt(Tensor x, Tensor position)
+    {
+        Tensor index = position.view(-1, 1, 1).expand(-1, 1, x.shape[2]);     // (B, 1, C)
+        Tensor row = x.gather(1, index) + attn.ForwardAt(ln_1.forward(x), position);
+        return (row + mlp.forward(ln_2.forward(row))).squeeze(1);             // (B, C)
+    }
+
+    public void Initialize(double attention, double projection, double mlpStd)
+    {
+        attn.Initialize(attention, projection);
+        mlp.Initialize(mlpStd, projection);
+    }
+}
+
+/// <summary>Self-attention with packed query, key and value weights; heads are 64 wide.</summary>
+internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
+{
+    private readonly Parameter in_proj_weight, in_proj_bias;
+    private readonly Linear out_proj;
+    private readonly bool _causal;
+
+    public MultiHeadSelfAttention(int width, bool causal) : base(nameof(MultiHeadSelfAttention))
+    {
+        in_proj_weight = Parameter(empty(3 * width, width));
+        in_proj_bias = Parameter(zeros(3 * width));
+        out_proj = Linear(width, width);
+        _causal = causal;
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x)                                  // (B, T, C)
+    {
+        Tensor[] qkv = Heads(functional.linear(x, in_proj_weight, in_proj_bias), 3);
+        return Merge(functional.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_casual: _causal));
+    }
+
+    /// <summary>Attention of one query a row, over all positions (or, causal, over those up to it).</summary>
+    /// <returns>(B, 1, C)</returns>
+    public Tensor ForwardAt(Tensor x, Tensor position)
+    {
+        long width = x.shape[2];
+        Tensor row = x.gather(1, position.view(-1, 1, 1).expand(-1, 1, width));
+        Tensor q = Heads(functional.linear(row, in_proj_weight.narrow(0, 0, width), in_proj_bias.narrow(0, 0, width)), 1)[0];
+        Tensor[] kv = Heads(functional.linear(x, in_proj_weight.narrow(0, width, 2 * width), in_proj_bias.narrow(0, width, 2 * width)), 2);
+        Tensor? mask = _causal
+            ? arange(x.shape[1], dtype: ScalarType.Int64, device: x.device).view(1, 1, 1, -1) <= position.view(-1, 1, 1, 1)   // (B, 1, 1, T)
+            : null;
+        return Merge(functional.scaled_dot_product_attention(q, kv[0], kv[1], mask));
+    }
+
+    // (B, T, parts * C) -> parts tensors of (B, heads, T, 64)
+    private static Tensor[] Heads(Tensor packed, int parts) =>
+        packed.view(packed.shape[0], packed.shape[1], parts, -1, ClipArchitecture.HeadWidth).permute(2, 0, 3, 1, 4).unbind(0);
+
+    // (B, heads, T, 64) -> (B, T, C), projected
+    private Tensor Merge(Tensor heads) =>
+        out_proj.forward(heads.transpose(1, 2).reshape(heads.shape[0], heads.shape[2], -1));
+
+    public void Initialize(double attention, double projection)
+    {
+        init.normal_(in_proj_weight, 0, attention);
+        init.zeros_(in_proj_bias);
+        init.normal_(out_proj.weight!, 0, projection);
+        init.zeros_(out_proj.bias!);
+    }
+}
+
+/// <summary>c_proj(QuickGELU(c_fc(x))), four times as wide inside.</summary>
+internal sealed class Mlp : Module<Tensor, Tensor>
+{
+    private readonly Linear c_fc, c_proj;
+
+    public Mlp(int width) : base(nameof(Mlp))
+    {
+        c_fc = Linear(width, 4 * width);
+        c_proj = Linear(4 * width, width);
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor x) => c_proj.forward(QuickGelu(c_fc.forward(x)));
+
+    // x · σ(1.702 x)
+    private static Tensor QuickGelu(Tensor x) => x * sigmoid(1.702 * x);
+
+    public void Initialize(double inner, double projection)
+    {
+        init.normal_(c_fc.weight!, 0, inner);
+        init.zeros_(c_fc.bias!);
+        init.normal_(c_proj.weight!, 0, projection);
+        init.zeros_(c_proj.bias!);
+    }
+}

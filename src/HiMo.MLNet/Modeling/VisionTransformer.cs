@@ -1,0 +1,47 @@
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace HiMo.MLNet.Modeling;
+
+/// <summary>CLIP's vision transformer (spec of the original: <c>visual.*</c> with a <c>visual.proj</c>).</summary>
+internal sealed class VisionTransformer : Module<Tensor, Tensor>
+{
+    private readonly Conv2d conv1;
+    private readonly Parameter class_embedding, positional_embedding, proj;
+    private readonly LayerNorm ln_pre, ln_post;
+    private readonly Transformer transformer;
+    private readonly ClipArchitecture _architecture;
+
+    public VisionTransformer(ClipArchitecture architecture) : base(nameof(VisionTransformer))
+    {
+        _architecture = architecture;
+        int width = architecture.VisionWidth, patch = architecture.PatchSize!.Value;
+        conv1 = Conv2d(3, width, patch, stride: patch, bias: false);
+        class_embedding = Parameter(empty(width));
+        positional_embedding = Parameter(empty(architecture.ImagePositions, width));
+        ln_pre = LayerNorm(width);
+        transformer = new Transformer(width, architecture.VisionLayers[0], causal: false);
+        ln_post = LayerNorm(width);
+        proj = Parameter(empty(width, architecture.EmbeddingDimension));
+        RegisterComponents();
+    }
+
+    public override Tensor forward(Tensor images)                             // (B, 3, n, n), normalised
+    {
+        Tensor patches = conv1.forward(images).flatten(2).transpose(1, 2);    // (B, patches, C)
+        Tensor first = class_embedding.expand(patches.shape[0], 1, -1);       // (B, 1, C)
+        Tensor x = ln_pre.forward(cat([first, patches], 1) + positional_embedding);
+        Tensor classToken = zeros(x.shape[0], dtype: ScalarType.Int64, device: x.device);
+        return ln_post.forward(transformer.ForwardAt(x, classToken)).matmul(proj);   // (B, d)
+    }
+
+    public void Initialize()
+    {
+        double scale = Math.Pow(_architecture.VisionWidth, -0.5);
+        init.normal_(class_embedding, 0, scale);
+        init.normal_(positional_embedding, 0, scale);
+        init.normal_(proj, 0, scale);
+        transformer.Initialize(_architecture.VisionWidth, _architecture.VisionLayers[0]);
+    }
+}
