@@ -7,13 +7,13 @@ namespace HiMo.MLNet.Images;
 /// <summary>Decodes image files to RGB as Pillow's <c>Image.open(...).convert("RGB")</c> does.</summary>
 /// <remarks>
 /// Grey is repeated, palettes are looked up, alpha is dropped (not blended), colour profiles, gamma and EXIF rotation
-/// are ignored, of an animation the first frame counts. Differences to Pillow: channels of 16 bits are rounded to 8,
-/// where Pillow cuts the low byte off (at most 1 apart) and, for 16-bit grey alone, saturates everything above 255;
-/// JPEG decoders differ in the last bit or two; CMYK is converted by Skia.
+/// are ignored, 16 bits are cut to the upper 8, of an animation the first frame counts. Differences to Pillow: it
+/// saturates 16-bit grey above 255 instead of cutting it; JPEG decoders differ in the last bit or two; CMYK is
+/// converted by Skia.
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <summary>The largest picture that is decoded, in pixels (400 MB while decoding): a guard against decompression bombs.</summary>
+    /// <summary>The largest picture that is decoded, in pixels (700 MB while decoding): a guard against decompression bombs.</summary>
     internal const long MaxPixels = 100_000_000;
 
     /// <summary>The longest side that is decoded, in pixels.</summary>

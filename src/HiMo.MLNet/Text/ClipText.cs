@@ -27,6 +27,7 @@ internal static class ClipText
 
         var clean = new StringBuilder(text.Length);
         var pendingSpace = false;
+        Span<char> units = stackalloc char[2];
         for (var i = 0; i < text.Length; i++)
         {
             var c = text[i];
@@ -57,7 +58,7 @@ internal static class ClipText
             else
             {
                 Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var consumed); // Lone surrogates give U+FFFD.
-                clean.Append(Rune.ToLowerInvariant(rune).ToString());
+                clean.Append(units[..Rune.ToLowerInvariant(rune).EncodeToUtf16(units)]);
                 i += consumed - 1;
             }
         }

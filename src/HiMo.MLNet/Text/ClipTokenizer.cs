@@ -39,6 +39,7 @@ internal sealed class ClipTokenizer
     private readonly BpeTokenizer _bpe;
     private readonly ConcurrentDictionary<string, int[]> _words = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _wordsBySpan;
+    private int _cachedWords;
 
     /// <summary>Reads a vocabulary: one merge a line (two symbols and a space between), as text or gzip.</summary>
     /// <param name="merges">The lines, best merge first; a first line with <c>#version</c> is passed over.</param>
@@ -158,9 +159,9 @@ internal sealed class ClipTokenizer
         }
 
         var ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
-        if (word.Length <= MaxCachedWordLength && _words.Count < MaxCachedWords)
+        if (word.Length <= MaxCachedWordLength && Volatile.Read(ref _cachedWords) < MaxCachedWords && _words.TryAdd(word.ToString(), [.. ids]))
         {
-            _words[word.ToString()] = [.. ids];
+            Interlocked.Increment(ref _cachedWords);
         }
 
         return ids;
