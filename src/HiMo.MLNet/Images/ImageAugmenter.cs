@@ -1,0 +1,128 @@
+using System.Buffers;
+
+namespace HiMo.MLNet.Images;
+
+/// <summary>Varies training pictures as <see cref="ImageAugmentation"/> says. Safe for concurrent calls with a <see cref="Random"/> each.</summary>
+internal sealed class ImageAugmenter
+{
+    private const double MinAspect = 3.0 / 4, MaxAspect = 4.0 / 3;
+
+    private readonly ImageAugmentation _options;
+    private readonly int _size;
+
+    /// <param name="options">The variations; checked here.</param>
+    /// <param name="size">n: the model's image size in pixels.</param>
+    public ImageAugmenter(ImageAugmentation options, int size)
+    {
+        options.Validate();
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(size);
+        (_options, _size) = (options, size);
+    }
+
+    /// <summary>Draws a variation of a picture. The same seed gives the same.</summary>
+    /// <param name="image">The picture.</param>
+    /// <param name="random">Source of the draws; a picture always takes the same number of them.</param>
+    /// <param name="planes">3 × n × n bytes: the planes of red, green and blue.</param>
+    public void Process(RgbImage image, Random random, Span<byte> planes)
+    {
+        var length = 3 * _size * _size;
+        if (planes.Length != length)
+        {
+            throw new ArgumentException($"Expected 3 x {_size} x {_size} = {length} values, found {planes.Length}.", nameof(planes));
+        }
+
+        var (left, top, width, height) = DrawCrop(image.Width, image.Height, random);
+        var mirror = random.NextDouble() < _options.HorizontalFlip;
+        var angle = Around(0, _options.Rotation) * Math.PI / 180;
+        left += Around(0, _options.Shift) * width;
+        top += Around(0, _options.Shift) * height;
+        var brightness = Around(1, _options.Brightness);
+        var contrast = Around(1, _options.Contrast);
+        var saturation = Around(1, _options.Saturation);
+
+        var pixels = ArrayPool<byte>.Shared.Rent(length);
+        var interleaved = pixels.AsSpan(0, length);
+        if (angle == 0 && left >= 0 && top >= 0 && left + width <= image.Width && top + height <= image.Height)
+        {
+            var box = new SourceBox(
+                (float)left, (float)top, Math.Min((float)(left + width), image.Width), Math.Min((float)(top + height), image.Height));
+            BicubicResize.Resize(image, box, _size, _size, 0, 0, _size, _size, interleaved);
+        }
+        else
+        {
+            AffineWarp.Warp(image, (left + (width / 2), top + (height / 2)), (width, height), angle, _size, _options.Background, interleaved);
+        }
+
+        Planes.Split(interleaved, _size, mirror, planes);
+        ArrayPool<byte>.Shared.Return(pixels);
+        if (brightness != 1 || contrast != 1 || saturation != 1)
+        {
+            Recolour(planes, brightness, contrast, saturation);
+        }
+
+        double Around(double centre, double spread) => centre + (spread * ((2 * random.NextDouble()) - 1));
+    }
+
+    private (double Left, double Top, double Width, double Height) DrawCrop(int imageWidth, int imageHeight, Random random)
+    {
+        var area = _options.MinScale + ((_options.MaxScale - _options.MinScale) * random.NextDouble());
+        var imageAspect = (double)imageWidth / imageHeight;
+
+        // The aspects with which a crop of this area fits; none when it is larger than the picture or that is too elongated.
+        var low = Math.Max(MinAspect, imageAspect * area);
+        var high = Math.Min(MaxAspect, imageAspect / area);
+        var draw = random.NextDouble();
+        double width, height;
+        if (low <= high)
+        {
+            var aspect = low * Math.Pow(high / low, draw);
+            width = Math.Sqrt(area * imageWidth * imageHeight * aspect);
+            height = width / aspect;
+        }
+        else
+        {
+            var aspect = Math.Clamp(imageAspect, MinAspect, MaxAspect);
+            var grow = Math.Sqrt(Math.Max(area, 1));
+            width = Math.Min(imageWidth, imageHeight * aspect) * grow;
+            height = Math.Min(imageHeight, imageWidth / aspect) * grow;
+        }
+
+        if (area <= 1)
+        {
+            (width, height) = (Math.Min(width, imageWidth), Math.Min(height, imageHeight)); // Against rounding.
+        }
+
+        return (random.NextDouble() * (imageWidth - width), random.NextDouble() * (imageHeight - height), width, height);
+    }
+
+    // Brightness, contrast and saturation in turn are, but for clipping in between, one linear map of colour, grey and mean grey.
+    private static void Recolour(Span<byte> planes, double brightness, double contrast, double saturation)
+    {
+        var count = planes.Length / 3;
+        var red = planes[..count];
+        var green = planes.Slice(count, count);
+        var blue = planes.Slice(2 * count, count);
+        long total = 0;
+        for (var i = 0; i < count; i++)
+        {
+            total += Grey(red[i], green[i], blue[i]);
+        }
+
+        var meanGrey = (double)total / count / (1 << 16);
+        var ownPart = (float)(saturation * contrast * brightness);
+        var greyPart = (float)((1 - saturation) * contrast * brightness / (1 << 16));
+        var constant = (float)((1 - contrast) * brightness * meanGrey) + 0.5f;
+        for (var i = 0; i < count; i++)
+        {
+            var grey = (greyPart * Grey(red[i], green[i], blue[i])) + constant;
+            red[i] = Clip((ownPart * red[i]) + grey);
+            green[i] = Clip((ownPart * green[i]) + grey);
+            blue[i] = Clip((ownPart * blue[i]) + grey);
+        }
+
+        // 0.299, 0.587 and 0.114 in 16-bit fixed point.
+        static int Grey(int red, int green, int blue) => (red * 19595) + (green * 38470) + (blue * 7471);
+
+        static byte Clip(float value) => (byte)Math.Clamp((int)value, 0, 255);
+    }
+}

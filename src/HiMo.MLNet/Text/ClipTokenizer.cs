@@ -1,0 +1,235 @@
+using System.Collections.Concurrent;
+using System.IO.Compression;
+using System.Text;
+using Microsoft.ML.Tokenizers;
+
+namespace HiMo.MLNet.Text;
+
+/// <summary>
+/// CLIP's byte-level byte-pair encoding: a caption becomes the ids of its word pieces, between a start and an end token.
+/// Safe for concurrent calls.
+/// </summary>
+/// <remarks>
+/// Ids are those of the original: 256 bytes, the same 256 at a word's end, one per merge, start, end.
+/// HTML entities are unescaped in the forms with a closing semicolon that <see cref="System.Net.WebUtility"/> knows;
+/// the original's repair of wrongly decoded text (ftfy) is not applied.
+/// </remarks>
+internal sealed class ClipTokenizer
+{
+    /// <summary>How many merges are read at most: CLIP's own file has five times as many and uses these.</summary>
+    internal const int MaxMerges = 48_894;
+
+    private const string EndOfWord = "</w>";
+    private const int MaxCachedWords = 100_000;
+    private const int MaxCachedWordLength = 32;
+
+    // The printable Latin-1 characters stand for their own byte and come first; the rest are numbered from 256 on.
+    private static readonly char[] s_byteSymbols =
+    [
+        .. Range('!', '~'), .. Range('¡', '¬'), .. Range('®', 'ÿ'), .. Range('\u0100', '\u0143'),
+    ];
+
+    private static readonly Lazy<ClipTokenizer> s_default = new(() =>
+    {
+        using var merges = typeof(ClipTokenizer).Assembly.GetManifestResourceStream("clip-merges.txt.gz")!;
+        return new ClipTokenizer(merges);
+    });
+
+    private readonly string[] _merges;
+    private readonly BpeTokenizer _bpe;
+    private readonly ConcurrentDictionary<string, int[]> _words = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _wordsBySpan;
+    private int _cachedWords;
+
+    /// <summary>Reads a vocabulary: one merge a line (two symbols and a space between), as text or gzip.</summary>
+    /// <param name="merges">The lines, best merge first; a first line with <c>#version</c> is passed over.</param>
+    /// <exception cref="FormatException">A line is not a merge of two known symbols; the message names the line.</exception>
+    public ClipTokenizer(Stream merges)
+    {
+        ArgumentNullException.ThrowIfNull(merges);
+        var vocabulary = new Dictionary<string, int>(512 + MaxMerges + 2, StringComparer.Ordinal);
+        foreach (var end in (string[])["", EndOfWord])
+        {
+            foreach (var symbol in s_byteSymbols)
+            {
+                vocabulary.Add(symbol + end, vocabulary.Count);
+            }
+        }
+
+        _merges = ReadMerges(merges, vocabulary);
+        StartToken = vocabulary.Count;
+        vocabulary.Add(ClipText.StartOfText, StartToken);
+        EndToken = vocabulary.Count;
+        vocabulary.Add(ClipText.EndOfText, EndToken);
+        VocabularySize = vocabulary.Count;
+
+        // Words reach it one by one, already cleaned and cut, hence no normalizer and no pre-tokenizer.
+        _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary)
+        {
+            Merges = _merges,
+            ByteLevel = true,
+            EndOfWordSuffix = EndOfWord,
+        });
+        _words[ClipText.StartOfText] = [StartToken];
+        _words[ClipText.EndOfText] = [EndToken];
+        _wordsBySpan = _words.GetAlternateLookup<ReadOnlySpan<char>>();
+    }
+
+    /// <summary>The tokenizer with CLIP's own vocabulary of 49,408 tokens.</summary>
+    public static ClipTokenizer Default => s_default.Value;
+
+    /// <summary>Number of token ids: 512 + merges + 2.</summary>
+    public int VocabularySize { get; }
+
+    /// <summary>Id of the token before a caption: 49406 in CLIP's vocabulary.</summary>
+    public int StartToken { get; }
+
+    /// <summary>Id of the token after a caption, the highest of all: 49407 in CLIP's vocabulary.</summary>
+    public int EndToken { get; }
+
+    /// <summary>The ids of a caption, without start and end.</summary>
+    public IReadOnlyList<int> Encode(string text)
+    {
+        var ids = new List<int>();
+        Encode(text, int.MaxValue, ids);
+        return ids;
+    }
+
+    /// <summary>Fills a row of a token batch: start, ids, end, zeros. A longer caption loses its tail, never its end token.</summary>
+    /// <param name="text">The caption.</param>
+    /// <param name="row">The row, as long as the model's context; at least 2.</param>
+    /// <returns>The number of positions used, start and end included.</returns>
+    public int Encode(string text, Span<long> row)
+    {
+        if (row.Length < 2)
+        {
+            throw new ArgumentException($"A token row needs room for the start and the end token, found {row.Length} position(s).", nameof(row));
+        }
+
+        var ids = new List<int>(row.Length);
+        Encode(text, row.Length - 2, ids);
+        var used = Math.Min(ids.Count, row.Length - 2);
+        row[0] = StartToken;
+        for (var i = 0; i < used; i++)
+        {
+            row[i + 1] = ids[i];
+        }
+
+        row[used + 1] = EndToken;
+        row[(used + 2)..].Clear();
+        return used + 2;
+    }
+
+    /// <summary>Writes the vocabulary as gzip, in the form that the constructor reads.</summary>
+    public void WriteMerges(Stream stream)
+    {
+        using var gzip = new GZipStream(stream, CompressionLevel.SmallestSize, leaveOpen: true);
+        using var writer = new StreamWriter(gzip, new UTF8Encoding(false)) { NewLine = "\n" };
+        writer.WriteLine("#version: 0.2");
+        foreach (var merge in _merges)
+        {
+            writer.WriteLine(merge);
+        }
+    }
+
+    // Stops at the word that reaches the wanted count, so that a very long caption costs no more than its head.
+    private void Encode(string text, int wanted, List<int> ids)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var rest = ClipText.Clean(text).AsSpan();
+        while (!rest.IsEmpty && ids.Count < wanted)
+        {
+            if (rest[0] == ' ')
+            {
+                rest = rest[1..];
+                continue;
+            }
+
+            var length = ClipText.WordLength(rest);
+            ids.AddRange(EncodeWord(rest[..length]));
+            rest = rest[length..];
+        }
+    }
+
+    private IReadOnlyList<int> EncodeWord(ReadOnlySpan<char> word)
+    {
+        if (_wordsBySpan.TryGetValue(word, out var known))
+        {
+            return known;
+        }
+
+        var ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
+        if (word.Length <= MaxCachedWordLength && Volatile.Read(ref _cachedWords) < MaxCachedWords && _words.TryAdd(word.ToString(), [.. ids]))
+        {
+            Interlocked.Increment(ref _cachedWords);
+        }
+
+        return ids;
+    }
+
+    private static string[] ReadMerges(Stream stream, Dictionary<string, int> vocabulary)
+    {
+        using var reader = new StreamReader(Decompress(stream), new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
+        var merges = new List<string>();
+        for (var number = 1; merges.Count < MaxMerges && ReadLine(reader, number) is { } line; number++)
+        {
+            if (number == 1 && line.Contains("#version", StringComparison.Ordinal))
+            {
+                continue;
+            }
+
+            if (line.Length == 0 && reader.Peek() < 0)
+            {
+                break;
+            }
+
+            var space = line.IndexOf(' ');
+            if (space <= 0 || space != line.LastIndexOf(' ') || space == line.Length - 1)
+            {
+                throw new FormatException($"Merges, line {number}: expected two symbols with one space between, found '{line}'.");
+            }
+
+            foreach (var symbol in (string[])[line[..space], line[(space + 1)..]])
+            {
+                if (!vocabulary.ContainsKey(symbol))
+                {
+                    throw new FormatException($"Merges, line {number}: expected symbols that are bytes or come from an earlier line, found '{symbol}'.");
+                }
+            }
+
+            if (!vocabulary.TryAdd(line.Remove(space, 1), vocabulary.Count))
+            {
+                throw new FormatException($"Merges, line {number}: '{line}' makes a token that is there already.");
+            }
+
+            merges.Add(line);
+        }
+
+        return merges.Count > 0 ? [.. merges] : throw new FormatException("Merges, line 1: expected at least one merge, found none.");
+    }
+
+    private static string? ReadLine(StreamReader reader, int number)
+    {
+        try
+        {
+            return reader.ReadLine();
+        }
+        catch (Exception e) when (e is DecoderFallbackException or InvalidDataException)
+        {
+            throw new FormatException($"Merges, line {number}: expected UTF-8 text, plain or gzip: {e.Message}", e);
+        }
+    }
+
+    private static Stream Decompress(Stream stream)
+    {
+        var buffer = new MemoryStream();
+        stream.CopyTo(buffer);
+        buffer.Position = 0;
+        return buffer.TryGetBuffer(out var bytes) && bytes is [0x1f, 0x8b, ..]
+            ? new GZipStream(buffer, CompressionMode.Decompress)
+            : buffer;
+    }
+
+    private static IEnumerable<char> Range(char first, char last) =>
+        Enumerable.Range(first, last - first + 1).Select(code => (char)code);
+}

@@ -1,0 +1,134 @@
+using HiMo.MLNet.Images;
+using Microsoft.ML.Data;
+using SkiaSharp;
+
+namespace HiMo.MLNet.Tests.Images;
+
+public sealed class ImageDecoderTests
+{
+    [Fact]
+    public void Reads_rgb() =>
+        Assert.Equal([1, 2, 3, 250, 128, 0], Decode(PngFile.Create(2, 8, 2, [[1, 2, 3, 250, 128, 0]])));
+
+    [Fact]
+    public void Repeats_grey() =>
+        Assert.Equal([7, 7, 7, 200, 200, 200], Decode(PngFile.Create(2, 8, 0, [[7, 200]])));
+
+    [Fact]
+    public void Reads_black_and_white() =>
+        Assert.Equal([255, 255, 255, 0, 0, 0], Decode(PngFile.Create(2, 1, 0, [[0b1000_0000]])));
+
+    [Fact]
+    public void Looks_palettes_up_whatever_their_transparency() =>
+        Assert.Equal([10, 20, 30, 40, 50, 60], Decode(PngFile.Create(2, 8, 3, [[0, 1]], palette: [10, 20, 30, 40, 50, 60], transparency: [0, 128])));
+
+    [Fact]
+    public void Drops_alpha_without_blending() =>
+        Assert.Equal([200, 100, 50, 9, 8, 7, 1, 2, 3], Decode(PngFile.Create(3, 8, 6, [[200, 100, 50, 0, 9, 8, 7, 3, 1, 2, 3, 255]])));
+
+    [Fact]
+    public void Drops_alpha_of_grey() =>
+        Assert.Equal([200, 200, 200, 9, 9, 9], Decode(PngFile.Create(2, 8, 4, [[200, 0, 9, 128]])));
+
+    [Fact]
+    public void Keeps_the_high_byte_of_16_bits()
+    {
+        Assert.Equal([255, 128, 18], Decode(PngFile.Create(1, 16, 2, [[0xff, 0xff, 0x80, 0x00, 0x12, 0xff]])));
+        Assert.Equal([127, 127, 127], Decode(PngFile.Create(1, 16, 0, [[0x7f, 0xff]])));
+    }
+
+    [Fact]
+    public void Ignores_the_orientation_tag()
+    {
+        // Orientation 6 (turn right) put into a JPEG that is wider than high.
+        var jpeg = File.ReadAllBytes(GoldenFile.PathOf("images/rocket.jpg"));
+        byte[] exif = [0xff, 0xe1, 0, 34, .. "Exif\0\0MM\0*\0\0\0\u0008\0\u0001\u0001\u0012\0\u0003\0\0\0\u0001\0\u0006\0\0\0\0\0\0"u8];
+        byte[] tagged = [.. jpeg[..2], .. exif, .. jpeg[2..]];
+        using var codec = SKCodec.Create(new SKMemoryStream(tagged));
+        Assert.Equal(SKEncodedOrigin.RightTop, codec.EncodedOrigin);
+
+        var turned = ImageDecoder.Decode(new MemoryStream(tagged), "turned.jpg");
+        Assert.Equal((640, 427), (turned.Width, turned.Height));
+        Assert.Equal(ImageDecoder.Decode(GoldenFile.PathOf("images/rocket.jpg")).Pixels, turned.Pixels);
+    }
+
+    [Fact]
+    public void Reads_from_the_streams_position()
+    {
+        var stream = new MemoryStream([9, 9, 9, .. PngFile.Create(1, 8, 2, [[1, 2, 3]])]) { Position = 3 };
+        Assert.Equal([1, 2, 3], ImageDecoder.Decode(stream, "middle").Pixels);
+    }
+
+    public static TheoryData<string, byte[], string> BrokenFiles => new()
+    {
+        { "empty.png", [], "empty" },
+        { "text.png", [.. "This is not a picture."u8], "not an image" },
+        { "zeros.jpg", new byte[1000], "not an image" },
+        { "half.png", File.ReadAllBytes(GoldenFile.PathOf("images/coffee.png"))[..50_000], "truncated" },
+        { "half.jpg", File.ReadAllBytes(GoldenFile.PathOf("images/rocket.jpg"))[..20_000], "truncated" },
+        { "head.png", File.ReadAllBytes(GoldenFile.PathOf("images/coffee.png"))[..20], "" },
+        { "head.jpg", File.ReadAllBytes(GoldenFile.PathOf("images/rocket.jpg"))[..20], "" },
+        { "bomb.png", PngFile.Create(30_000, 8, 2, [new byte[90_000]], height: 30_000), "found 30000 x 30000" },
+        { "ribbon.png", PngFile.Create(100_000, 8, 0, [new byte[100_000]]), "found 100000 x 1" },
+    };
+
+    [Theory]
+    [MemberData(nameof(BrokenFiles), DisableDiscoveryEnumeration = true)]
+    public void Names_the_file_and_the_reason(string name, byte[] content, string reason)
+    {
+        var path = Path.Combine(Directory.CreateTempSubdirectory().FullName, name);
+        File.WriteAllBytes(path, content);
+        var error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
+        Assert.Equal(path, error.Path);
+        Assert.Contains(path, error.Message);
+        Assert.Contains(reason, error.Reason);
+        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
+    }
+
+    [Theory]
+    [InlineData("missing.png", "no such file")]
+    [InlineData("missing/missing.png", "no such file")]
+    [InlineData(".", "")]
+    public void Names_a_file_that_cannot_be_opened(string path, string reason)
+    {
+        var error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
+        Assert.Equal(path, error.Path);
+        Assert.Contains(reason, error.Reason);
+    }
+
+    [Fact]
+    public void Copies_an_ml_net_image_file()
+    {
+        var path = GoldenFile.PathOf("images/chelsea.png");
+        using var image = MLImage.CreateFromFile(path);
+        var (expected, copy) = (ImageDecoder.Decode(path), ImageDecoder.FromMLImage(image));
+        Assert.Equal((expected.Width, expected.Height), (copy.Width, copy.Height));
+        Assert.Equal(expected.Pixels, copy.Pixels);
+    }
+
+    [Fact]
+    public void Divides_an_ml_net_images_colours_by_alpha()
+    {
+        using var image = MLImage.CreateFromStream(new MemoryStream(PngFile.Create(2, 8, 6, [[200, 100, 50, 128, 9, 8, 7, 255]])));
+        var pixels = ImageDecoder.FromMLImage(image).Pixels;
+        Assert.All(pixels.Zip<byte, byte>([200, 100, 50, 9, 8, 7]), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+    }
+
+    [Theory]
+    [InlineData(MLPixelFormat.Rgba32, new byte[] { 1, 2, 3 })]
+    [InlineData(MLPixelFormat.Bgra32, new byte[] { 3, 2, 1 })]
+    public void Knows_both_pixel_orders(MLPixelFormat format, byte[] rgb)
+    {
+        using var image = MLImage.CreateFromPixels(1, 1, format, [1, 2, 3, 255]);
+        Assert.Equal(rgb, ImageDecoder.FromMLImage(image).Pixels);
+    }
+
+    [Fact]
+    public void Takes_colours_above_their_alpha_as_they_are()
+    {
+        using var image = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, [200, 2, 3, 100, 10, 20, 30, 50]);
+        Assert.Equal([200, 2, 3, 10, 20, 30], ImageDecoder.FromMLImage(image).Pixels);
+    }
+
+    private static byte[] Decode(byte[] file) => ImageDecoder.Decode(new MemoryStream(file), "test").Pixels;
+}
