@@ -127,7 +127,7 @@ internal sealed class PickleReader
                 break;
             case PickleOpcode.Long1:
                 var number = new BigInteger(ReadSpan(ReadByte()));
-                Push(number >= long.MinValue && number <= long.MaxValue ? (long)number : number);
+                Push(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
                 break;
             case PickleOpcode.BinFloat:
                 Push(BinaryPrimitives.ReadDoubleBigEndian(ReadSpan(8)));
