@@ -300,25 +300,6 @@ public sealed class PyTorchFormatTests : IDisposable
         Assert.Contains("'m/data/0': expected an entry stored as it is", Refused(Deflate(pickle, CompressionLevel.Optimal, CompressionLevel.Optimal)));
         Assert.Contains("more than 200 times", Refused(Deflate(new byte[10_000_000], CompressionLevel.Optimal, CompressionLevel.NoCompression)));
         Assert.Contains("expected at most 67108864 bytes", Refused(Deflate(new byte[(64 << 20) + 1], CompressionLevel.Optimal, CompressionLevel.NoCompression)));
-
-        static byte[] Deflate(byte[] pickle, CompressionLevel level, CompressionLevel tensorLevel)
-        {
-            var file = new MemoryStream();
-            using (var zip = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
-            {
-                using (var entry = zip.CreateEntry("m/data.pkl", level).Open())
-                {
-                    entry.Write(pickle);
-                }
-
-                using (var entry = zip.CreateEntry("m/data/0", tensorLevel).Open())
-                {
-                    entry.Write([0, 0, 0, 0x40]);
-                }
-            }
-
-            return file.ToArray();
-        }
     }
 
     [Fact]
@@ -363,6 +344,26 @@ public sealed class PyTorchFormatTests : IDisposable
         var before = Tensor.TotalCount;
         Assert.Contains("tensor 'a': the file ends at byte 500", Assert.Throws<CheckpointFormatException>(() => checkpoint.Read("a")).Message);
         Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    /// <summary>An archive of a pickle and one storage of four bytes, packed by another program.</summary>
+    internal static byte[] Deflate(byte[] pickle, CompressionLevel level, CompressionLevel tensorLevel)
+    {
+        var file = new MemoryStream();
+        using (var zip = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            using (var entry = zip.CreateEntry("m/data.pkl", level).Open())
+            {
+                entry.Write(pickle);
+            }
+
+            using (var entry = zip.CreateEntry("m/data/0", tensorLevel).Open())
+            {
+                entry.Write([0, 0, 0, 0x40]);
+            }
+        }
+
+        return file.ToArray();
     }
 
     private string Refused(byte[] file)
