@@ -8,7 +8,7 @@ internal static class TensorBytes
     private const long ChunkBytes = 1L << 30;
 
     /// <summary>Calls <paramref name="visit"/> with the bytes of a contiguous CPU tensor, front to back.</summary>
-    internal static void ForEachChunk(torch.Tensor tensor, Action<Span<byte>> visit)
+    internal static void ForEachChunk(torch.Tensor tensor, Action<Span<byte>> visit, long chunkBytes = ChunkBytes)
     {
         var count = tensor.numel();
         if (count == 0)
@@ -16,7 +16,7 @@ internal static class TensorBytes
             return;
         }
 
-        var perChunk = ChunkBytes / tensor.ElementSize;
+        var perChunk = chunkBytes / tensor.ElementSize;
         if (count <= perChunk)
         {
             visit(tensor.bytes);

@@ -54,6 +54,26 @@ public sealed class DamagedCheckpointTests
     }
 
     [Fact]
+    public void Damaged_streams_load_or_are_refused()
+    {
+        using var folder = new TemporaryFolder();
+        var original = Originals(folder)[0].Bytes;
+        var random = new Random(7);
+        for (var i = 0; i < MutationsPerFile; i++)
+        {
+            var stream = new ForwardOnlyStream(new MemoryStream(Damage(original, original, random)));
+            var error = Record.Exception(() =>
+            {
+                foreach (var (_, tensor) in Safetensors.ReadSequential(stream, "entry"))
+                {
+                    tensor.Dispose();
+                }
+            });
+            Assert.True(error is null or CheckpointFormatException, $"mutation {i}: {error}");
+        }
+    }
+
+    [Fact]
     public void Every_truncation_of_every_format_is_refused()
     {
         using var folder = new TemporaryFolder();

@@ -341,9 +341,9 @@ public sealed class PyTorchFormatTests : IDisposable
             stream.SetLength(500);
         }
 
-        var before = Tensor.TotalCount;
+        var before = _scope.DisposablesCount;
         Assert.Contains("tensor 'a': the file ends at byte 500", Assert.Throws<CheckpointFormatException>(() => checkpoint.Read("a")).Message);
-        Assert.Equal(before, Tensor.TotalCount);
+        Assert.Equal(before, _scope.DisposablesCount);
     }
 
     /// <summary>An archive of a pickle and one storage of four bytes, packed by another program.</summary>
