@@ -1,0 +1,143 @@
+using TorchSharp;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>
+/// An open checkpoint of a CLIP model. The kind of file is recognised by its content: PyTorch's state dicts (zip and
+/// the format before 1.6), TorchScript archives, safetensors, and safetensors in several files with an index. Whatever
+/// the file calls them, tensors appear under the names of the original CLIP state dict (see <see cref="CheckpointNames"/>).
+/// </summary>
+/// <remarks>
+/// Opening reads names and places only. Each <see cref="Read"/> goes straight from the file into the tensor's memory,
+/// so loading a model takes one tensor more than the model itself.
+/// </remarks>
+internal sealed class Checkpoint : IDisposable
+{
+    private readonly List<CheckpointFile> _files = [];
+    private readonly Dictionary<string, MappedTensor> _tensors;
+
+    private Checkpoint(string path)
+    {
+        Path = path;
+        try
+        {
+            if (Directory.Exists(path))
+            {
+                path = ShardIndex.FindInFolder(path);
+            }
+
+            var first = OpenFile(path);
+            var stored = IsIndex(first) ? ReadShards(first) : ReadFile(first);
+            _tensors = CheckpointNames.Map(stored, Path);
+            Tensors = _tensors.ToDictionary(entry => entry.Key, entry => entry.Value.Info);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The path that was opened.</summary>
+    internal string Path { get; }
+
+    /// <summary>The tensors by their original names.</summary>
+    internal IReadOnlyDictionary<string, TensorInfo> Tensors { get; }
+
+    /// <summary>The texts that a safetensors file keeps beside its tensors; empty for other files.</summary>
+    internal IReadOnlyDictionary<string, string> Metadata { get; private set; } = new Dictionary<string, string>();
+
+    /// <summary>Opens a checkpoint.</summary>
+    /// <param name="path">A checkpoint file, an index of shards, or a folder that holds an index or one safetensors file.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="CheckpointFormatException">The file is damaged, of an unknown kind, or refused.</exception>
+    internal static Checkpoint Open(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new Checkpoint(path);
+    }
+
+    /// <summary>Reads one tensor.</summary>
+    /// <param name="name">A key of <see cref="Tensors"/>.</param>
+    /// <returns>A fresh, contiguous CPU tensor of the stored type; the caller disposes of it.</returns>
+    /// <exception cref="KeyNotFoundException">The checkpoint has no such tensor.</exception>
+    /// <exception cref="CheckpointFormatException">The file has become shorter since it was opened.</exception>
+    internal torch.Tensor Read(string name)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        return _tensors.TryGetValue(name, out var tensor)
+            ? tensor.Read()
+            : throw new KeyNotFoundException($"{Path}: the checkpoint has no tensor {CheckpointFormatException.Quote(name)}.");
+    }
+
+    /// <summary>Closes the files.</summary>
+    public void Dispose() => _files.ForEach(file => file.Dispose());
+
+    private CheckpointFile OpenFile(string path)
+    {
+        var file = new CheckpointFile(path);
+        _files.Add(file);
+        return file;
+    }
+
+    private List<StoredTensor> ReadFile(CheckpointFile file)
+    {
+        var buffer = new byte[64];
+        var start = buffer.AsSpan(0, file.Read(0, buffer));
+        if (start.StartsWith("PK\x03\x04"u8))
+        {
+            return PyTorchZip.Read(file);
+        }
+
+        if (PyTorchLegacy.Matches(start))
+        {
+            return PyTorchLegacy.Read(file);
+        }
+
+        // The JSON header follows eight bytes of length.
+        if (start.Length > 8 && start[8] == '{')
+        {
+            (var tensors, Metadata) = Safetensors.Read(file);
+            return tensors;
+        }
+
+        throw file.Error(
+            "start of the file",
+            start.StartsWith("version https://git-lfs"u8)
+                ? "this is a Git LFS pointer, not the checkpoint itself; fetch it with 'git lfs pull'"
+                : "expected a PyTorch state dict, a TorchScript archive, safetensors or an index of shards, " +
+                  $"found the bytes {Convert.ToHexStringLower(start[..Math.Min(16, start.Length)])} ({file.Length} in all)");
+    }
+
+    private List<StoredTensor> ReadShards(CheckpointFile index)
+    {
+        var tensors = new List<StoredTensor>();
+        foreach (var (path, names) in ShardIndex.Read(index))
+        {
+            if (!File.Exists(path))
+            {
+                throw index.Error("shard index", $"it names {CheckpointFormatException.Quote(System.IO.Path.GetFileName(path))}, which is not beside it");
+            }
+
+            var shard = OpenFile(path);
+            var found = ReadFile(shard).FindAll(tensor => names.Remove(tensor.Info.Name));
+            tensors.AddRange(found);
+            if (names.Count > 0)
+            {
+                throw shard.Error("contents", $"by its index it holds {CheckpointFormatException.Quote(names.First())}, but it does not");
+            }
+        }
+
+        return tensors;
+    }
+
+    /// <summary>An index is a JSON text: its first character but spaces is a brace.</summary>
+    private static bool IsIndex(CheckpointFile file)
+    {
+        var buffer = new byte[64];
+        var start = buffer.AsSpan(0, file.Read(0, buffer));
+
+        // The length field of safetensors may have the value of a brace in its first byte, and zeros further on.
+        return start.IndexOf((byte)0) < 0 && start.TrimStart(" \t\r\n"u8).StartsWith("{"u8);
+    }
+}

@@ -1,0 +1,502 @@
+using System.Buffers.Binary;
+using System.Numerics;
+using System.Text;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>
+/// Reads the pickles inside PyTorch files: data only. Nothing is executed and no name becomes a .NET type; the few
+/// names that state dicts need have a fixed meaning here, every other one is refused, and so is every instruction
+/// that state dicts do not need.
+/// </summary>
+/// <remarks>
+/// Values: null, <see cref="bool"/>, <see cref="long"/>, <see cref="BigInteger"/>, <see cref="double"/>,
+/// <see cref="string"/>, <c>object?[]</c> (tuple), <c>List&lt;object?&gt;</c>, <c>Dictionary&lt;string, object?&gt;</c>
+/// (entries with other keys are dropped), <see cref="PickleTensor"/>, <see cref="PickleModule"/> and the other pickle types.
+/// </remarks>
+internal sealed class PickleReader
+{
+    private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    private readonly Stream _stream;
+    private readonly long _length;
+    private readonly string _file;
+    private readonly string _place;
+    private readonly bool _torchScript;
+
+    private readonly byte[] _buffer = new byte[16 << 10];
+    private int _bufferStart;
+    private int _bufferEnd;
+    private int _instructions;
+    private long _instructionAt;
+    private PickleOpcode _opcode;
+
+    private readonly List<object?> _stack = [];
+    private readonly List<int> _marks = [];
+    private readonly Dictionary<uint, object?> _memo = [];
+
+    /// <param name="stream">The bytes, from the first pickle on.</param>
+    /// <param name="length">How many bytes there are at most.</param>
+    /// <param name="file">The file, for errors.</param>
+    /// <param name="place">The part of the file, for errors.</param>
+    /// <param name="torchScript">Whether <c>__torch__</c> classes are expected.</param>
+    internal PickleReader(Stream stream, long length, string file, string place, bool torchScript = false)
+    {
+        _stream = stream;
+        _length = length;
+        _file = file;
+        _place = place;
+        _torchScript = torchScript;
+    }
+
+    /// <summary>Bytes used so far; after <see cref="Read"/>, the position right behind the pickle.</summary>
+    internal long Position { get; private set; }
+
+    /// <summary>Every storage that was referred to, by key.</summary>
+    internal Dictionary<string, PickleStorage> Storages { get; } = [];
+
+    /// <summary>Reads one pickle, up to its STOP.</summary>
+    /// <exception cref="CheckpointFormatException">The pickle is damaged or refused.</exception>
+    internal object? Read()
+    {
+        _stack.Clear();
+        _marks.Clear();
+        _memo.Clear();
+        while (true)
+        {
+            _instructionAt = Position;
+            _opcode = (PickleOpcode)ReadByte();
+            if (++_instructions > CheckpointLimits.PickleInstructions)
+            {
+                throw Error($"expected at most {CheckpointLimits.PickleInstructions} instructions");
+            }
+
+            if (_opcode == PickleOpcode.Stop)
+            {
+                return _stack.Count == 1 && _marks.Count == 0
+                    ? _stack[0]
+                    : throw Error($"expected one value on the stack, found {_stack.Count} and {_marks.Count} marks");
+            }
+
+            Execute();
+        }
+    }
+
+    private void Execute()
+    {
+        switch (_opcode)
+        {
+            case PickleOpcode.Proto:
+                var protocol = ReadByte();
+                if (protocol is < 2 or > 5)
+                {
+                    throw Error($"expected pickle protocol 2 to 5, found {protocol}");
+                }
+
+                break;
+            case PickleOpcode.Frame:
+                Skip(8);
+                break;
+            case PickleOpcode.Mark:
+                _marks.Add(_stack.Count);
+                break;
+            case PickleOpcode.Pop:
+                Pop();
+                break;
+            case PickleOpcode.PopMark:
+                PopToMark();
+                break;
+
+            case PickleOpcode.None:
+                Push(null);
+                break;
+            case PickleOpcode.NewTrue:
+                Push(true);
+                break;
+            case PickleOpcode.NewFalse:
+                Push(false);
+                break;
+            case PickleOpcode.BinInt:
+                Push((long)BinaryPrimitives.ReadInt32LittleEndian(ReadSpan(4)));
+                break;
+            case PickleOpcode.BinInt1:
+                Push((long)ReadByte());
+                break;
+            case PickleOpcode.BinInt2:
+                Push((long)BinaryPrimitives.ReadUInt16LittleEndian(ReadSpan(2)));
+                break;
+            case PickleOpcode.Long1:
+                var number = new BigInteger(ReadSpan(ReadByte()));
+                Push(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
+                break;
+            case PickleOpcode.BinFloat:
+                Push(BinaryPrimitives.ReadDoubleBigEndian(ReadSpan(8)));
+                break;
+            case PickleOpcode.ShortBinString or PickleOpcode.ShortBinUnicode:
+                Push(ReadText(ReadByte()));
+                break;
+            case PickleOpcode.BinString or PickleOpcode.BinUnicode:
+                Push(ReadText(BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4))));
+                break;
+            case PickleOpcode.BinUnicode8:
+                Push(ReadText(BinaryPrimitives.ReadUInt64LittleEndian(ReadSpan(8))));
+                break;
+
+            case PickleOpcode.EmptyTuple:
+                Push(Array.Empty<object?>());
+                break;
+            case PickleOpcode.Tuple1:
+                Push(PopMany(1));
+                break;
+            case PickleOpcode.Tuple2:
+                Push(PopMany(2));
+                break;
+            case PickleOpcode.Tuple3:
+                Push(PopMany(3));
+                break;
+            case PickleOpcode.Tuple:
+                Push(PopToMark());
+                break;
+            case PickleOpcode.EmptyList:
+                Push(new List<object?>());
+                break;
+            case PickleOpcode.Append:
+                var item = Pop();
+                Peek<List<object?>>("a list").Add(item);
+                break;
+            case PickleOpcode.Appends:
+                var items = PopToMark();
+                Peek<List<object?>>("a list").AddRange(items);
+                break;
+            case PickleOpcode.EmptyDict:
+                Push(new Dictionary<string, object?>());
+                break;
+            case PickleOpcode.SetItem:
+                SetItems(PopMany(2));
+                break;
+            case PickleOpcode.SetItems:
+                SetItems(PopToMark());
+                break;
+
+            case PickleOpcode.BinPut:
+                _memo[ReadByte()] = Peek<object?>("a value");
+                break;
+            case PickleOpcode.LongBinPut:
+                _memo[BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4))] = Peek<object?>("a value");
+                break;
+            case PickleOpcode.Memoize:
+                _memo[(uint)_memo.Count] = Peek<object?>("a value");
+                break;
+            case PickleOpcode.BinGet:
+                PushMemo(ReadByte());
+                break;
+            case PickleOpcode.LongBinGet:
+                PushMemo(BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4)));
+                break;
+
+            case PickleOpcode.Global:
+                var module = ReadLine();
+                Push(Resolve(module, ReadLine()));
+                break;
+            case PickleOpcode.StackGlobal:
+                var name = Pop<string>("a name");
+                Push(Resolve(Pop<string>("a module's name"), name));
+                break;
+            case PickleOpcode.BinPersId:
+                Push(MakeStorage(Pop<object?[]>("a storage's description")));
+                break;
+            case PickleOpcode.Reduce:
+                var arguments = Pop<object?[]>("a tuple of arguments");
+                Push(Call(Pop<PickleGlobal>("a name to call"), arguments));
+                break;
+            case PickleOpcode.NewObj:
+                var constructorArguments = Pop<object?[]>("a tuple of arguments");
+                var type = Pop<PickleGlobal>("a class");
+                Push(type.Kind == PickleGlobalKind.Module && constructorArguments.Length == 0
+                    ? new PickleModule()
+                    : throw Error($"objects of {type.Name} are not part of a state dict"));
+                break;
+            case PickleOpcode.Build:
+                Build(Pop());
+                break;
+
+            default:
+                throw Error("this instruction is not part of a state dict and is refused");
+        }
+    }
+
+    private PickleGlobal Resolve(string module, string name)
+    {
+        var full = $"{module}.{name}";
+        if (module is "torch" or "torch.cuda")
+        {
+            if (TensorTypes.FromStorage(name) is { } type)
+            {
+                return new PickleGlobal(full, PickleGlobalKind.Storage, type);
+            }
+
+            if (name is "device" or "Size" or "float32" or "float64" or "float16" or "bfloat16" or "int64" or "int32" or "uint8" or "bool")
+            {
+                return new PickleGlobal(full, PickleGlobalKind.Inert);
+            }
+        }
+
+        if (_torchScript && (module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal)))
+        {
+            return new PickleGlobal(full, PickleGlobalKind.Module);
+        }
+
+        return (module, name) switch
+        {
+            ("collections", "OrderedDict" or "Counter") => new PickleGlobal(full, PickleGlobalKind.Dictionary),
+            ("torch._utils", "_rebuild_tensor" or "_rebuild_tensor_v2") => new PickleGlobal(full, PickleGlobalKind.RebuildTensor),
+            ("torch._utils", "_rebuild_parameter" or "_rebuild_parameter_with_state") or
+            ("torch.jit._pickle", "build_intlist" or "build_doublelist" or "build_boollist" or "build_tensorlist" or "restore_type_tag")
+                => new PickleGlobal(full, PickleGlobalKind.FirstArgument),
+            _ => throw Error(
+                $"the name {CheckpointFormatException.Quote(full)} is refused: a state dict needs only tensors and plain containers. " +
+                "If the file is trusted, save its state_dict() alone and load that"),
+        };
+    }
+
+    private object? Call(PickleGlobal function, object?[] arguments) => (function.Kind, arguments) switch
+    {
+        (PickleGlobalKind.Dictionary, []) => new Dictionary<string, object?>(),
+        (PickleGlobalKind.Dictionary, [List<object?> pairs]) => MakeDictionary(pairs),
+        (PickleGlobalKind.Dictionary, [Dictionary<string, object?> counts]) => counts,
+        (PickleGlobalKind.RebuildTensor, [PickleStorage storage, long offset, object?[] shape, object?[] strides, ..])
+            => new PickleTensor(storage, offset, Numbers(shape), Numbers(strides)),
+        (PickleGlobalKind.FirstArgument, [var first, ..]) => first,
+        (PickleGlobalKind.Inert, _) => arguments,
+        _ => throw Error($"{function.Name} got {arguments.Length} arguments of unexpected kinds"),
+    };
+
+    private Dictionary<string, object?> MakeDictionary(List<object?> pairs)
+    {
+        var dictionary = new Dictionary<string, object?>();
+        foreach (var pair in pairs)
+        {
+            var (key, value) = pair switch
+            {
+                object?[] and [var k, var v] => (k, v),
+                List<object?> and [var k, var v] => (k, v),
+                _ => throw Error("expected pairs of key and value"),
+            };
+            if (key is string text)
+            {
+                dictionary[text] = value;
+            }
+        }
+
+        return dictionary;
+    }
+
+    /// <summary>('storage', class, key, device, count) and, in old files, (key of the view, offset, count) or None.</summary>
+    private PickleStorage MakeStorage(object?[] id)
+    {
+        if (id is not ["storage", PickleGlobal { Kind: PickleGlobalKind.Storage } type, string key, _, long count, ..] || count < 0)
+        {
+            throw Error("expected ('storage', class, key, device, count)");
+        }
+
+        var (viewOffset, viewCount) = id.Length > 5 && id[5] is object?[] view
+            ? view is [_, long start, long length] ? (start, length) : throw Error("expected a view as (key, offset, count)")
+            : (0, count);
+        if (viewOffset < 0 || viewCount < 0 || viewOffset > count || viewCount > count - viewOffset)
+        {
+            throw Error($"a view of {viewCount} elements from {viewOffset} on does not fit its storage of {count}");
+        }
+
+        var storage = new PickleStorage(key, type.StorageType, count, viewOffset, viewCount);
+        if (Storages.TryGetValue(key, out var known) && (known.Type, known.Count) != (storage.Type, storage.Count))
+        {
+            throw Error($"storage {CheckpointFormatException.Quote(key)} is described in two ways");
+        }
+
+        Storages[key] = storage;
+        return storage;
+    }
+
+    private void Build(object? state)
+    {
+        switch (Peek<object?>("an object"))
+        {
+            case PickleModule module when state is Dictionary<string, object?> attributes:
+                module.Attributes = attributes;
+                break;
+
+            // A state dict carries its modules' versions as an attribute; parameters may carry hooks.
+            case Dictionary<string, object?> or PickleTensor:
+                break;
+            case var other:
+                throw Error($"{other?.GetType().Name ?? "None"} takes no state");
+        }
+    }
+
+    private void SetItems(object?[] items)
+    {
+        var dictionary = Peek<Dictionary<string, object?>>("a dictionary");
+        if (items.Length % 2 != 0)
+        {
+            throw Error($"expected pairs of key and value, found {items.Length} items");
+        }
+
+        for (var i = 0; i < items.Length; i += 2)
+        {
+            if (items[i] is string key)
+            {
+                dictionary[key] = items[i + 1];
+            }
+        }
+    }
+
+    private long[] Numbers(object?[] tuple) =>
+        Array.ConvertAll(tuple, item => item is long number ? number : throw Error("expected a tuple of whole numbers"));
+
+    private void Push(object? value) => _stack.Add(value);
+
+    private object? Pop()
+    {
+        RequireValues(1);
+        var value = _stack[^1];
+        _stack.RemoveAt(_stack.Count - 1);
+        return value;
+    }
+
+    private T Pop<T>(string expected) =>
+        Pop() is T value ? value : throw Error($"expected {expected} on the stack");
+
+    private T Peek<T>(string expected)
+    {
+        RequireValues(1);
+        return _stack[^1] switch
+        {
+            T value => value,
+            null when default(T) is null && typeof(T) == typeof(object) => default!,
+            _ => throw Error($"expected {expected} on the stack"),
+        };
+    }
+
+    private object?[] PopMany(int count)
+    {
+        RequireValues(count);
+        return PopFrom(_stack.Count - count);
+    }
+
+    private object?[] PopToMark()
+    {
+        if (_marks.Count == 0)
+        {
+            throw Error("expected a mark on the stack");
+        }
+
+        var start = _marks[^1];
+        _marks.RemoveAt(_marks.Count - 1);
+        return PopFrom(start);
+    }
+
+    private object?[] PopFrom(int start)
+    {
+        var values = _stack.GetRange(start, _stack.Count - start).ToArray();
+        _stack.RemoveRange(start, values.Length);
+        return values;
+    }
+
+    /// <summary>Values below the last mark are out of reach, so that a mark never points past the stack.</summary>
+    private void RequireValues(int count)
+    {
+        var available = _stack.Count - (_marks.Count == 0 ? 0 : _marks[^1]);
+        if (available < count)
+        {
+            throw Error($"expected {count} values on the stack, found {available}");
+        }
+    }
+
+    private void PushMemo(uint index) =>
+        Push(_memo.TryGetValue(index, out var value) ? value : throw Error($"nothing was stored under number {index}"));
+
+    private string ReadText(ulong length)
+    {
+        if (length > CheckpointLimits.PickleStringBytes)
+        {
+            throw Error($"expected a text of at most {CheckpointLimits.PickleStringBytes} bytes, found {length}");
+        }
+
+        try
+        {
+            return Utf8.GetString(ReadSpan((int)length));
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw Error("expected UTF-8 text", e);
+        }
+    }
+
+    private string ReadLine()
+    {
+        const int longest = 512;
+        var line = new StringBuilder();
+        for (var next = ReadByte(); next != '\n'; next = ReadByte())
+        {
+            if (next is < 0x20 or > 0x7e || line.Length == longest)
+            {
+                throw Error($"expected a name of at most {longest} printable characters");
+            }
+
+            line.Append((char)next);
+        }
+
+        return line.ToString();
+    }
+
+    private byte ReadByte() => ReadSpan(1)[0];
+
+    private void Skip(int count) => ReadSpan(count);
+
+    /// <summary>The next bytes; valid until the next read.</summary>
+    private ReadOnlySpan<byte> ReadSpan(int count)
+    {
+        if (count > _length - Position)
+        {
+            throw Error($"expected {count} more bytes, found the end after {_length - Position}");
+        }
+
+        Position += count;
+        if (count > _buffer.Length)
+        {
+            var large = new byte[count];
+            var buffered = Math.Min(count, _bufferEnd - _bufferStart);
+            _buffer.AsSpan(_bufferStart, buffered).CopyTo(large);
+            _bufferStart += buffered;
+            if (_stream.ReadAtLeast(large.AsSpan(buffered), count - buffered, throwOnEndOfStream: false) < count - buffered)
+            {
+                throw Error("found the end of the data");
+            }
+
+            return large;
+        }
+
+        if (count > _bufferEnd - _bufferStart)
+        {
+            _buffer.AsSpan(_bufferStart, _bufferEnd - _bufferStart).CopyTo(_buffer);
+            _bufferEnd -= _bufferStart;
+            _bufferStart = 0;
+            _bufferEnd += _stream.ReadAtLeast(_buffer.AsSpan(_bufferEnd), count - _bufferEnd, throwOnEndOfStream: false);
+            if (_bufferEnd < count)
+            {
+                throw Error("found the end of the data");
+            }
+        }
+
+        var span = _buffer.AsSpan(_bufferStart, count);
+        _bufferStart += count;
+        return span;
+    }
+
+    private CheckpointFormatException Error(string problem, Exception? inner = null)
+    {
+        var name = Enum.IsDefined(_opcode) ? _opcode.ToString() : "unknown";
+        return CheckpointFormatException.At(
+            _file, _place, $"pickle instruction {name} (0x{(byte)_opcode:x2}) at byte {_instructionAt}: {problem}", inner);
+    }
+}

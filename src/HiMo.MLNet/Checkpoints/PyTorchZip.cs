@@ -1,0 +1,81 @@
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>
+/// PyTorch's zip format: a pickle <c>data.pkl</c> that names its storages, which lie beside it as <c>data/0</c>,
+/// <c>data/1</c>… uncompressed. TorchScript archives, such as OpenAI's own CLIP files, are built alike; their pickle
+/// holds module objects whose attribute names, joined by dots, are the state dict's names.
+/// </summary>
+internal static class PyTorchZip
+{
+    private const string PickleName = "data.pkl";
+
+    internal static List<StoredTensor> Read(CheckpointFile file)
+    {
+        var zip = ZipDirectory.Read(file);
+        var pickles = zip.Names.Where(IsPickle).ToArray();
+        if (pickles is not [var pickle])
+        {
+            throw file.Error("zip directory", $"expected one entry {PickleName} at the top or in one folder, found {pickles.Length}; is this a PyTorch checkpoint?");
+        }
+
+        var folder = pickle[..^PickleName.Length];
+        CheckByteOrder(file, zip, folder + "byteorder");
+
+        var (stream, length) = zip.Open(pickle);
+        List<(string Name, PickleTensor Tensor)> tensors;
+        using (stream)
+        {
+            var reader = new PickleReader(stream, length, file.Path, pickle, torchScript: zip.Contains(folder + "constants.pkl"));
+            try
+            {
+                tensors = StateDict.Collect(reader.Read(), file.Path, pickle);
+            }
+            catch (InvalidDataException e)
+            {
+                throw file.Error(pickle, "its compressed data is damaged", e);
+            }
+        }
+
+        return tensors.ConvertAll(entry =>
+        {
+            var storage = entry.Tensor.Storage;
+            var (offset, bytes) = zip.Locate($"{folder}data/{storage.Key}");
+            var size = TensorTypes.Size(storage.Type);
+            if (storage.Count > bytes / size)
+            {
+                throw file.Error(
+                    $"tensor {CheckpointFormatException.Quote(entry.Name)}",
+                    $"its storage of {storage.Count} {storage.Type} elements does not fit the {bytes} bytes of data/{storage.Key}");
+            }
+
+            return StoredTensor.Create(
+                file,
+                entry.Name,
+                storage.Type,
+                entry.Tensor.Shape,
+                entry.Tensor.Strides,
+                offset + (storage.ViewOffset * size),
+                storage.ViewCount * size,
+                entry.Tensor.Offset);
+        });
+    }
+
+    private static bool IsPickle(string name) =>
+        name == PickleName || (name.EndsWith('/' + PickleName, StringComparison.Ordinal) && name.IndexOf('/') == name.Length - PickleName.Length - 1);
+
+    private static void CheckByteOrder(CheckpointFile file, ZipDirectory zip, string name)
+    {
+        if (!zip.Contains(name))
+        {
+            return;
+        }
+
+        var (offset, length) = zip.Locate(name);
+        var text = new byte[Math.Min(length, 16)];
+        file.ReadExactly(offset, text, name);
+        if (!text.AsSpan().SequenceEqual("little"u8))
+        {
+            throw file.Error(name, $"expected 'little', found {CheckpointFormatException.Quote(System.Text.Encoding.ASCII.GetString(text))}");
+        }
+    }
+}

@@ -1,0 +1,209 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using TorchSharp;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>
+/// The safetensors format: eight bytes of header length (little endian), a JSON header, the tensors' bytes.
+/// </summary>
+internal static class Safetensors
+{
+    private const int LengthBytes = 8;
+
+    /// <summary>Writes tensors in the given order; one tensor at a time is brought to the CPU and made contiguous.</summary>
+    /// <param name="stream">Where to; needs no seeking.</param>
+    /// <param name="tensors">Names and tensors of any supported type on any device; written with the type they have.</param>
+    /// <param name="metadata">Texts to keep beside the tensors.</param>
+    /// <exception cref="ArgumentException">A name is empty, taken or reserved, or a type has no safetensors name.</exception>
+    internal static void Write(
+        Stream stream,
+        IReadOnlyList<(string Name, torch.Tensor Tensor)> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        ArgumentNullException.ThrowIfNull(tensors);
+
+        var header = Header(tensors, metadata);
+        Span<byte> length = stackalloc byte[LengthBytes];
+        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        stream.Write(length);
+        stream.Write(header);
+        foreach (var (_, tensor) in tensors)
+        {
+            using var scope = torch.NewDisposeScope();
+            using var noGradient = torch.no_grad();
+            TensorBytes.ForEachChunk(tensor.cpu().contiguous(), bytes => stream.Write(bytes));
+        }
+    }
+
+    /// <summary>Reads a forward-only stream tensor by tensor, in the order of the file.</summary>
+    /// <param name="stream">The stream, at the start of the safetensors data; needs no seeking. Exactly the data is read.</param>
+    /// <param name="source">What to call the stream in errors.</param>
+    /// <param name="inspect">Sees the header before any tensor is allocated and may throw to refuse it.</param>
+    /// <returns>Names and fresh CPU tensors of the stored type, one at a time; the caller disposes of each.</returns>
+    /// <exception cref="CheckpointFormatException">The data is not valid safetensors data, or ends too early.</exception>
+    internal static IEnumerable<(string Name, torch.Tensor Tensor)> ReadSequential(
+        Stream stream,
+        string source,
+        Action<SafetensorsHeader>? inspect = null)
+    {
+        ArgumentNullException.ThrowIfNull(stream);
+        var header = ReadHeader(stream, source);
+        inspect?.Invoke(header);
+        foreach (var info in header.Tensors)
+        {
+            yield return (info.Name, ReadTensor(stream, source, info));
+        }
+    }
+
+    /// <summary>Describes the tensors of an open file.</summary>
+    internal static (List<StoredTensor> Tensors, IReadOnlyDictionary<string, string> Metadata) Read(CheckpointFile file)
+    {
+        const string place = "safetensors header";
+        Span<byte> lengthField = stackalloc byte[LengthBytes];
+        file.ReadExactly(0, lengthField, place);
+        var length = CheckLength(lengthField, file.Path);
+        if (length > file.Length - LengthBytes)
+        {
+            throw file.Error(place, $"its length field says {length} bytes, the file has {file.Length - LengthBytes} after it");
+        }
+
+        var json = new byte[length];
+        file.ReadExactly(LengthBytes, json, place);
+        var header = SafetensorsHeader.Parse(json, file.Path);
+        var offset = LengthBytes + (long)length;
+        if (header.DataBytes != file.Length - offset)
+        {
+            throw file.Error(place, $"its tensors take {header.DataBytes} bytes, the file has {file.Length - offset} after the header");
+        }
+
+        var tensors = new List<StoredTensor>(header.Tensors.Count);
+        foreach (var info in header.Tensors)
+        {
+            tensors.Add(StoredTensor.Create(file, info.Name, info.Type, info.Shape, null, offset, info.ByteCount, 0));
+            offset += info.ByteCount;
+        }
+
+        return (tensors, header.Metadata);
+    }
+
+    private static byte[] Header(IReadOnlyList<(string Name, torch.Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        var names = new HashSet<string>();
+        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteStartObject();
+            if (metadata is { Count: > 0 })
+            {
+                json.WriteStartObject("__metadata__");
+                foreach (var (key, value) in metadata)
+                {
+                    json.WriteString(key, value);
+                }
+
+                json.WriteEndObject();
+            }
+
+            long offset = 0;
+            foreach (var (name, tensor) in tensors)
+            {
+                ArgumentException.ThrowIfNullOrEmpty(name, nameof(tensors));
+                if (name == "__metadata__" || name.Length > CheckpointLimits.NameLength || !names.Add(name))
+                {
+                    throw new ArgumentException($"Tensor name '{name}' is reserved, too long or occurs twice.", nameof(tensors));
+                }
+
+                var dtype = TensorTypes.ToSafetensors(tensor.dtype)
+                    ?? throw new ArgumentException($"Tensor '{name}' has type {tensor.dtype}; expected one of {TensorTypes.SafetensorsNames}.", nameof(tensors));
+                var end = offset + (tensor.numel() * tensor.ElementSize);
+                json.WriteStartObject(name);
+                json.WriteString("dtype", dtype);
+                WriteNumbers(json, "shape", tensor.shape);
+                WriteNumbers(json, "data_offsets", [offset, end]);
+                json.WriteEndObject();
+                offset = end;
+            }
+
+            json.WriteEndObject();
+        }
+
+        // Spaces up to a multiple of eight keep the data aligned for readers that map the file.
+        var header = new byte[(buffer.WrittenCount + 7) / 8 * 8];
+        header.AsSpan(buffer.WrittenCount).Fill((byte)' ');
+        buffer.WrittenSpan.CopyTo(header);
+        return header;
+    }
+
+    private static void WriteNumbers(Utf8JsonWriter json, string name, ReadOnlySpan<long> numbers)
+    {
+        json.WriteStartArray(name);
+        foreach (var number in numbers)
+        {
+            json.WriteNumberValue(number);
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static SafetensorsHeader ReadHeader(Stream stream, string source)
+    {
+        Span<byte> lengthField = stackalloc byte[LengthBytes];
+        ReadExactly(stream, lengthField, source, "safetensors header");
+        var remaining = CheckLength(lengthField, source);
+
+        // The stream's real length is unknown: memory grows with what has arrived, not with what is promised.
+        var json = new ArrayBufferWriter<byte>();
+        while (remaining > 0)
+        {
+            var part = json.GetSpan(Math.Min(remaining, 64 << 10))[..Math.Min(remaining, 64 << 10)];
+            ReadExactly(stream, part, source, "safetensors header");
+            json.Advance(part.Length);
+            remaining -= part.Length;
+        }
+
+        return SafetensorsHeader.Parse(json.WrittenSpan, source);
+    }
+
+    private static torch.Tensor ReadTensor(Stream stream, string source, TensorInfo info)
+    {
+        var place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
+        if (info.ByteCount > CheckpointLimits.StreamedTensorBytes)
+        {
+            throw CheckpointFormatException.At(source, place, $"expected at most {CheckpointLimits.StreamedTensorBytes} bytes, found {info.ByteCount}");
+        }
+
+        var tensor = torch.empty(info.Shape, dtype: info.Type, device: torch.CPU);
+        try
+        {
+            TensorBytes.ForEachChunk(tensor, bytes => ReadExactly(stream, bytes, source, place));
+            return tensor;
+        }
+        catch
+        {
+            tensor.Dispose();
+            throw;
+        }
+    }
+
+    private static int CheckLength(ReadOnlySpan<byte> lengthField, string source)
+    {
+        var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
+        return length is >= 2 and <= CheckpointLimits.HeaderBytes
+            ? (int)length
+            : throw CheckpointFormatException.At(
+                source, "safetensors header", $"expected a length of 2 to {CheckpointLimits.HeaderBytes} bytes, found {length}");
+    }
+
+    private static void ReadExactly(Stream stream, Span<byte> destination, string source, string place)
+    {
+        var read = stream.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false);
+        if (read < destination.Length)
+        {
+            throw CheckpointFormatException.At(source, place, $"the data ends {destination.Length - read} bytes too early");
+        }
+    }
+}

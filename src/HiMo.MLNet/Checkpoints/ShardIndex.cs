@@ -1,0 +1,94 @@
+using System.Text.Json;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>The index of a checkpoint in several files (<c>*.index.json</c>): which tensor lies in which file.</summary>
+internal static class ShardIndex
+{
+    private const string Suffix = ".index.json";
+
+    /// <summary>The checkpoint in a folder: its index, or else its only safetensors file.</summary>
+    internal static string FindInFolder(string folder)
+    {
+        foreach (var pattern in new[] { "*.safetensors" + Suffix, "*.safetensors" })
+        {
+            var found = Directory.GetFiles(folder, pattern);
+            if (found is [var only])
+            {
+                return only;
+            }
+
+            if (found.Length > 1)
+            {
+                throw new CheckpointFormatException(
+                    $"{folder}: expected one {pattern}, found {string.Join(", ", found.Select(Path.GetFileName).Order())}; name the file itself");
+            }
+        }
+
+        throw new CheckpointFormatException($"{folder}: expected a checkpoint (*.safetensors{Suffix} or *.safetensors) in this folder, found none");
+    }
+
+    /// <summary>Reads the index.</summary>
+    /// <returns>For each file, as a path beside the index, the names of the tensors to take from it.</returns>
+    internal static Dictionary<string, HashSet<string>> Read(CheckpointFile index)
+    {
+        const string place = "shard index";
+        if (index.Length > CheckpointLimits.IndexBytes)
+        {
+            throw index.Error(place, $"expected at most {CheckpointLimits.IndexBytes} bytes, found {index.Length}");
+        }
+
+        var json = new byte[index.Length];
+        index.ReadExactly(0, json, place);
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 8 });
+            return Read(index, document.RootElement);
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            throw index.Error(place, $"expected a JSON object with a weight_map of names to files: {e.Message}", e);
+        }
+    }
+
+    private static Dictionary<string, HashSet<string>> Read(CheckpointFile index, JsonElement root)
+    {
+        const string place = "shard index";
+        var folder = Path.GetDirectoryName(Path.GetFullPath(index.Path))!;
+        var shards = new Dictionary<string, HashSet<string>>();
+        if (!root.TryGetProperty("weight_map", out var map))
+        {
+            throw index.Error(place, "expected a weight_map of names to files");
+        }
+
+        var tensors = 0;
+        foreach (var entry in map.EnumerateObject())
+        {
+            var shard = entry.Value.GetString();
+
+            // A shard lies beside its index: names with folders in them could point anywhere.
+            if (string.IsNullOrEmpty(shard) || shard is "." or ".." || shard.AsSpan().ContainsAny("/\\:\0"))
+            {
+                throw index.Error(place, $"expected a plain file name for {CheckpointFormatException.Quote(entry.Name)}, found {CheckpointFormatException.Quote(shard ?? "null")}");
+            }
+
+            var path = Path.Combine(folder, shard);
+            if (!shards.TryGetValue(path, out var names))
+            {
+                shards[path] = names = [];
+            }
+
+            if (++tensors > CheckpointLimits.Tensors || shards.Count > CheckpointLimits.Shards)
+            {
+                throw index.Error(place, $"expected at most {CheckpointLimits.Tensors} tensors in {CheckpointLimits.Shards} files");
+            }
+
+            if (!names.Add(entry.Name))
+            {
+                throw index.Error(place, $"{CheckpointFormatException.Quote(entry.Name)} occurs twice");
+            }
+        }
+
+        return shards;
+    }
+}

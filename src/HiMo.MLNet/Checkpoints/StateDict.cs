@@ -1,0 +1,112 @@
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>Finds the named tensors in what a pickle holds.</summary>
+internal static class StateDict
+{
+    /// <summary>Names under which training codes put the state dict inside a larger dictionary, most telling first.</summary>
+    private static readonly string[] Wrappers =
+        ["state_dict", "model_state_dict", "model_state", "model", "module", "net", "network", "clip", "weights", "params"];
+
+    private const int WrapperDepth = 4;
+
+    /// <summary>The tensors with their names; entries that are not tensors are skipped.</summary>
+    /// <param name="root">The value of the pickle.</param>
+    /// <param name="file">The file, for errors.</param>
+    /// <param name="place">The pickle in it, for errors.</param>
+    internal static List<(string Name, PickleTensor Tensor)> Collect(object? root, string file, string place)
+    {
+        var tensors = new List<(string, PickleTensor)>();
+        switch (root)
+        {
+            case PickleModule module:
+                var modules = 0;
+                CollectModule(module, "", 0);
+
+                void CollectModule(PickleModule part, string prefix, int depth)
+                {
+                    if (depth > CheckpointLimits.ModuleDepth || ++modules > CheckpointLimits.Tensors)
+                    {
+                        throw CheckpointFormatException.At(
+                            file,
+                            place,
+                            $"expected at most {CheckpointLimits.Tensors} modules, {CheckpointLimits.ModuleDepth} deep, found more " +
+                            $"at {CheckpointFormatException.Quote(prefix)}");
+                    }
+
+                    foreach (var (key, value) in part.Attributes)
+                    {
+                        if (value is PickleTensor tensor)
+                        {
+                            Add(prefix + key, tensor);
+                        }
+                        else if (value is PickleModule child)
+                        {
+                            CheckName(prefix.Length + key.Length, key);
+                            CollectModule(child, $"{prefix}{key}.", depth + 1);
+                        }
+                    }
+                }
+
+                break;
+
+            case Dictionary<string, object?> dictionary:
+                var found = Unwrap(dictionary, WrapperDepth) ?? throw CheckpointFormatException.At(
+                    file,
+                    place,
+                    $"expected a state dict, or one under {string.Join(", ", Wrappers)}; found a dictionary of " +
+                    $"{string.Join(", ", dictionary.Keys.Take(8).Select(CheckpointFormatException.Quote))}");
+                foreach (var (key, value) in found)
+                {
+                    if (value is PickleTensor tensor)
+                    {
+                        Add(key, tensor);
+                    }
+                }
+
+                break;
+
+            default:
+                throw CheckpointFormatException.At(file, place, $"expected a state dict, found {root?.GetType().Name ?? "None"}");
+        }
+
+        return tensors;
+
+        void Add(string name, PickleTensor tensor)
+        {
+            CheckName(name.Length, name);
+            if (tensors.Count == CheckpointLimits.Tensors)
+            {
+                throw CheckpointFormatException.At(file, place, $"expected at most {CheckpointLimits.Tensors} tensors");
+            }
+
+            tensors.Add((name, tensor));
+        }
+
+        void CheckName(int length, string shown)
+        {
+            if (length is 0 or > CheckpointLimits.NameLength)
+            {
+                throw CheckpointFormatException.At(
+                    file,
+                    place,
+                    $"expected names of 1 to {CheckpointLimits.NameLength} characters, found {length} in {CheckpointFormatException.Quote(shown)}");
+            }
+        }
+    }
+
+    private static Dictionary<string, object?>? Unwrap(Dictionary<string, object?> dictionary, int depth)
+    {
+        foreach (var wrapper in Wrappers)
+        {
+            if (depth > 0
+                && dictionary.TryGetValue(wrapper, out var value)
+                && value is Dictionary<string, object?> inner
+                && Unwrap(inner, depth - 1) is { } found)
+            {
+                return found;
+            }
+        }
+
+        return dictionary.Values.Any(value => value is PickleTensor) ? dictionary : null;
+    }
+}

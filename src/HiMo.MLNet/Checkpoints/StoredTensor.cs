@@ -1,0 +1,148 @@
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>Where a tensor lies in a file: everything needed to read it, and nothing read yet.</summary>
+internal sealed class StoredTensor
+{
+    private readonly CheckpointFile _file;
+    private readonly long _offset;
+    private readonly long[]? _strides;
+    private readonly long _span;
+
+    private StoredTensor(CheckpointFile file, TensorInfo info, long offset, long[]? strides, long span)
+    {
+        _file = file;
+        Info = info;
+        _offset = offset;
+        _strides = strides;
+        _span = span;
+    }
+
+    internal TensorInfo Info { get; }
+
+    /// <summary>Describes a tensor inside a storage and checks that it fits there.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">The tensor's name as the file has it.</param>
+    /// <param name="type">The element type.</param>
+    /// <param name="shape">The shape.</param>
+    /// <param name="strides">Strides in elements; null for a dense tensor in row-major order.</param>
+    /// <param name="storageOffset">Where the storage starts, in bytes from the start of the file.</param>
+    /// <param name="storageBytes">Bytes of the storage; already known to lie inside the file.</param>
+    /// <param name="elementOffset">The tensor's first element, in elements from the start of the storage.</param>
+    internal static StoredTensor Create(
+        CheckpointFile file,
+        string name,
+        ScalarType type,
+        long[] shape,
+        long[]? strides,
+        long storageOffset,
+        long storageBytes,
+        long elementOffset)
+    {
+        var place = $"tensor {CheckpointFormatException.Quote(name)}";
+        if (shape.Length > CheckpointLimits.Dimensions)
+        {
+            throw file.Error(place, $"expected at most {CheckpointLimits.Dimensions} dimensions, found {shape.Length}");
+        }
+
+        if (strides is not null && strides.Length != shape.Length)
+        {
+            throw file.Error(place, $"expected one stride for each of {shape.Length} dimensions, found {strides.Length}");
+        }
+
+        var size = TensorTypes.Size(type);
+        var shown = $"[{string.Join(", ", shape)}] {type}";
+
+        // An expanded tensor (stride 0) may claim any number of elements: no tensor may be larger than its storage.
+        if (TensorTypes.ByteCount(type, shape) is not { } bytes || bytes > storageBytes)
+        {
+            throw file.Error(place, $"shape {shown} does not fit its storage of {storageBytes} bytes");
+        }
+
+        var info = new TensorInfo(name, type, shape, bytes);
+        var available = (storageBytes / size) - elementOffset;
+        var span = bytes == 0 ? 0 : Span(shape, strides ?? RowMajor(shape));
+        if (elementOffset < 0 || span < 0 || span > available)
+        {
+            throw file.Error(
+                place,
+                $"shape {shown} with strides [{string.Join(", ", strides ?? RowMajor(shape))}] from element {elementOffset} on " +
+                $"reaches outside its storage of {storageBytes / size} elements");
+        }
+
+        var dense = strides is null || bytes == 0 || IsDense(shape, strides);
+        return new StoredTensor(file, info, storageOffset + (elementOffset * size), dense ? null : strides, span);
+    }
+
+    /// <summary>Reads the tensor into <paramref name="destination"/>: contiguous, on the CPU, of equal type and shape.</summary>
+    internal void CopyTo(Tensor destination)
+    {
+        if (_strides is null)
+        {
+            Fill(destination);
+            return;
+        }
+
+        using var storage = empty([_span], dtype: Info.Type, device: CPU);
+        Fill(storage);
+        using var view = storage.as_strided(Info.Shape, _strides, 0);
+        destination.copy_(view);
+    }
+
+    private void Fill(Tensor destination)
+    {
+        var offset = _offset;
+        TensorBytes.ForEachChunk(destination, bytes =>
+        {
+            _file.ReadExactly(offset, bytes, $"tensor {CheckpointFormatException.Quote(Info.Name)}");
+            offset += bytes.Length;
+        });
+    }
+
+    /// <summary>Elements from the first to the last one, both counted; -1 for strides that make no sense.</summary>
+    private static long Span(long[] shape, long[] strides)
+    {
+        Int128 last = 0;
+        for (var i = 0; i < shape.Length; i++)
+        {
+            if (strides[i] < 0)
+            {
+                return -1;
+            }
+
+            last += (Int128)(shape[i] - 1) * strides[i];
+        }
+
+        return last < long.MaxValue ? (long)last + 1 : -1;
+    }
+
+    private static long[] RowMajor(long[] shape)
+    {
+        var strides = new long[shape.Length];
+        long stride = 1;
+        for (var i = shape.Length - 1; i >= 0; i--)
+        {
+            strides[i] = stride;
+            stride *= Math.Max(shape[i], 1);
+        }
+
+        return strides;
+    }
+
+    private static bool IsDense(long[] shape, long[] strides)
+    {
+        long stride = 1;
+        for (var i = shape.Length - 1; i >= 0; i--)
+        {
+            if (shape[i] != 1 && strides[i] != stride)
+            {
+                return false;
+            }
+
+            stride *= shape[i];
+        }
+
+        return true;
+    }
+}

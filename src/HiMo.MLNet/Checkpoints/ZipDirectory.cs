@@ -1,0 +1,230 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using System.Text;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>
+/// The table of contents of a zip archive. Unlike <see cref="ZipArchive"/> it says where in the file an entry's bytes
+/// lie, so that stored tensors are read straight into their memory.
+/// </summary>
+internal sealed class ZipDirectory
+{
+    private const int EndRecordBytes = 22;
+    private const int Zip64LocatorBytes = 20;
+    private const int Zip64EndRecordBytes = 56;
+    private const int EntryBytes = 46;
+    private const int LocalHeaderBytes = 30;
+
+    private readonly CheckpointFile _file;
+    private readonly Dictionary<string, Entry> _entries = [];
+
+    private ZipDirectory(CheckpointFile file) => _file = file;
+
+    internal IReadOnlyCollection<string> Names => _entries.Keys;
+
+    internal bool Contains(string name) => _entries.ContainsKey(name);
+
+    internal static ZipDirectory Read(CheckpointFile file)
+    {
+        const string place = "zip directory";
+        var (count, offset, length) = FindDirectory(file);
+        if (offset < 0 || length < 0 || offset > file.Length || length > file.Length - offset)
+        {
+            throw file.Error(place, $"expected inside the file of {file.Length} bytes, found {length} bytes at {offset}");
+        }
+
+        if (count > CheckpointLimits.Tensors || length > CheckpointLimits.PickleBytes)
+        {
+            throw file.Error(place, $"expected at most {CheckpointLimits.Tensors} entries in {CheckpointLimits.PickleBytes} bytes, found {count} in {length}");
+        }
+
+        var directory = new ZipDirectory(file);
+        var bytes = new byte[length];
+        file.ReadExactly(offset, bytes, place);
+        var rest = bytes.AsSpan();
+        for (ulong i = 0; i < count; i++)
+        {
+            rest = rest[directory.Add(rest, i)..];
+        }
+
+        return directory;
+    }
+
+    /// <summary>Where a stored entry's bytes lie in the file.</summary>
+    /// <exception cref="CheckpointFormatException">There is no such entry, or it is compressed.</exception>
+    internal (long Offset, long Length) Locate(string name)
+    {
+        var entry = Find(name);
+        return entry.Method == 0
+            ? (DataOffset(entry, name), entry.Length)
+            : throw _file.Error(Place(name), $"expected an entry stored as it is, found compression method {entry.Method}; save the checkpoint again with torch.save");
+    }
+
+    /// <summary>Opens a small entry for reading, decompressing it where necessary.</summary>
+    internal (Stream Stream, long Length) Open(string name)
+    {
+        var entry = Find(name);
+        if (entry.Length > CheckpointLimits.PickleBytes)
+        {
+            throw _file.Error(Place(name), $"expected at most {CheckpointLimits.PickleBytes} bytes, found {entry.Length}");
+        }
+
+        var section = new FileSection(_file, DataOffset(entry, name), entry.CompressedLength);
+        switch (entry.Method)
+        {
+            case 0:
+                return (section, entry.Length);
+            case 8 when entry.Length <= entry.CompressedLength * CheckpointLimits.ExpansionRatio:
+                return (new DeflateStream(section, CompressionMode.Decompress), entry.Length);
+            case 8:
+                throw _file.Error(Place(name), $"{entry.CompressedLength} bytes claim to expand to {entry.Length}, more than {CheckpointLimits.ExpansionRatio} times as many");
+            default:
+                throw _file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}");
+        }
+    }
+
+    private Entry Find(string name) =>
+        _entries.TryGetValue(name, out var entry) ? entry : throw _file.Error(Place(name), "the archive has no such entry");
+
+    private long DataOffset(Entry entry, string name)
+    {
+        Span<byte> header = stackalloc byte[LocalHeaderBytes];
+        _file.ReadExactly(entry.HeaderOffset, header, Place(name));
+        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != 0x04034b50)
+        {
+            throw _file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
+        }
+
+        var offset = entry.HeaderOffset + LocalHeaderBytes
+            + BinaryPrimitives.ReadUInt16LittleEndian(header[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
+        return entry.CompressedLength <= _file.Length - offset
+            ? offset
+            : throw _file.Error(Place(name), $"its {entry.CompressedLength} bytes from {offset} on reach past the end of the file");
+    }
+
+    private int Add(ReadOnlySpan<byte> record, ulong index)
+    {
+        const string place = "zip directory";
+        if (record.Length < EntryBytes || BinaryPrimitives.ReadUInt32LittleEndian(record) != 0x02014b50)
+        {
+            throw _file.Error(place, $"expected entry {index}, found something else");
+        }
+
+        var flags = BinaryPrimitives.ReadUInt16LittleEndian(record[8..]);
+        var nameLength = BinaryPrimitives.ReadUInt16LittleEndian(record[28..]);
+        var extraLength = BinaryPrimitives.ReadUInt16LittleEndian(record[30..]);
+        var commentLength = BinaryPrimitives.ReadUInt16LittleEndian(record[32..]);
+        var total = EntryBytes + nameLength + extraLength + commentLength;
+        if (record.Length < total)
+        {
+            throw _file.Error(place, $"entry {index} reaches past the end of the directory");
+        }
+
+        var name = Encoding.UTF8.GetString(record.Slice(EntryBytes, nameLength));
+        ulong compressed = BinaryPrimitives.ReadUInt32LittleEndian(record[20..]);
+        ulong length = BinaryPrimitives.ReadUInt32LittleEndian(record[24..]);
+        ulong header = BinaryPrimitives.ReadUInt32LittleEndian(record[42..]);
+        ReadZip64(record.Slice(EntryBytes + nameLength, extraLength), ref length, ref compressed, ref header);
+
+        var entry = new Entry(BinaryPrimitives.ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
+        var limit = (ulong)_file.Length;
+        if (compressed > limit || header > limit || length > long.MaxValue || (entry.Method == 0 && length != compressed))
+        {
+            throw _file.Error(Place(name), $"sizes {compressed} and {length} at byte {header} do not fit a file of {_file.Length} bytes");
+        }
+
+        if ((flags & 1) != 0)
+        {
+            throw _file.Error(Place(name), "the entry is encrypted");
+        }
+
+        if (!_entries.TryAdd(name, entry))
+        {
+            throw _file.Error(Place(name), "the archive has two entries of this name");
+        }
+
+        return total;
+    }
+
+    /// <summary>Takes the 64-bit values of those fields that did not fit 32 bits; they come in this order.</summary>
+    private static void ReadZip64(ReadOnlySpan<byte> extra, ref ulong length, ref ulong compressed, ref ulong header)
+    {
+        while (extra.Length >= 4)
+        {
+            var id = BinaryPrimitives.ReadUInt16LittleEndian(extra);
+            var size = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
+            if (id == 1)
+            {
+                var values = extra.Slice(4, size);
+                Take(ref values, ref length);
+                Take(ref values, ref compressed);
+                Take(ref values, ref header);
+                return;
+            }
+
+            extra = extra[(4 + size)..];
+        }
+
+        static void Take(ref ReadOnlySpan<byte> values, ref ulong field)
+        {
+            if (field == uint.MaxValue && values.Length >= 8)
+            {
+                field = BinaryPrimitives.ReadUInt64LittleEndian(values);
+                values = values[8..];
+            }
+        }
+    }
+
+    private static (ulong Count, long Offset, long Length) FindDirectory(CheckpointFile file)
+    {
+        const string place = "zip directory";
+
+        // The end record is last but for a comment of up to 65,535 bytes.
+        var tail = new byte[(int)Math.Min(file.Length, EndRecordBytes + ushort.MaxValue)];
+        var tailOffset = file.Length - tail.Length;
+        file.ReadExactly(tailOffset, tail, place);
+        var at = tail.Length - EndRecordBytes;
+        while (at >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(at)) != 0x06054b50)
+        {
+            at--;
+        }
+
+        if (at < 0)
+        {
+            throw file.Error(place, "expected one at the end of the file, found none; the file is incomplete");
+        }
+
+        var end = tail.AsSpan(at);
+        ulong count = BinaryPrimitives.ReadUInt16LittleEndian(end[10..]);
+        long length = BinaryPrimitives.ReadUInt32LittleEndian(end[12..]);
+        long offset = BinaryPrimitives.ReadUInt32LittleEndian(end[16..]);
+
+        var locatorAt = at - Zip64LocatorBytes;
+        if (locatorAt >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(locatorAt)) == 0x07064b50)
+        {
+            var recordAt = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
+            if (recordAt < 0 || recordAt > file.Length - Zip64EndRecordBytes)
+            {
+                throw file.Error(place, $"expected a 64-bit end record inside the file, found it at byte {recordAt}");
+            }
+
+            Span<byte> record = stackalloc byte[Zip64EndRecordBytes];
+            file.ReadExactly(recordAt, record, place);
+            if (BinaryPrimitives.ReadUInt32LittleEndian(record) != 0x06064b50)
+            {
+                throw file.Error(place, $"expected a 64-bit end record at byte {recordAt}");
+            }
+
+            count = BinaryPrimitives.ReadUInt64LittleEndian(record[32..]);
+            length = BinaryPrimitives.ReadInt64LittleEndian(record[40..]);
+            offset = BinaryPrimitives.ReadInt64LittleEndian(record[48..]);
+        }
+
+        return (count, offset, length);
+    }
+
+    private static string Place(string name) => $"zip entry {CheckpointFormatException.Quote(name)}";
+
+    private readonly record struct Entry(int Method, long CompressedLength, long Length, long HeaderOffset);
+}
