@@ -1,0 +1,28 @@
+namespace HiMo.MLNet.Data;
+
+/// <summary>A folder for each class, with its pictures in it or further below; the folder's name is the caption.</summary>
+internal static class ClassFolder
+{
+    public static bool IsLaidOut(DataRoot root)
+    {
+        string[] classes = [.. PictureFiles.Below(root).Select(Class).Distinct().Take(2)];
+        return classes.Length == 2 && !classes.Contains("");
+    }
+
+    public static IEnumerable<CaptionedImage> Read(DataRoot root)
+    {
+        foreach (string picture in PictureFiles.Below(root))
+        {
+            SourceLocation source = new(Path.Combine(root.FullPath, picture));
+            if (Class(picture) is not { Length: > 0 } name)
+            {
+                throw source.Error("expected every picture in the folder of its class, found one beside the folders.");
+            }
+
+            yield return new CaptionedImage(root.Resolve(picture, source), [name], source);
+        }
+    }
+
+    /// <summary>The first folder of a path; empty without one.</summary>
+    private static string Class(string picture) => picture[..Math.Max(picture.IndexOf('/'), 0)];
+}

@@ -1,0 +1,18 @@
+using System.Collections;
+
+namespace HiMo.MLNet.Data;
+
+/// <summary>A data set in a known format. Each enumeration reads it again from its start, and only as far as it goes.</summary>
+/// <param name="format">The format's name, as <see cref="DataSets.Open(string, string)"/> takes it.</param>
+/// <param name="path">The folder, or the file in it that lists the images.</param>
+/// <param name="read">Begins reading.</param>
+internal sealed class DataSet(string format, string path, Func<IEnumerable<CaptionedImage>> read) : IEnumerable<CaptionedImage>
+{
+    public string Format { get; } = format;
+
+    public string Path { get; } = path;
+
+    public IEnumerator<CaptionedImage> GetEnumerator() => read().GetEnumerator();
+
+    IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
+}

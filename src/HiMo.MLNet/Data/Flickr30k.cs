@@ -1,0 +1,64 @@
+namespace HiMo.MLNet.Data;
+
+/// <summary>Flickr30k: lines <c>name.jpg#k⇥caption</c>, those of an image in a row; pictures in <c>flickr30k-images</c>, <c>images</c> or beside.</summary>
+internal static class Flickr30k
+{
+    public static IEnumerable<CaptionedImage> Read(DataRoot root, string file)
+    {
+        string folder = root.FirstFolder("flickr30k-images", "images");
+        HashSet<string> seen = [];
+        string? current = null;
+        List<string> captions = [];
+        SourceLocation first = default;
+        long number = 0;
+        foreach (string line in File.ReadLines(file))
+        {
+            var source = SourceLocation.Line(file, ++number);
+            if (line.Length == 0)
+            {
+                continue;
+            }
+
+            if (!TryParse(line, out string image, out string caption))
+            {
+                throw source.Error("expected 'name.jpg#k', a tab and a caption.");
+            }
+
+            if (image != current)
+            {
+                if (current is not null)
+                {
+                    yield return new CaptionedImage(root.Resolve(folder + current, first), captions, first);
+                }
+
+                if (!seen.Add(image))
+                {
+                    throw source.Error($"expected the captions of '{image}' in a row, found one apart from the others.");
+                }
+
+                (current, captions, first) = (image, [], source);
+            }
+
+            captions.Add(caption);
+        }
+
+        if (current is not null)
+        {
+            yield return new CaptionedImage(root.Resolve(folder + current, first), captions, first);
+        }
+    }
+
+    public static bool TryParse(string line, out string image, out string caption)
+    {
+        (image, caption) = ("", "");
+        int tab = line.IndexOf('\t');
+        int mark = tab < 0 ? -1 : line.LastIndexOf('#', tab);
+        if (mark <= 0 || !int.TryParse(line.AsSpan((mark + 1)..tab), out _))
+        {
+            return false;
+        }
+
+        (image, caption) = (line[..mark], line[(tab + 1)..]);
+        return true;
+    }
+}

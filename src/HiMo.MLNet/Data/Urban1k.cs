@@ -1,0 +1,22 @@
+namespace HiMo.MLNet.Data;
+
+/// <summary>Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption.</summary>
+internal static class Urban1k
+{
+    private const string Images = "image";
+    private const string Captions = "caption";
+
+    public static bool IsLaidOut(DataRoot root) =>
+        Directory.Exists(Path.Combine(root.FullPath, Images)) && Directory.Exists(Path.Combine(root.FullPath, Captions));
+
+    public static IEnumerable<CaptionedImage> Read(DataRoot root)
+    {
+        foreach (string file in Directory.EnumerateFiles(Path.Combine(root.FullPath, Captions), "*.txt").Order(StringComparer.Ordinal))
+        {
+            SourceLocation source = new(file);
+            string captionFile = root.Resolve($"{Captions}/{Path.GetFileName(file)}", source);
+            string image = root.Resolve($"{Images}/{Path.GetFileNameWithoutExtension(file)}.jpg", source);
+            yield return new CaptionedImage(image, [File.ReadLines(captionFile).FirstOrDefault("")], source);
+        }
+    }
+}

@@ -1,0 +1,201 @@
+using System.Numerics;
+
+namespace HiMo.MLNet.Evaluation;
+
+/// <summary>
+/// Image–text retrieval without ever holding the similarity matrix: a first pass finds each query's best right answer, a
+/// second goes over the matrix in blocks and only counts what is above or level with it.
+/// </summary>
+internal static class Retrieval
+{
+    private const int ImagesPerBlock = 64;
+    private const int TextsPerBlock = 128;
+
+    /// <param name="images">Normalised image embeddings.</param>
+    /// <param name="texts">Normalised caption embeddings, of the same dimension.</param>
+    /// <param name="imageOfText">For every caption the row of its image; several captions may share one.</param>
+    public static RetrievalMetrics Evaluate(EmbeddingMatrix images, EmbeddingMatrix texts, ReadOnlySpan<int> imageOfText)
+    {
+        Check(images, texts, imageOfText);
+
+        var imageTally = new Tally(images.Count);
+        var textTally = new Tally(texts.Count);
+        int[] rightTied = FindBest(images, texts, imageOfText, imageTally.Best, textTally.Best);
+        Count(images, texts, imageTally, textTally);
+
+        // The counts so far include the right answers themselves. None is above the best right answer.
+        double image1 = 0, image5 = 0, image10 = 0;
+        int queries = 0;
+        for (int i = 0; i < images.Count; i++)
+        {
+            if (rightTied[i] == 0)
+            {
+                continue;
+            }
+
+            queries++;
+            int better = imageTally.Greater[i], tied = imageTally.Equal[i] - rightTied[i];
+            image1 += TiedRank.HitProbability(1, better, tied, rightTied[i]);
+            image5 += TiedRank.HitProbability(5, better, tied, rightTied[i]);
+            image10 += TiedRank.HitProbability(10, better, tied, rightTied[i]);
+        }
+
+        double text1 = 0, text5 = 0, text10 = 0;
+        for (int i = 0; i < texts.Count; i++)
+        {
+            int better = textTally.Greater[i], tied = textTally.Equal[i] - 1;
+            text1 += TiedRank.HitProbability(1, better, tied);
+            text5 += TiedRank.HitProbability(5, better, tied);
+            text10 += TiedRank.HitProbability(10, better, tied);
+        }
+
+        return new RetrievalMetrics
+        {
+            ImageToTextRecallAt1 = 100 * image1 / queries,
+            ImageToTextRecallAt5 = 100 * image5 / queries,
+            ImageToTextRecallAt10 = 100 * image10 / queries,
+            TextToImageRecallAt1 = 100 * text1 / texts.Count,
+            TextToImageRecallAt5 = 100 * text5 / texts.Count,
+            TextToImageRecallAt10 = 100 * text10 / texts.Count,
+            ImageCount = images.Count,
+            TextCount = texts.Count,
+            ImageQueryCount = queries,
+        };
+    }
+
+    private static void Check(EmbeddingMatrix images, EmbeddingMatrix texts, ReadOnlySpan<int> imageOfText)
+    {
+        images.ThrowIfNotNormalized(nameof(images));
+        texts.ThrowIfNotNormalized(nameof(texts));
+        if (images.Dimension != texts.Dimension)
+        {
+            throw new ArgumentException($"Expected texts of dimension {images.Dimension}, as the images have, found {texts.Dimension}.", nameof(texts));
+        }
+
+        if (imageOfText.Length != texts.Count)
+        {
+            throw new ArgumentException($"Expected the image of each of {texts.Count} texts, found {imageOfText.Length} entries.", nameof(imageOfText));
+        }
+
+        for (int text = 0; text < imageOfText.Length; text++)
+        {
+            if ((uint)imageOfText[text] >= (uint)images.Count)
+            {
+                throw new ArgumentException($"Text {text}: expected an image from 0 to {images.Count - 1}, found {imageOfText[text]}.", nameof(imageOfText));
+            }
+        }
+    }
+
+    /// <summary>Fills the best right similarity of each query; returns for each image how many of its captions reach it.</summary>
+    private static int[] FindBest(
+        EmbeddingMatrix images, EmbeddingMatrix texts, ReadOnlySpan<int> imageOfText, float[] imageBest, float[] textBest)
+    {
+        int[] reaching = new int[images.Count];
+        Array.Fill(imageBest, float.NegativeInfinity);
+        for (int text = 0; text < texts.Count; text++)
+        {
+            int image = imageOfText[text];
+            float similarity = SimilarityBlock.Dot(images.Row(image), texts.Row(text));
+            textBest[text] = similarity;
+            if (similarity > imageBest[image])
+            {
+                imageBest[image] = similarity;
+                reaching[image] = 1;
+            }
+            else if (similarity == imageBest[image])
+            {
+                reaching[image]++;
+            }
+        }
+
+        return reaching;
+    }
+
+    /// <summary>Workers take blocks of images in turn. All they add up are whole numbers, so the order does not matter.</summary>
+    private static void Count(EmbeddingMatrix images, EmbeddingMatrix texts, Tally imageTally, Tally textTally)
+    {
+        int blocks = (images.Count + ImagesPerBlock - 1) / ImagesPerBlock;
+        int workers = Math.Clamp(blocks, 1, Environment.ProcessorCount);
+        int nextBlock = -1;
+        Parallel.For(0, workers, _ =>
+        {
+            float[] similarities = new float[ImagesPerBlock * TextsPerBlock];
+            Tally ownTexts = textTally.WithOwnCounts();
+            for (int block; (block = Interlocked.Increment(ref nextBlock)) < blocks;)
+            {
+                int firstImage = block * ImagesPerBlock;
+                int imageCount = Math.Min(ImagesPerBlock, images.Count - firstImage);
+                for (int firstText = 0; firstText < texts.Count; firstText += TextsPerBlock)
+                {
+                    int textCount = Math.Min(TextsPerBlock, texts.Count - firstText);
+                    SimilarityBlock.Compute(images, firstImage, imageCount, texts, firstText, textCount, similarities);
+                    for (int row = 0; row < imageCount; row++)
+                    {
+                        CountRow(similarities.AsSpan(row * textCount, textCount), imageTally, firstImage + row, ownTexts, firstText);
+                    }
+                }
+            }
+
+            lock (textTally)
+            {
+                textTally.Add(ownTexts);
+            }
+        });
+    }
+
+    /// <summary>Counts one image's similarities to consecutive texts, for the image and for each text.</summary>
+    private static void CountRow(ReadOnlySpan<float> similarities, Tally images, int image, Tally texts, int firstText)
+    {
+        int count = similarities.Length;
+        ReadOnlySpan<float> textBest = texts.Best.AsSpan(firstText, count);
+        Span<int> textGreater = texts.Greater.AsSpan(firstText, count);
+        Span<int> textEqual = texts.Equal.AsSpan(firstText, count);
+        float imageBest = images.Best[image];
+
+        // A comparison that holds is -1 in its lane.
+        Vector<float> best = new(imageBest);
+        Vector<int> greater = default, equal = default;
+        int i = 0;
+        for (; i <= count - Vector<float>.Count; i += Vector<float>.Count)
+        {
+            Vector<float> similarity = new(similarities[i..]);
+            greater -= Vector.GreaterThan(similarity, best);
+            equal -= Vector.Equals(similarity, best);
+            Vector<float> ofText = new(textBest[i..]);
+            (new Vector<int>(textGreater[i..]) - Vector.GreaterThan(similarity, ofText)).CopyTo(textGreater[i..]);
+            (new Vector<int>(textEqual[i..]) - Vector.Equals(similarity, ofText)).CopyTo(textEqual[i..]);
+        }
+
+        int imageGreater = Vector.Sum(greater), imageEqual = Vector.Sum(equal);
+        for (; i < count; i++)
+        {
+            imageGreater += similarities[i] > imageBest ? 1 : 0;
+            imageEqual += similarities[i] == imageBest ? 1 : 0;
+            textGreater[i] += similarities[i] > textBest[i] ? 1 : 0;
+            textEqual[i] += similarities[i] == textBest[i] ? 1 : 0;
+        }
+
+        images.Greater[image] += imageGreater;
+        images.Equal[image] += imageEqual;
+    }
+
+    /// <summary>For each query its best right similarity and how many candidates are above and level with it.</summary>
+    private sealed record Tally(float[] Best, int[] Greater, int[] Equal)
+    {
+        public Tally(int queries)
+            : this(new float[queries], new int[queries], new int[queries])
+        {
+        }
+
+        public Tally WithOwnCounts() => new(Best, new int[Greater.Length], new int[Equal.Length]);
+
+        public void Add(Tally other)
+        {
+            for (int i = 0; i < Greater.Length; i++)
+            {
+                Greater[i] += other.Greater[i];
+                Equal[i] += other.Equal[i];
+            }
+        }
+    }
+}
