@@ -1,0 +1,142 @@
+using HiMo.MLNet.Checkpoints;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Modeling;
+
+/// <summary>Moves weights between a model and the files that hold them, by the names of the original state dict.</summary>
+internal static class ClipWeights
+{
+    /// <summary>The original CLIP's context, stretched to 248 tokens on loading.</summary>
+    private const int ShortContext = 77;
+
+    /// <summary>Reads a checkpoint into a new model whose sizes follow from the shapes of its tensors. Weights widen to float32.</summary>
+    /// <exception cref="CheckpointFormatException">The file is damaged, or its tensors are not a CLIP model's.</exception>
+    public static ClipModel Load(string path)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(path);
+        ClipArchitecture architecture = Infer(checkpoint);
+        var model = new ClipModel(architecture);
+        try
+        {
+            var missing = new HashSet<string>(Tensors(model).Keys);
+            using var _ = no_grad();
+            Dictionary<string, Tensor> targets = Tensors(model);
+            foreach (string name in checkpoint.Tensors.Keys)
+            {
+                using Tensor stored = checkpoint.Read(name);
+                Copy(targets, name, stored, path);
+                missing.Remove(name);
+            }
+            if (missing.Remove("positional_embedding_res"))
+                targets["positional_embedding_res"].copy_(targets["positional_embedding"]);
+            // BatchNorm's step counters play no part in the result.
+            missing.RemoveWhere(name => name.EndsWith("num_batches_tracked", StringComparison.Ordinal));
+            if (missing.Count > 0)
+                throw new CheckpointFormatException($"{path}: lacks {missing.Count} tensors of the architecture read off the others ({architecture}): {Listed(missing)}.");
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Writes all tensors as safetensors, under their original names.</summary>
+    public static void Save(ClipModel model, Stream stream)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Safetensors.Write(stream, [.. Tensors(model).Select(pair => (pair.Key, pair.Value.detach().cpu()))], null);
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote into a model of the same architecture; the stream need not seek.</summary>
+    /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not this model's.</exception>
+    public static void Read(ClipModel model, Stream stream, string source)
+    {
+        using var _ = no_grad();
+        Dictionary<string, Tensor> targets = Tensors(model);
+        var missing = new HashSet<string>(targets.Keys);
+        foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source))
+        {
+            using (tensor)
+                Copy(targets, name, tensor, source);
+            missing.Remove(name);
+        }
+        if (missing.Count > 0)
+            throw new CheckpointFormatException($"{source}: lacks {missing.Count} tensors of the model: {Listed(missing)}.");
+    }
+
+    /// <summary>Parameters and buffers by name.</summary>
+    public static Dictionary<string, Tensor> Tensors(ClipModel model) =>
+        model.named_parameters().Select(p => (p.name, tensor: (Tensor)p.parameter))
+            .Concat(model.named_buffers().Select(b => (b.name, tensor: b.buffer)))
+            .ToDictionary(p => p.name, p => p.tensor);
+
+    private static void Copy(Dictionary<string, Tensor> targets, string name, Tensor stored, string source)
+    {
+        if (!targets.TryGetValue(name, out Tensor? target))
+            throw new CheckpointFormatException($"{source}: tensor '{name}' is not one of a CLIP model of this architecture.");
+        using Tensor? stretched = name == "positional_embedding" && stored.shape is [ShortContext, _] && target.shape[0] == 248
+            ? PositionStretching.To248(stored) : null;
+        Tensor value = stretched ?? stored;
+        if (!value.shape.SequenceEqual(target.shape))
+            throw new CheckpointFormatException(
+                $"{source}: tensor '{name}' should have the shape ({string.Join(", ", target.shape)}), as the other tensors say; it has ({string.Join(", ", stored.shape)}).");
+        if (value.is_floating_point())
+        {
+            using Tensor finite = value.isfinite().all();
+            if (!finite.item<bool>())
+                throw new CheckpointFormatException($"{source}: tensor '{name}' holds NaN or infinite values.");
+        }
+        target.copy_(value);
+    }
+
+    /// <summary>Reads every size off the shapes of a checkpoint's tensors (the original code's build_model).</summary>
+    public static ClipArchitecture Infer(Checkpoint checkpoint)
+    {
+        IReadOnlyDictionary<string, TensorInfo> tensors = checkpoint.Tensors;
+        long[] Shape(string name, int rank)
+        {
+            if (!tensors.TryGetValue(name, out TensorInfo? info))
+                throw new CheckpointFormatException($"{checkpoint.Path}: holds no tensor '{name}', which every CLIP model has. It has: {Listed(tensors.Keys)}.");
+            if (info.Shape.Length != rank)
+                throw new CheckpointFormatException($"{checkpoint.Path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
+            return info.Shape;
+        }
+        int Blocks(string prefix) => tensors.Keys
+            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
+            .Select(name => name[prefix.Length..].Split('.')[0]).Distinct().Count();
+
+        long[] positions = Shape("positional_embedding", 2), projection = Shape("text_projection", 2);
+        long[] conv1 = Shape("visual.conv1.weight", 4);
+        bool transformer = tensors.ContainsKey("visual.proj");
+        var architecture = transformer
+            ? new ClipArchitecture((int)projection[1], (int)conv1[2] * Side(Shape("visual.positional_embedding", 2)[0] - 1),
+                [Blocks("visual.transformer.resblocks.")], (int)conv1[0], (int)conv1[2], (int)projection[0], Blocks("transformer.resblocks."))
+            : new ClipArchitecture((int)projection[1], 32 * Side(Shape("visual.attnpool.positional_embedding", 2)[0] - 1),
+                [.. Enumerable.Range(1, 4).Select(stage => Blocks($"visual.layer{stage}."))], (int)conv1[0] * 2, null, (int)projection[0], Blocks("transformer.resblocks."));
+        architecture = architecture with
+        {
+            ContextLength = positions[0] == ShortContext ? 248 : (int)positions[0],
+            VocabularySize = (int)Shape("token_embedding.weight", 2)[0],
+        };
+        try
+        {
+            architecture.Validate();
+            return architecture;
+        }
+        catch (ArgumentException e)
+        {
+            throw new CheckpointFormatException($"{checkpoint.Path}: the shapes of its tensors are those of no CLIP model: {e.Message}", e);
+        }
+
+        static int Side(long positions) => (int)Math.Sqrt(positions);
+    }
+
+    private static string Listed(IEnumerable<string> names)
+    {
+        string[] all = [.. names.Order(StringComparer.Ordinal)];
+        return string.Join(", ", all.Take(12)) + (all.Length > 12 ? $", … ({all.Length} in all)" : "");
+    }
+}

@@ -1,0 +1,40 @@
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Objectives;
+
+/// <summary>
+/// The symmetric contrastive loss C(A, B) = ½ [CE(s·A·Bᵀ) + CE(s·B·Aᵀ)] of CLIP, with label smoothing.
+/// </summary>
+internal static class ContrastiveLoss
+{
+    /// <param name="images">A, (N, d).</param>
+    /// <param name="texts">B, (N, d).</param>
+    /// <param name="scale">s, a scalar.</param>
+    /// <param name="targets">(N, N), rows summing to 1; see <see cref="Targets"/>.</param>
+    /// <param name="paths">Which side of every product carries a gradient.</param>
+    /// <returns>A scalar.</returns>
+    public static Tensor Compute(Tensor images, Tensor texts, Tensor scale, Tensor targets, GradientPaths paths)
+    {
+        Tensor gatheredTexts = paths == GradientPaths.Full ? texts : texts.detach();
+        Tensor gatheredImages = paths == GradientPaths.Full ? images : images.detach();
+        Tensor imageToText = CrossEntropy(scale * images.matmul(gatheredTexts.t()), targets);   // (N, N)
+        Tensor textToImage = CrossEntropy(scale * texts.matmul(gatheredImages.t()), targets);
+        return (imageToText + textToImage) / 2;
+    }
+
+    private static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
+        -(targets * nn.functional.log_softmax(logits, 1)).sum(1).mean();
+
+    /// <summary>
+    /// The target distribution of every row: its own column, shared with the columns of equal captions (which would
+    /// otherwise be pushed away from a text that describes them just as well), then smoothed.
+    /// </summary>
+    /// <param name="tokens">(N, T), the token ids of the captions.</param>
+    /// <param name="smoothing">The share of the target spread evenly over all columns.</param>
+    /// <returns>(N, N), symmetric where the captions differ: (1 − smoothing) on the diagonal, plus smoothing / N everywhere.</returns>
+    public static Tensor Targets(Tensor tokens, double smoothing)
+    {
+        Tensor same = tokens.unsqueeze(0).eq(tokens.unsqueeze(1)).all(-1).to(ScalarType.Float32);   // (N, N)
+        return (1 - smoothing) * same / same.sum(1, keepdim: true) + smoothing / tokens.shape[0];
+    }
+}
