@@ -57,14 +57,14 @@ internal sealed class ClipModel : Module
         return visual.forward(images).MoveToOuterDisposeScope();
     }
 
-    /// <param name="tokens">(B, T), int64, T up to the context length. The end token is the largest id of a row. Columns
+    /// <param name="tokens">(B, T), int64, T from 1 to the context length. The end token is the largest id of a row. Columns
     /// after the last end token change nothing and may be left out.</param>
     /// <returns>(B, d)</returns>
     public Tensor EncodeText(Tensor tokens)
     {
-        if (tokens.shape is not [_, var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
+        if (tokens.shape is not [_, > 0 and var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
             throw new ArgumentException(
-                $"The model takes int64 token ids of shape (batch, up to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
+                $"The model takes int64 token ids of shape (batch, 1 to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
         using DisposeScope scope = NewDisposeScope();
         Tensor x = token_embedding.forward(tokens) + Positions(length);       // (B, T, C)
         x = ln_final.forward(transformer.ForwardAt(x, tokens.argmax(-1)));    // (B, C)

@@ -20,7 +20,7 @@ internal static class HiDe
     /// </remarks>
     public static (Tensor Components, int Count) Decompose(Tensor texts, double varianceRatio)
     {
-        if (texts.shape is not [var n, var d])
+        if (texts.shape is not [> 0 and var n, > 0 and var d])
             throw new ArgumentException($"HiDe takes text embeddings of shape (N, d); these are ({string.Join(", ", texts.shape)}).", nameof(texts));
         using var scope = NewDisposeScope();
         Tensor mean = texts.mean([0], keepdim: true);                         // (1, d)

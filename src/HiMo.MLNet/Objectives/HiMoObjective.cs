@@ -23,8 +23,14 @@ internal sealed class HiMoObjective(double varianceRatio, double componentWeight
     /// <param name="texts">(N, d), raw text embeddings.</param>
     /// <param name="logitScale">ln s, a scalar.</param>
     /// <param name="tokens">(N, T), token ids of the captions.</param>
+    /// <exception cref="ArgumentException">The shapes do not fit together; the message tells them.</exception>
     public ObjectiveValue Compute(Tensor images, Tensor texts, Tensor logitScale, Tensor tokens)
     {
+        // A mismatch inside the products would end the process, not throw.
+        if (images.shape is not [> 0 and var n, > 0] || !texts.shape.SequenceEqual(images.shape) || tokens.shape is not [var captions, _] || captions != n)
+            throw new ArgumentException(
+                $"HiMo's loss takes image and text embeddings of one shape (N, d) with N captions' tokens (N, T); these are "
+                + $"({string.Join(", ", images.shape)}), ({string.Join(", ", texts.shape)}) and ({string.Join(", ", tokens.shape)}).");
         Tensor v = nn.functional.normalize(images, dim: 1);                   // V, (N, d)
         Tensor u = nn.functional.normalize(texts, dim: 1);                    // U, (N, d)
         Tensor scale = logitScale.exp();

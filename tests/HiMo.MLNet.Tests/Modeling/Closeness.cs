@@ -1,0 +1,20 @@
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Tests.Modeling;
+
+internal static class Closeness
+{
+    /// <summary>Equal shapes, and no value further off than a share of the largest expected one.</summary>
+    public static void Within(double share, Tensor expected, Tensor actual, string what)
+    {
+        Assert.Equal(expected.numel(), actual.numel());
+        if (expected.numel() > 1)
+            Assert.Equal(expected.shape, actual.shape);
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        var wide = expected.to(ScalarType.Float64).flatten();
+        var largest = wide.abs().max().item<double>();
+        var difference = (actual.to(ScalarType.Float64).flatten() - wide).abs().max().item<double>();
+        Assert.True(difference <= share * largest, $"{what}: off by {difference:g3}, the largest value is {largest:g3}, {share:g3} of it are allowed.");
+    }
+}

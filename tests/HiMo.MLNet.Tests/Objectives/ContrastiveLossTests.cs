@@ -1,0 +1,31 @@
+using HiMo.MLNet.Objectives;
+using HiMo.MLNet.Tests.Modeling;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Tests.Objectives;
+
+public class ContrastiveLossTests
+{
+    [Fact]
+    public void Equal_captions_share_their_target()
+    {
+        using var scope = NewDisposeScope();
+        var tokens = tensor(new long[,] { { 7, 1, 9 }, { 7, 2, 9 }, { 7, 1, 9 }, { 7, 9, 0 } });
+        var expected = tensor(new[,]
+        {
+            { 0.475, 0.025, 0.475, 0.025 },   // 0.9 shared by two, 0.1 / 4 everywhere
+            { 0.025, 0.925, 0.025, 0.025 },
+            { 0.475, 0.025, 0.475, 0.025 },
+            { 0.025, 0.025, 0.025, 0.925 },
+        });
+        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(tokens, 0.1), "targets");
+    }
+
+    [Fact]
+    public void Different_captions_are_told_to_meet_their_own_picture_only()
+    {
+        using var scope = NewDisposeScope();
+        var tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
+        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, 0), "targets");
+    }
+}

@@ -1,0 +1,174 @@
+using HiMo.MLNet.Objectives;
+using HiMo.MLNet.Tests.Modeling;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Tests.Objectives;
+
+public class HiDeTests
+{
+    // Four points about (1, 1): (±2, 0) and (0, ±1) away from it, so σ² = 8 and 2, in rows of d numbers.
+    private static Tensor Cross(int dimensions)
+    {
+        Tensor plane = tensor(new double[,] { { 3, 1 }, { -1, 1 }, { 1, 2 }, { 1, 0 } });
+        return cat([plane, zeros(4, dimensions - 2, dtype: ScalarType.Float64)], 1);
+    }
+
+    [Theory]
+    [InlineData(2)]   // more texts than dimensions
+    [InlineData(4)]
+    [InlineData(9)]   // fewer
+    public void Keeps_the_leading_direction_alone_when_it_explains_enough(int dimensions)
+    {
+        using var scope = NewDisposeScope();
+        var (components, count) = HiDe.Decompose(Cross(dimensions), 0.75);
+        Assert.Equal(1, count);
+        var expected = Cross(dimensions);
+        expected[2, 1] = 1;   // what lay across the leading direction is gone, the mean is back
+        expected[3, 1] = 1;
+        Closeness.Within(1e-12, expected, components, "components");
+    }
+
+    [Theory]
+    [InlineData(2, 0.85)]
+    [InlineData(9, 0.85)]
+    [InlineData(2, 1.0)]
+    [InlineData(9, 1.0)]
+    public void Gives_the_texts_back_when_all_variance_is_kept(int dimensions, double varianceRatio)
+    {
+        using var scope = NewDisposeScope();
+        var (components, count) = HiDe.Decompose(Cross(dimensions), varianceRatio);
+        Assert.Equal(2, count);
+        Closeness.Within(1e-12, Cross(dimensions), components, "components");
+    }
+
+    [Theory]
+    [InlineData(0.1)]
+    [InlineData(0.9)]
+    [InlineData(1.0)]
+    public void Points_on_a_line_have_one_component(double varianceRatio)
+    {
+        using var scope = NewDisposeScope();
+        var line = tensor(new double[,] { { 1, 5 }, { 2, 7 }, { 3, 9 }, { 7, 17 } });
+        var (components, count) = HiDe.Decompose(line, varianceRatio);
+        Assert.Equal(1, count);
+        Closeness.Within(1e-12, line, components, "components");
+    }
+
+    [Theory]
+    [InlineData(5, 3)]
+    [InlineData(3, 5)]
+    [InlineData(1, 4)]
+    public void Equal_texts_give_their_mean_and_a_finite_gradient(int rows, int dimensions)
+    {
+        using var scope = NewDisposeScope();
+        var texts = arange(1, dimensions + 1).to(ScalarType.Float32).div(7).expand(rows, -1).contiguous().requires_grad_();
+        var (components, count) = HiDe.Decompose(texts, 0.9);
+        Assert.Equal(1, count);
+        Closeness.Within(1e-6, texts, components, "components");
+        components.square().sum().backward();
+        Assert.True(texts.grad!.isfinite().all().item<bool>());
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(6)]
+    public void Equal_singular_values_across_the_cut_give_a_finite_gradient(int dimensions)
+    {
+        using var scope = NewDisposeScope();
+        var square = cat([tensor(new double[,] { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 } }), zeros(4, dimensions - 2, dtype: ScalarType.Float64)], 1).requires_grad_();
+        var (components, count) = HiDe.Decompose(square, 0.4);
+        Assert.Equal(1, count);
+        (components * Weights(4, dimensions)).sum().backward();
+        Assert.True(square.grad!.isfinite().all().item<bool>());
+    }
+
+    // 3 axes with σ² = 8, 8, 2: a pair of equal ones kept, or one kept and a pair of equal ones dropped.
+    [Theory]
+    [InlineData(2, 2, 1, 0.85, 2)]
+    [InlineData(2, 1, 1, 0.6, 1)]
+    public void Equal_singular_values_on_one_side_of_the_cut_leave_the_gradient_exact(double a, double b, double c, double varianceRatio, int kept)
+    {
+        using var scope = NewDisposeScope();
+        var axes = diag(tensor(new[] { a, b, c }));
+        var texts = cat([axes, -axes], 0);
+        Assert.Equal(kept, HiDe.Decompose(texts, varianceRatio).Count);
+        CheckGradient(texts, varianceRatio);
+    }
+
+    [Theory]
+    [InlineData(5, 8, 0.6)]
+    [InlineData(5, 8, 0.9)]
+    [InlineData(9, 4, 0.6)]
+    [InlineData(9, 4, 0.9)]
+    [InlineData(6, 6, 0.8)]
+    [InlineData(9, 4, 1.0)]
+    public void The_gradient_is_that_of_finite_differences(int rows, int dimensions, double varianceRatio)
+    {
+        using var scope = NewDisposeScope();
+        CheckGradient(Weights(rows, dimensions, 2.3).sin(), varianceRatio);
+    }
+
+    private static void CheckGradient(Tensor texts, double varianceRatio)
+    {
+        const double step = 1e-5;
+        var (rows, dimensions) = (texts.shape[0], texts.shape[1]);
+        var weights = Weights(rows, dimensions);
+        double Value(Tensor at) => (HiDe.Decompose(at, varianceRatio).Components * weights).sum().item<double>();
+
+        var leaf = texts.clone().requires_grad_();
+        (HiDe.Decompose(leaf, varianceRatio).Components * weights).sum().backward();
+        var differences = zeros_like(texts);
+        for (var i = 0; i < rows; i++)
+        {
+            for (var j = 0; j < dimensions; j++)
+            {
+                Tensor up = texts.clone(), down = texts.clone();
+                up[i, j] += step;
+                down[i, j] -= step;
+                differences[i, j] = (Value(up) - Value(down)) / (2 * step);
+            }
+        }
+
+        Closeness.Within(1e-7, differences, leaf.grad!, "gradient");
+    }
+
+    // Fixed numbers between -1 and 1 without a pattern that HiDe could meet.
+    private static Tensor Weights(long rows, long dimensions, double pace = 1.7) =>
+        (arange(1, rows * dimensions + 1).to(ScalarType.Float64) * pace).square().sin().view(rows, dimensions);
+
+    [Fact]
+    public void Keeps_the_type_of_the_texts_and_leaves_no_tensors_behind()
+    {
+        using var texts = Weights(6, 4).to(ScalarType.Float32);
+        using var scope = NewDisposeScope();
+        var components = HiDe.Decompose(texts, 0.9).Components;
+        Assert.Equal(ScalarType.Float32, components.dtype);
+        Assert.Equal(1, scope.DisposablesCount);
+    }
+
+    [Theory]
+    [InlineData(new[] { 4.0, 3, 2, 1 }, 0.1, 1)]
+    [InlineData(new[] { 4.0, 3, 2, 1 }, 0.4, 1)]
+    [InlineData(new[] { 4.0, 3, 2, 1 }, 0.41, 2)]
+    [InlineData(new[] { 4.0, 3, 2, 1 }, 0.9, 3)]
+    [InlineData(new[] { 4.0, 3, 2, 1 }, 0.91, 4)]
+    [InlineData(new[] { 4.0, 3, 2, 1 }, 1.0, 4)]
+    [InlineData(new[] { 5.0, 5, 0, 0 }, 1.0, 2)]        // no more than the rank
+    [InlineData(new[] { 5.0 }, 0.9, 1)]
+    [InlineData(new[] { 0.0, 0, 0 }, 0.9, 1)]           // no variance at all
+    [InlineData(new[] { 6e-10, 4e-10 }, 0.05, 1)]       // shares are of 1e-8 at least: 6 % and 4 % here
+    [InlineData(new[] { 6e-10, 4e-10 }, 0.07, 2)]
+    public void The_least_count_that_reaches_the_share_is_kept(double[] variance, double ratio, int count) =>
+        Assert.Equal(count, HiDe.ComponentCount(variance, ratio));
+
+    [Fact]
+    public void Embeddings_of_another_shape_are_refused()
+    {
+        using var scope = NewDisposeScope();
+        foreach (var texts in new[] { zeros(4), zeros(0, 4), zeros(4, 0), zeros(2, 3, 4) })
+        {
+            var error = Assert.Throws<ArgumentException>("texts", () => HiDe.Decompose(texts, 0.9));
+            Assert.Contains($"({string.Join(", ", texts.shape)})", error.Message);
+        }
+    }
+}
