@@ -39,6 +39,10 @@ internal sealed class ClipModel : Module
         text_projection = Parameter(empty(width, architecture.EmbeddingDimension));
         logit_scale = Parameter(tensor(InitialLogitScale, ScalarType.Float32));
         RegisterComponents();
+
+        // The model owns its tensors; a dispose scope around this call must not end with some of them.
+        foreach (Tensor tensor in parameters().Concat(buffers()))
+            tensor.DetachFromDisposeScope();
     }
 
     public ClipArchitecture Architecture { get; }

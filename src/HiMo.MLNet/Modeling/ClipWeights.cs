@@ -85,8 +85,8 @@ internal static class ClipWeights
                 $"{source}: tensor '{name}' should have the shape ({string.Join(", ", target.shape)}), as the other tensors say; it has ({string.Join(", ", stored.shape)}).");
         if (value.is_floating_point())
         {
-            using Tensor finite = value.isfinite().all();
-            if (!finite.item<bool>())
+            using Tensor finite = value.isfinite(), all = finite.all();
+            if (!all.item<bool>())
                 throw new CheckpointFormatException($"{source}: tensor '{name}' holds NaN or infinite values.");
         }
         target.copy_(value);

@@ -81,6 +81,7 @@ public class ClipWeightsTests
             foreach (var name in tensors.Keys)
                 tensors[name] = tensors[name].to(ScalarType.Float16);
         });
+        Assert.NotEmpty(model.parameters());
         Assert.All(model.parameters(), parameter => Assert.Equal(ScalarType.Float32, parameter.dtype));
     }
 
@@ -112,5 +113,32 @@ public class ClipWeightsTests
         stream.Position = 0;
         var error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Read(large.Model, stream, "model.zip"));
         Assert.StartsWith("model.zip: tensor '", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("tiny-vit")]
+    [InlineData("tiny-rn")]
+    public void A_model_outlives_the_dispose_scope_it_was_loaded_in(string name)
+    {
+        string path = GoldenFile.PathOf($"{name}.pt");
+        ClipModel model;
+        string[] names;
+        using (NewDisposeScope())
+        {
+            model = ClipWeights.Load(path);
+            names = [.. ClipWeights.Tensors(model).Keys];
+        }
+
+        Assert.Equal(names, ClipWeights.Tensors(model).Keys);
+        Assert.All(ClipWeights.Tensors(model).Values, tensor => Assert.False(tensor.IsInvalid));
+        model.Dispose();
+    }
+
+    [Fact]
+    public void Loading_leaves_no_tensors_but_the_models()
+    {
+        using var scope = NewDisposeScope();
+        using var model = ClipWeights.Load(GoldenFile.PathOf("tiny-rn.pt"));
+        Assert.Equal(0, scope.DisposablesCount);
     }
 }
