@@ -1,0 +1,128 @@
+using System.Diagnostics;
+using System.Globalization;
+using HiMo.MLNet.Training;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Spectre.Console;
+
+namespace HiMo.MLNet.Samples;
+
+/// <summary>Trains on the sample drawings, saves, and has a second process load the model and classify drawings it never saw.</summary>
+internal static class Quickstart
+{
+    public static int Run(int epochs)
+    {
+        var mlContext = new MLContext(seed: 1);
+        string folder = SampleData.Unpack();
+        (IDataView train, IDataView test) = SampleData.Load(mlContext, folder);
+        AnsiConsole.MarkupLine($"[bold]1. Training[/] a small CLIP from scratch on {train.GetRowCount()} drawings ({epochs} epochs, CPU).");
+
+        HiMoClipTransformer model = Train(mlContext, train, folder, epochs);
+        AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
+        Measure(model, test);
+
+        string zip = Path.Combine(AppContext.BaseDirectory, "emoji-model.zip");
+        mlContext.Model.Save(model.ForZeroShot(Labels(mlContext, train), ["{0}.", "A picture of {0}."]), train.Schema, zip);
+        model.Dispose();
+        AnsiConsole.MarkupLineInterpolated($"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");
+
+        AnsiConsole.MarkupLine("\n[bold]4. A second process[/] loads it with mlContext.Model.Load and classifies five held-out drawings.");
+        using Process second = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
+            Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? [typeof(Quickstart).Assembly.Location, "classify-samples", zip] : ["classify-samples", zip]))!;
+        second.WaitForExit();
+        return second.ExitCode;
+    }
+
+    private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs) =>
+        AnsiConsole.Progress().HideCompleted(false)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+            .Start(context =>
+            {
+                ProgressTask task = context.AddTask("starting");
+                var options = new HiMoClipOptions
+                {
+                    ImageFolder = folder,
+                    Architecture = ClipArchitecture.Small,
+                    Epochs = epochs,
+                    BatchSize = 256,
+                    CaptionSampling = CaptionSampling.Mixed,
+                    Augmentation = new ImageAugmentation
+                    {
+                        MinScale = 0.6,
+                        MaxScale = 1.2,
+                        Rotation = 12,
+                        Shift = 0.08,
+                        Brightness = 0.3,
+                        Contrast = 0.3,
+                        Saturation = 0.4,
+                    },
+                    Progress = new InOrder(p =>
+                    {
+                        task.MaxValue = p.TotalSteps;
+                        task.Value = p.Step;
+                        task.Description = string.Create(CultureInfo.InvariantCulture,
+                            $"epoch {p.Epoch}/{epochs}, loss {p.Loss:f3}, {p.Components} components, {p.ImagesPerSecond:f0} images/s");
+                    }),
+                };
+                return mlContext.Transforms.HiMoClip(options).Fit(train);
+            });
+
+    private static void Measure(HiMoClipTransformer model, IDataView test)
+    {
+        var clock = Stopwatch.StartNew();
+        RetrievalMetrics retrieval = model.EvaluateRetrieval(test);
+        double perSecond = (retrieval.ImageCount + retrieval.TextCount) / clock.Elapsed.TotalSeconds;
+        MonotonicityMetrics himo = model.EvaluateMonotonicity(test, 3);
+        Table table = new Table().AddColumns("held-out drawings", "this model", "chance");
+        void Row(string name, double value, double chance) =>
+            table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %", chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
+        Row("recall@1, picture to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
+        Row("recall@5, picture to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
+        Row("recall@1, caption to picture", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
+        Row("HiMo@3, captions that match better with every sentence", himo.Score, 100.0 / 6);
+        AnsiConsole.Write(table);
+        AnsiConsole.MarkupLineInterpolated($"{perSecond:f0} embeddings a second.");
+    }
+
+    private static string[] Labels(MLContext mlContext, IDataView data) =>
+        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Label).Distinct().Order(StringComparer.Ordinal)];
+
+    // Progress<T> would hand reports to other threads, out of order.
+    private sealed class InOrder(Action<TrainingProgress> action) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => action(value);
+    }
+
+    private sealed class Prediction
+    {
+        public string PredictedLabel { get; set; } = "";
+        public float[] Score { get; set; } = [];
+    }
+
+    /// <summary>The second process: nothing but the zip and pictures.</summary>
+    public static int Classify(string zip)
+    {
+        var mlContext = new MLContext();
+        string folder = SampleData.Unpack();
+        (_, IDataView test) = SampleData.Load(mlContext, folder);
+        ITransformer model = mlContext.Model.Load(zip, out _);
+        ((HiMoClipTransformer)model).ImageFolder = folder;
+        ITransformer withText = model.Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(model.Transform(test)));
+        using PredictionEngine<Drawing, Prediction> engine = mlContext.Model.CreatePredictionEngine<Drawing, Prediction>(withText);
+        VBuffer<ReadOnlyMemory<char>> names = default;
+        engine.OutputSchema["Score"].Annotations.GetValue("SlotNames", ref names);
+        string[] labels = [.. names.DenseValues().Select(n => n.ToString())];
+
+        Table table = new Table().AddColumns("drawing", "its label", "predicted, with probability");
+        Drawing[] drawings = [.. mlContext.Data.CreateEnumerable<Drawing>(test, reuseRowObject: false)];
+        foreach (Drawing drawing in Enumerable.Range(0, 5).Select(i => drawings[(2 * i + 1) * drawings.Length / 10]))
+        {
+            Prediction prediction = engine.Predict(drawing);
+            IEnumerable<string> top = prediction.Score.Select((p, i) => (p, i)).OrderByDescending(s => s.p).Take(3)
+                .Select(s => string.Create(CultureInfo.InvariantCulture, $"{labels[s.i]} {100 * s.p:f0} %"));
+            table.AddRow(drawing.Name, drawing.Label, string.Join(", ", top));
+        }
+        AnsiConsole.Write(table);
+        return 0;
+    }
+}

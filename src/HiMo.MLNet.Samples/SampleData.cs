@@ -1,0 +1,47 @@
+using System.IO.Compression;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Samples;
+
+/// <summary>A drawing of the sample data: an emoji in one artist's style, with a caption that grows from general to particular.</summary>
+internal sealed class Drawing
+{
+    [LoadColumn(0)] public string ImagePath { get; set; } = "";
+    [LoadColumn(1)] public string Label { get; set; } = "";
+    [LoadColumn(2)] public string Caption { get; set; } = "";
+    [LoadColumn(3)] public string Name { get; set; } = "";
+    [LoadColumn(4)] public string Split { get; set; } = "";
+}
+
+/// <summary>
+/// The sample data: 1,365 emoji in two styles. Every Noto drawing and half of the Twemoji drawings train; the other half
+/// tests: emoji whose name is known, in a style whose version of them was never seen.
+/// </summary>
+internal static class SampleData
+{
+    /// <summary>Unpacks the archive beside the program, once, and returns the folder.</summary>
+    public static string Unpack()
+    {
+        string folder = Path.Combine(AppContext.BaseDirectory, "emoji");
+        if (!File.Exists(Path.Combine(folder, "LICENSES.txt")))
+        {
+            string partial = folder + ".partial";
+            if (Directory.Exists(partial))
+                Directory.Delete(partial, recursive: true);
+            ZipFile.ExtractToDirectory(Path.Combine(AppContext.BaseDirectory, "Data", "emoji.zip"), partial);
+            if (Directory.Exists(folder))
+                Directory.Delete(folder, recursive: true);
+            Directory.Move(partial, folder);
+        }
+        return folder;
+    }
+
+    public static (IDataView Train, IDataView Test) Load(MLContext mlContext, string folder)
+    {
+        IDataView all = mlContext.Data.LoadFromTextFile<Drawing>(Path.Combine(folder, "emoji.tsv"), hasHeader: true);
+        Drawing[] drawings = [.. mlContext.Data.CreateEnumerable<Drawing>(all, reuseRowObject: false)];
+        return (mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "train").ToArray()),
+            mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "test").ToArray()));
+    }
+}

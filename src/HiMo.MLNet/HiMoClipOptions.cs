@@ -1,0 +1,111 @@
+using HiMo.MLNet.Training;
+
+namespace HiMo.MLNet;
+
+/// <summary>What <c>mlContext.Transforms.HiMoClip(options)</c> trains and which columns it reads and writes.</summary>
+public sealed class HiMoClipOptions
+{
+    /// <summary>Pictures: a text column of file paths, or an image column (<c>MLImage</c>). Default: <c>ImagePath</c>.</summary>
+    public string ImageColumnName { get; set; } = "ImagePath";
+
+    /// <summary>Captions: a text column. Default: <c>Caption</c>.</summary>
+    public string CaptionColumnName { get; set; } = "Caption";
+
+    /// <summary>A folder that relative picture paths start from. Default: null, the working folder.</summary>
+    public string? ImageFolder { get; set; }
+
+    /// <summary>Output: the normalised picture embedding, a vector of d singles. Default: <c>ImageEmbedding</c>.</summary>
+    public string ImageEmbeddingColumnName { get; set; } = "ImageEmbedding";
+
+    /// <summary>Output: the normalised caption embedding, a vector of d singles. Default: <c>TextEmbedding</c>.</summary>
+    public string TextEmbeddingColumnName { get; set; } = "TextEmbedding";
+
+    /// <summary>
+    /// The sizes of a model to train from scratch; ignored with <see cref="Checkpoint"/>. Default: <see cref="ClipArchitecture.Small"/>.
+    /// </summary>
+    public ClipArchitecture Architecture { get; set; } = ClipArchitecture.Small;
+
+    /// <summary>
+    /// A CLIP checkpoint to fine-tune: PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c>. A 77-token CLIP is
+    /// stretched to 248. Default: null, training from scratch.
+    /// </summary>
+    public string? Checkpoint { get; set; }
+
+    /// <summary>Passes over the training pictures, at least 1. Default: 10, as published.</summary>
+    public int Epochs { get; set; } = 10;
+
+    /// <summary>
+    /// N, the pictures of one contrastive batch, at least 2. The objective, and HiDe above all, sees the whole batch; larger
+    /// is better. Default: 256.
+    /// </summary>
+    public int BatchSize { get; set; } = 256;
+
+    /// <summary>
+    /// The pictures that pass through the networks at a time. Below <see cref="BatchSize"/>, gradient caching computes the
+    /// same step in the memory of one micro-batch, at about 1.3 times the work. Default: null, the whole batch.
+    /// </summary>
+    public int? MicroBatchSize { get; set; }
+
+    /// <summary>
+    /// AdamW's rate after the warm-up, positive. Default: null, which is 1e-6 (as published) with
+    /// <see cref="Checkpoint"/> and 1e-3 from scratch.
+    /// </summary>
+    public double? LearningRate { get; set; }
+
+    /// <summary>AdamW's decoupled weight decay, at least 0, on every parameter. Default: 1e-2, as published.</summary>
+    public double WeightDecay { get; set; } = 1e-2;
+
+    /// <summary>Steps of linear warm-up, then the rate falls to 0 along a cosine; at most a tenth of all steps. Default: 200, as published.</summary>
+    public int WarmupSteps { get; set; } = 200;
+
+    /// <summary>Label smoothing of the cross-entropies, in [0, 1). Default: 0.1, as published.</summary>
+    public double LabelSmoothing { get; set; } = 0.1;
+
+    /// <summary>τ, the share of the batch's text variance that HiDe keeps, in (0, 1]. Default: 0.9, as published.</summary>
+    public double VarianceRatio { get; set; } = 0.9;
+
+    /// <summary>λ, the weight of the component loss in MoLo, at least 0. Default: 1, as published.</summary>
+    public double ComponentWeight { get; set; } = 1;
+
+    /// <summary>Which side of the similarity products receives a gradient. Default: <see cref="GradientPaths.Full"/>, as the equations say.</summary>
+    public GradientPaths GradientPaths { get; set; } = GradientPaths.Full;
+
+    /// <summary>Which part of a caption a step sees. Default: <see cref="CaptionSampling.Whole"/>.</summary>
+    public CaptionSampling CaptionSampling { get; set; } = CaptionSampling.Whole;
+
+    /// <summary>Changes to the training pictures. Default: null, the plain preprocessing of CLIP.</summary>
+    public ImageAugmentation? Augmentation { get; set; }
+
+    /// <summary>Receives every training step. Default: null; progress also goes to <c>mlContext.Log</c>.</summary>
+    public IProgress<TrainingProgress>? Progress { get; set; }
+
+    /// <summary>Stops the training, with an <see cref="OperationCanceledException"/>. Default: none.</summary>
+    public CancellationToken CancellationToken { get; set; }
+
+    internal void Validate()
+    {
+        Require(!string.IsNullOrWhiteSpace(ImageColumnName), nameof(ImageColumnName), ImageColumnName, "a column name");
+        Require(!string.IsNullOrWhiteSpace(CaptionColumnName), nameof(CaptionColumnName), CaptionColumnName, "a column name");
+        Require(!string.IsNullOrWhiteSpace(ImageEmbeddingColumnName), nameof(ImageEmbeddingColumnName), ImageEmbeddingColumnName, "a column name");
+        Require(!string.IsNullOrWhiteSpace(TextEmbeddingColumnName), nameof(TextEmbeddingColumnName), TextEmbeddingColumnName, "a column name");
+        Require(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
+        Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2: the objective contrasts the pairs of a batch");
+        Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize, "at least 1, or null");
+        Require(LearningRate is null || (LearningRate > 0 && double.IsFinite(LearningRate.Value)), nameof(LearningRate), LearningRate, "a positive number, or null");
+        Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "at least 0");
+        Require(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
+        Require(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "in [0, 1)");
+        Require(VarianceRatio is > 0 and <= 1, nameof(VarianceRatio), VarianceRatio, "in (0, 1]");
+        Require(ComponentWeight >= 0 && double.IsFinite(ComponentWeight), nameof(ComponentWeight), ComponentWeight, "at least 0");
+        Require(Enum.IsDefined(GradientPaths), nameof(GradientPaths), GradientPaths, "a value of the enumeration");
+        Require(Enum.IsDefined(CaptionSampling), nameof(CaptionSampling), CaptionSampling, "a value of the enumeration");
+        Require(Architecture is not null, nameof(Architecture), null, "a ClipArchitecture");
+        Architecture!.Validate();
+    }
+
+    private static void Require(bool condition, string name, object? found, string expected)
+    {
+        if (!condition)
+            throw new ArgumentOutOfRangeException($"{nameof(HiMoClipOptions)}.{name}", found, $"{nameof(HiMoClipOptions)}.{name} must be {expected}; it is {found ?? "null"}.");
+    }
+}

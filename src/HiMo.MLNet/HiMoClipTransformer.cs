@@ -1,0 +1,156 @@
+using System.Text.Json;
+using HiMo.MLNet.Interop;
+using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Scoring;
+using HiMo.MLNet.Text;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using Microsoft.ML.Runtime;
+using TorchSharp;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet;
+
+/// <summary>
+/// A trained CLIP model in an ML.NET pipeline: adds the normalised embeddings of a picture column and of a text column
+/// and, given labels (<see cref="ForZeroShot"/>), the predicted label with the probabilities of all of them.
+/// </summary>
+/// <remarks>
+/// Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>. Values are computed only for the
+/// columns that are read. Data that lacks one of the two input columns gets the columns of the other side. A missing
+/// picture (an empty path) has an embedding and scores of NaN and a missing predicted label; an empty text is embedded as
+/// such. Safe for concurrent use. Owns native memory: dispose it when it is not needed any more.
+/// </remarks>
+public sealed class HiMoClipTransformer : ITransformer, IDisposable
+{
+    internal const string LoaderSignature = "HiMoClipTransformer";
+    private const string ModelSignature = "HIMOCLIP";
+    private const uint FormatVersion = 0x00010001;
+
+    private bool _disposed;
+
+    internal HiMoClipTransformer(ClipEncoder encoder, HiMoClipColumns columns, string? imageFolder, ZeroShotHead? zeroShot = null)
+    {
+        Encoder = encoder;
+        Columns = columns;
+        ImageFolder = imageFolder;
+        ZeroShot = zeroShot;
+    }
+
+    internal ClipEncoder Encoder { get; }
+
+    internal HiMoClipColumns Columns { get; }
+
+    internal ZeroShotHead? ZeroShot { get; }
+
+    /// <summary>A folder that relative picture paths start from; null for the working folder. Settable, since a model moves between machines.</summary>
+    public string? ImageFolder { get; set; }
+
+    /// <summary>The sizes of the model.</summary>
+    public ClipArchitecture Architecture => Encoder.Model.Architecture;
+
+    /// <summary>The labels of a zero-shot classifier, empty without one.</summary>
+    public IReadOnlyList<string> Labels => ZeroShot?.Labels ?? [];
+
+    /// <summary>True: every row is transformed by itself.</summary>
+    public bool IsRowToRowMapper => true;
+
+    /// <summary>
+    /// A zero-shot classifier over any labels: adds a key column with the best label and a vector of probabilities, the
+    /// softmax of s · cosine between the picture and each label's mean template embedding. Shares this model's weights.
+    /// </summary>
+    /// <param name="labels">At least one label; all different.</param>
+    /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See <see cref="HiMoClipTemplates"/>.</param>
+    /// <param name="predictedLabelColumnName">The key column, with the labels as its <c>KeyValues</c>.</param>
+    /// <param name="scoreColumnName">The probabilities, with the labels as its <c>SlotNames</c>.</param>
+    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>.</exception>
+    public HiMoClipTransformer ForZeroShot(
+        IEnumerable<string> labels, IEnumerable<string>? templates = null, string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score")
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentException.ThrowIfNullOrWhiteSpace(predictedLabelColumnName);
+        ArgumentException.ThrowIfNullOrWhiteSpace(scoreColumnName);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        string[] names = [.. labels], texts = [.. templates ?? ["{0}"]];
+        if (names.Length == 0)
+            throw new ArgumentException("Zero-shot classification needs at least one label.", nameof(labels));
+        if (names.FirstOrDefault(string.IsNullOrWhiteSpace) is not null || names.Any(n => n is null))
+            throw new ArgumentException("A label is empty.", nameof(labels));
+        if (names.GroupBy(n => n, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } repeated)
+            throw new ArgumentException($"The label '{repeated.Key}' is given {repeated.Count()} times; labels must differ.", nameof(labels));
+        if (texts.Length == 0)
+            throw new ArgumentException("Zero-shot classification needs at least one template.", nameof(templates));
+        if (texts.FirstOrDefault(t => !t.Contains("{0}", StringComparison.Ordinal)) is { } bad)
+            throw new ArgumentException($"The template '{bad}' has no {{0}} in the place of the label.", nameof(templates));
+        return new(Encoder.Share(), Columns with { PredictedLabel = predictedLabelColumnName, Score = scoreColumnName }, ImageFolder,
+            new ZeroShotHead(Encoder, names, texts));
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => new ScoringBinding(this, inputSchema).OutputSchema;
+
+    /// <inheritdoc/>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
+    public IDataView Transform(IDataView input)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new ScoringDataView(this, input);
+    }
+
+    /// <inheritdoc/>
+    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        return new ScoringMapper(this, inputSchema);
+    }
+
+    private sealed record Settings(ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates);
+
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, FormatVersion, FormatVersion, LoaderSignature, typeof(HiMoClipTransformer).Assembly.GetName().Name!);
+        var settings = new Settings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates);
+        MLNetInternals.Save(ctx, "Settings.json", writer => JsonSerializer.Serialize(writer.BaseStream, settings));
+        MLNetInternals.Save(ctx, "Vocabulary.txt", writer => Encoder.Tokenizer.WriteMerges(writer.BaseStream));
+        MLNetInternals.Save(ctx, "Weights.safetensors", writer => ClipWeights.Save(Encoder.Model, writer.BaseStream));
+    }
+
+    // ML.NET calls this through its LoadableClass attribute (Interop/Loadable.cs).
+    private static HiMoClipTransformer Create(IHostEnvironment env, object context)
+    {
+        MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, FormatVersion, FormatVersion, LoaderSignature, typeof(HiMoClipTransformer).Assembly.GetName().Name!);
+        Device device = TorchRuntime.ChooseDevice(env);
+        Settings? settings = null;
+        ClipTokenizer? tokenizer = null;
+        MLNetInternals.Load(context, "Settings.json", reader => settings = JsonSerializer.Deserialize<Settings>(reader.BaseStream));
+        MLNetInternals.Load(context, "Vocabulary.txt", reader => tokenizer = new ClipTokenizer(reader.BaseStream));
+        if (settings is null || tokenizer is null)
+            throw new FormatException("The model zip holds no settings of a HiMo-CLIP transformer.");
+        var model = new ClipModel(settings.Architecture);
+        try
+        {
+            MLNetInternals.Load(context, "Weights.safetensors", reader => ClipWeights.Read(model, reader.BaseStream, "Weights.safetensors of the model zip"));
+            model.eval();
+            model.to(device);
+            var encoder = new ClipEncoder(model, tokenizer, device);
+            return new(encoder, settings.Columns, null,
+                settings.Labels is null ? null : new ZeroShotHead(encoder, settings.Labels, settings.Templates!));
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Frees the weights, unless another transformer shares them.</summary>
+    public void Dispose()
+    {
+        if (_disposed)
+            return;
+        _disposed = true;
+        Encoder.Release();
+    }
+}

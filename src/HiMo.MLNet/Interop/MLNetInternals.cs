@@ -1,0 +1,90 @@
+using System.Reflection;
+using Microsoft.ML;
+using Microsoft.ML.Runtime;
+
+namespace HiMo.MLNet.Interop;
+
+/// <summary>
+/// The only code that reaches internal members of ML.NET: the environment behind a catalog, schema shapes, and what a
+/// transformer needs to save itself into a model zip and to load itself from one.
+/// </summary>
+/// <exception cref="NotSupportedException">From any member: this version of ML.NET lacks the internal member that the message names.</exception>
+internal static class MLNetInternals
+{
+    private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
+
+    private static readonly Assembly s_core = typeof(IHostEnvironment).Assembly;
+
+    /// <summary>The environment of <c>mlContext.Transforms</c> and its sister catalogs.</summary>
+    public static IHostEnvironment Environment(object catalog)
+    {
+        Type type = catalog.GetType().GetInterface("IInternalCatalog") ?? throw Missing("IInternalCatalog");
+        return (IHostEnvironment)Property(type, "Environment").GetValue(catalog)!;
+    }
+
+    /// <summary><c>MLContext(seed)</c>, null if none was given.</summary>
+    public static int? Seed(IHostEnvironment environment) => (int?)Setting(environment, "Seed");
+
+    /// <summary><c>MLContext.GpuDeviceId</c>, null for the CPU.</summary>
+    public static int? GpuDeviceId(IHostEnvironment environment) => (int?)Setting(environment, "GpuDeviceId");
+
+    /// <summary><c>MLContext.FallbackToCpu</c>.</summary>
+    public static bool FallbackToCpu(IHostEnvironment environment) => (bool)Setting(environment, "FallbackToCpu")!;
+
+    private static object? Setting(IHostEnvironment environment, string name) =>
+        Property(CoreType("Microsoft.ML.Runtime.IHostEnvironmentInternal"), name).GetValue(environment);
+
+    /// <summary>The shape of a schema, as estimators promise it to the next one.</summary>
+    public static SchemaShape Shape(DataViewSchema schema) => (SchemaShape)Call(typeof(SchemaShape), "Create", null, schema)!;
+
+    /// <summary>Writes the header of a transformer into a model zip.</summary>
+    public static void SetVersion(
+        ModelSaveContext context, string signature, uint written, uint readableBy, uint canRead, string loader, string assembly) =>
+        Call(typeof(ModelSaveContext), "SetVersionInfo", context, Version(signature, written, readableBy, canRead, loader, assembly));
+
+    /// <summary>Checks the header of a transformer in a model zip.</summary>
+    /// <exception cref="FormatException">The model was written by a newer version that this one cannot read.</exception>
+    public static void CheckVersion(
+        object context, string signature, uint written, uint readableBy, uint canRead, string loader, string assembly) =>
+        Call(context.GetType(), "CheckAtModel", context, Version(signature, written, readableBy, canRead, loader, assembly));
+
+    /// <summary>Adds a stream to the transformer's folder of a model zip.</summary>
+    public static void Save(ModelSaveContext context, string name, Action<BinaryWriter> write) =>
+        Call(typeof(ModelSaveContext), "SaveBinaryStream", context, name, write);
+
+    /// <summary>Reads a stream of the transformer's folder of a model zip.</summary>
+    /// <exception cref="FormatException">There is no such stream.</exception>
+    public static void Load(object context, string name, Action<BinaryReader> read)
+    {
+        if (!(bool)Call(context.GetType(), "TryLoadBinaryStream", context, name, read)!)
+            throw new FormatException($"The model zip holds no stream '{name}' of a HiMo-CLIP transformer.");
+    }
+
+    private static object Version(string signature, uint written, uint readableBy, uint canRead, string loader, string assembly)
+    {
+        ConstructorInfo constructor = CoreType("Microsoft.ML.VersionInfo").GetConstructors(Any)
+            .FirstOrDefault(c => c.GetParameters().Length == 7) ?? throw Missing("VersionInfo's constructor");
+        return constructor.Invoke([signature, written, readableBy, canRead, assembly, loader, null]);
+    }
+
+    private static object? Call(Type type, string name, object? target, params object?[] arguments)
+    {
+        MethodInfo method = type.GetMethod(name, Any, [.. arguments.Select(a => a!.GetType())]) ?? throw Missing($"{type.Name}.{name}");
+        try
+        {
+            return method.Invoke(target, arguments);
+        }
+        catch (TargetInvocationException e) when (e.InnerException is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
+            throw;
+        }
+    }
+
+    private static PropertyInfo Property(Type type, string name) => type.GetProperty(name, Any) ?? throw Missing($"{type.Name}.{name}");
+
+    private static Type CoreType(string name) => s_core.GetType(name) ?? throw Missing(name);
+
+    private static NotSupportedException Missing(string member) => new(
+        $"This version of Microsoft.ML ({s_core.GetName().Version}, {s_core.Location}) has no internal member {member}, which HiMo.MLNet needs. HiMo.MLNet is built for Microsoft.ML 5.x.");
+}

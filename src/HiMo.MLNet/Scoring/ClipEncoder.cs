@@ -1,0 +1,77 @@
+using HiMo.MLNet.Images;
+using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Text;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Scoring;
+
+/// <summary>
+/// A trained model ready to embed: pictures and texts in, normalised embeddings out. Safe for concurrent calls; shared by
+/// transformers, and freed with the last of them.
+/// </summary>
+internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device)
+{
+    private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
+    private int _owners = 1;
+
+    public ClipModel Model => model;
+
+    public ClipTokenizer Tokenizer => tokenizer;
+
+    public Device Device => device;
+
+    /// <summary>d</summary>
+    public int Dimension => model.Architecture.EmbeddingDimension;
+
+    /// <summary>s, the scale of the logits.</summary>
+    public float LogitScale
+    {
+        get
+        {
+            using var scope = NewDisposeScope();
+            using var _ = no_grad();
+            return model.LogitScale.exp().item<float>();
+        }
+    }
+
+    public ClipEncoder Share()
+    {
+        Interlocked.Increment(ref _owners);
+        return this;
+    }
+
+    public void Release()
+    {
+        if (Interlocked.Decrement(ref _owners) == 0)
+            model.Dispose();
+    }
+
+    /// <returns>Row-major (count, d), normalised.</returns>
+    public float[] EncodeImages(IReadOnlyList<RgbImage> images)
+    {
+        ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
+        int size = model.Architecture.ImageSize;
+        var pixels = new byte[images.Count * _preprocessor.Length];
+        Parallel.For(0, images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        Tensor bytes = tensor(pixels, images.Count, 3, size, size, dtype: ScalarType.Byte).to(device);
+        return Normalized(model.EncodeImage(ImageTensor.Normalize(bytes)));
+    }
+
+    /// <returns>Row-major (count, d), normalised.</returns>
+    public float[] EncodeTexts(IReadOnlyList<string> texts)
+    {
+        ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
+        int context = model.Architecture.ContextLength, longest = 0;
+        var tokens = new long[texts.Count * context];
+        for (int i = 0; i < texts.Count; i++)
+            longest = Math.Max(longest, tokenizer.Encode(texts[i], tokens.AsSpan(i * context, context)));
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        return Normalized(model.EncodeText(tensor(tokens, texts.Count, context).narrow(1, 0, longest).to(device)));
+    }
+
+    private static float[] Normalized(Tensor embeddings) =>
+        nn.functional.normalize(embeddings, dim: 1).cpu().data<float>().ToArray();
+}

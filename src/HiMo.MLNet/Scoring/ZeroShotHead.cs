@@ -1,0 +1,44 @@
+using System.Numerics.Tensors;
+
+namespace HiMo.MLNet.Scoring;
+
+/// <summary>
+/// Zero-shot classification: a class is the normalised mean of its templates' normalised embeddings, its probability the
+/// softmax of s · cosine.
+/// </summary>
+internal sealed class ZeroShotHead
+{
+    private readonly float[] _classes;                                        // (labels, d)
+    private readonly float _scale;
+    private readonly int _dimension;
+
+    public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates)
+    {
+        Labels = labels;
+        Templates = templates;
+        _dimension = encoder.Dimension;
+        _scale = encoder.LogitScale;
+        _classes = new float[labels.Count * _dimension];
+        for (int label = 0; label < labels.Count; label++)
+        {
+            float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", labels[label], StringComparison.Ordinal))]);
+            Span<float> mean = _classes.AsSpan(label * _dimension, _dimension);
+            for (int t = 0; t < templates.Count; t++)
+                TensorPrimitives.Add(mean, texts.AsSpan(t * _dimension, _dimension), mean);
+            TensorPrimitives.Divide(mean, TensorPrimitives.Norm(mean), mean);
+        }
+    }
+
+    public IReadOnlyList<string> Labels { get; }
+
+    public IReadOnlyList<string> Templates { get; }
+
+    /// <param name="image">A normalised embedding.</param>
+    /// <param name="probabilities">One a label.</param>
+    public void Score(ReadOnlySpan<float> image, Span<float> probabilities)
+    {
+        for (int label = 0; label < Labels.Count; label++)
+            probabilities[label] = _scale * TensorPrimitives.Dot(image, _classes.AsSpan(label * _dimension, _dimension));
+        TensorPrimitives.SoftMax(probabilities, probabilities);
+    }
+}
