@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using HiMo.MLNet.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Spectre.Console;

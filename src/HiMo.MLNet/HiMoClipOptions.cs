@@ -1,5 +1,3 @@
-using HiMo.MLNet.Training;
-
 namespace HiMo.MLNet;
 
 /// <summary>What <c>mlContext.Transforms.HiMoClip(options)</c> trains and which columns it reads and writes.</summary>

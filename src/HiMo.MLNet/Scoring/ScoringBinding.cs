@@ -131,7 +131,8 @@ internal sealed class ScoringBinding
                 images.Clear();
                 texts.Clear();
                 return rows;
-            });
+            }
+        );
     }
 
     private void ScoreImages(ScoredRows rows, List<Func<RgbImage>?> images, bool wantsScore)

@@ -1,4 +1,4 @@
-namespace HiMo.MLNet.Training;
+namespace HiMo.MLNet;
 
 /// <summary>One training step, as <see cref="HiMoClipOptions.Progress"/> receives it.</summary>
 /// <param name="Step">The step, from 1.</param>

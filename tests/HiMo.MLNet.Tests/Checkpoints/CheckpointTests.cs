@@ -53,7 +53,7 @@ public sealed class CheckpointTests
         }
 
         // The model has 4 MB; names, places and the pickle's 9 kB take far less.
-        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 400_000);
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - before, 0, 1_000_000);
     }
 
     [Fact]

@@ -1,0 +1,183 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Tests;
+
+public sealed class HiMoClipEstimatorTests : IDisposable
+{
+    private readonly MLContext _mlContext = new(seed: 3);
+    private readonly ToyPictures _pictures = new();
+
+    public void Dispose() => _pictures.Dispose();
+
+    [Fact]
+    public void Learns_to_tell_pictures_apart()
+    {
+        HiMoClipOptions options = ToyPictures.Options(epochs: 80);
+        options.BatchSize = 16;
+        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+
+        RetrievalMetrics metrics = model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_pictures.Rows));
+
+        Assert.InRange(metrics.ImageToTextRecallAt1, 60, 100);                // chance: 6.25
+    }
+
+    [Fact]
+    public void The_same_seed_gives_the_same_model()
+    {
+        float[][] Embeddings(int seed)
+        {
+            var mlContext = new MLContext(seed);
+            using HiMoClipTransformer model = _pictures.Train(mlContext);
+            return [.. model.Transform(mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding")];
+        }
+
+        float[][] first = Embeddings(7);
+
+        Assert.Equal(first, Embeddings(7));
+        Assert.NotEqual(first, Embeddings(8));
+    }
+
+    [Fact]
+    public void Progress_reaches_the_caller_and_the_log()
+    {
+        var log = new List<string>();
+        _mlContext.Log += (_, e) => log.Add(e.Message);
+        var steps = new Steps();
+        HiMoClipOptions options = ToyPictures.Options(epochs: 2);
+        options.Progress = steps;
+
+        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+
+        Assert.Equal([1, 2, 3, 4], steps.Select(p => p.Step));
+        Assert.All(steps, p => Assert.Equal(4, p.TotalSteps));
+        Assert.All(steps, p => Assert.Equal(p.GlobalLoss + p.ComponentLoss, p.Loss, 4));
+        Assert.Contains(log, line => line.Contains("step 4/4", StringComparison.Ordinal));
+    }
+
+    private sealed class Steps : List<TrainingProgress>, IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => Add(value);
+    }
+
+    [Fact]
+    public void Training_leaves_no_tensors_but_the_model()
+    {
+        _pictures.Train(_mlContext).Dispose();
+        long before = TorchSharp.torch.Tensor.TotalCount;
+
+        _pictures.Train(_mlContext).Dispose();
+
+        Assert.Equal(before, TorchSharp.torch.Tensor.TotalCount);
+    }
+
+    [Fact]
+    public void Cancellation_stops_the_training()
+    {
+        using var stop = new CancellationTokenSource();
+        HiMoClipOptions options = ToyPictures.Options(epochs: 1000);
+        options.CancellationToken = stop.Token;
+        options.Progress = new StopAt(stop);
+
+        Assert.ThrowsAny<OperationCanceledException>(() => _pictures.Train(_mlContext, options));
+    }
+
+    private sealed class StopAt(CancellationTokenSource stop) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => stop.Cancel();
+    }
+
+    [Fact]
+    public void A_fine_tuned_checkpoint_keeps_its_sizes()
+    {
+        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        options.Checkpoint = GoldenFile.PathOf("tiny-vit.pt");
+
+        // The golden model knows 300 tokens; CLIP's vocabulary has 49,408.
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _pictures.Train(_mlContext, options));
+
+        Assert.Contains("300 tokens", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_missing_column_is_named_with_those_that_there_are()
+    {
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+
+        var fit = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip("Photo").Fit(data));
+        var chained = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.CopyColumns("A", "Caption").Append(_mlContext.Transforms.HiMoClip("Photo")).Fit(data));
+
+        Assert.All((Exception[])[fit, chained], error => Assert.Contains("'Photo' is missing", error.Message, StringComparison.Ordinal));
+        Assert.Contains("'ImagePath', 'Caption'", fit.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_column_of_the_wrong_type_is_named_with_both_types()
+    {
+        IDataView data = _mlContext.Data.LoadFromEnumerable([new { ImagePath = "a.png", Caption = 3f }]);
+
+        var error = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip().Fit(data));
+
+        Assert.Contains("'Caption' has the wrong type: expected text; found Single", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_unreadable_picture_is_named()
+    {
+        string broken = Path.Combine(_pictures.Folder, "broken.png");
+        File.WriteAllText(broken, "not a picture");
+        _pictures.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
+
+        ImageReadException error = Assert.Throws<ImageReadException>(() => _pictures.Train(_mlContext));
+
+        Assert.Contains(broken, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Empty_data_is_refused()
+    {
+        IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>());
+
+        var error = Assert.Throws<InvalidOperationException>(() => _mlContext.Transforms.HiMoClip(ToyPictures.Options()).Fit(empty));
+
+        Assert.Contains("at least 2 rows", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_row_without_a_picture_is_named()
+    {
+        _pictures.Rows[3].ImagePath = "";
+
+        var error = Assert.Throws<InvalidOperationException>(() => _pictures.Train(_mlContext));
+
+        Assert.Contains("Row 3 has no picture", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Options_out_of_range_are_named()
+    {
+        (Action<HiMoClipOptions> Set, string Name)[] cases =
+        [
+            (o => o.BatchSize = 1, "BatchSize"), (o => o.Epochs = 0, "Epochs"), (o => o.MicroBatchSize = 0, "MicroBatchSize"),
+            (o => o.LearningRate = 0, "LearningRate"), (o => o.VarianceRatio = 1.5, "VarianceRatio"), (o => o.LabelSmoothing = 1, "LabelSmoothing"),
+            (o => o.ComponentWeight = -1, "ComponentWeight"), (o => o.WarmupSteps = -1, "WarmupSteps"), (o => o.ImageColumnName = "", "ImageColumnName"),
+        ];
+        foreach (var (set, name) in cases)
+        {
+            HiMoClipOptions options = ToyPictures.Options();
+            set(options);
+            Assert.Contains($"HiMoClipOptions.{name} must be", Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(options)).Message, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_GPU_that_is_not_there_is_an_error_unless_the_context_may_fall_back()
+    {
+        if (TorchSharp.torch.cuda.is_available())
+            return;
+        var mlContext = new MLContext(seed: 1) { GpuDeviceId = 0 };
+        Assert.Contains("GpuDeviceId is 0", Assert.Throws<InvalidOperationException>(() => _pictures.Train(mlContext)).Message, StringComparison.Ordinal);
+        mlContext.FallbackToCpu = true;
+        _pictures.Train(mlContext).Dispose();
+    }
+}

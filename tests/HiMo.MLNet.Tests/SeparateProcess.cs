@@ -1,0 +1,45 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Tests;
+
+/// <summary>
+/// An application that knows Microsoft.ML alone: it loads a model zip, scores one picture and prints the values. Nothing in
+/// it mentions this library.
+/// </summary>
+internal static class SeparateProcess
+{
+    private sealed class Input
+    {
+        public string ImagePath { get; set; } = "";
+        public string Caption { get; set; } = "";
+    }
+
+    private static void Main(string[] args)
+    {
+        var mlContext = new MLContext();
+        ITransformer model = mlContext.Model.Load(args[0], out _);
+        IDataView scored = model.Transform(mlContext.Data.LoadFromEnumerable([new Input { ImagePath = args[1], Caption = args[2] }]));
+        foreach (string column in (string[])["ImageEmbedding", "TextEmbedding", "Score"])
+            Console.WriteLine(string.Join(' ', scored.GetColumn<float[]>(column).Single().Select(v => v.ToString("r", CultureInfo.InvariantCulture))));
+    }
+
+    /// <summary>Runs the application and returns the rows it printed.</summary>
+    public static float[][] Run(string zip, string image, string caption)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, zip, image, caption])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using Process process = Process.Start(start)!;
+        Task<string> errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.True(process.ExitCode == 0, errors.Result);
+        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(' ').Select(v => float.Parse(v, CultureInfo.InvariantCulture)).ToArray())];
+    }
+}
