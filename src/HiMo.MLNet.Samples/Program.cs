@@ -3,7 +3,7 @@ using HiMo.MLNet.Samples;
 switch (args)
 {
     case ["quickstart", .. var rest]:
-        return Quickstart.Run(rest is ["--epochs", var n] ? int.Parse(n, System.Globalization.CultureInfo.InvariantCulture) : 60);
+        return Quickstart.Run(rest is ["--epochs", var n] ? int.Parse(n, System.Globalization.CultureInfo.InvariantCulture) : 65);
     case ["classify-samples", var zip]:
         return Quickstart.Classify(zip);
     default:

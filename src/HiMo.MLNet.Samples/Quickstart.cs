@@ -21,7 +21,7 @@ internal static class Quickstart
         Measure(model, test);
 
         string zip = Path.Combine(AppContext.BaseDirectory, "emoji-model.zip");
-        mlContext.Model.Save(model.ForZeroShot(Labels(mlContext, train), ["{0}.", "A picture of {0}."]), train.Schema, zip);
+        mlContext.Model.Save(model.ForZeroShot(Kinds(mlContext, train), ["{0}."]), train.Schema, zip);
         model.Dispose();
         AnsiConsole.MarkupLineInterpolated($"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");
 
@@ -83,8 +83,8 @@ internal static class Quickstart
         AnsiConsole.MarkupLineInterpolated($"{perSecond:f0} embeddings a second.");
     }
 
-    private static string[] Labels(MLContext mlContext, IDataView data) =>
-        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Label).Distinct().Order(StringComparer.Ordinal)];
+    private static string[] Kinds(MLContext mlContext, IDataView data) =>
+        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Kind).Distinct().Order(StringComparer.Ordinal)];
 
     // Progress<T> would hand reports to other threads, out of order.
     private sealed class InOrder(Action<TrainingProgress> action) : IProgress<TrainingProgress>
@@ -112,14 +112,14 @@ internal static class Quickstart
         engine.OutputSchema["Score"].Annotations.GetValue("SlotNames", ref names);
         string[] labels = [.. names.DenseValues().Select(n => n.ToString())];
 
-        Table table = new Table().AddColumns("drawing", "its label", "predicted, with probability");
+        Table table = new Table().AddColumns("drawing", "its kind", "predicted, with probability");
         Drawing[] drawings = [.. mlContext.Data.CreateEnumerable<Drawing>(test, reuseRowObject: false)];
         foreach (Drawing drawing in Enumerable.Range(0, 5).Select(i => drawings[(2 * i + 1) * drawings.Length / 10]))
         {
             Prediction prediction = engine.Predict(drawing);
             IEnumerable<string> top = prediction.Score.Select((p, i) => (p, i)).OrderByDescending(s => s.p).Take(3)
                 .Select(s => string.Create(CultureInfo.InvariantCulture, $"{labels[s.i]} {100 * s.p:f0} %"));
-            table.AddRow(drawing.Name, drawing.Label, string.Join(", ", top));
+            table.AddRow(drawing.Name, drawing.Kind, string.Join("\n", top)).AddEmptyRow();
         }
         AnsiConsole.Write(table);
         return 0;

@@ -12,6 +12,9 @@ internal sealed class Drawing
     [LoadColumn(2)] public string Caption { get; set; } = "";
     [LoadColumn(3)] public string Name { get; set; } = "";
     [LoadColumn(4)] public string Split { get; set; } = "";
+
+    /// <summary>The most general sentence of the caption, without its full stop: "An animal that is a bird".</summary>
+    [NoColumn] public string Kind => Caption[..Caption.IndexOf('.', StringComparison.Ordinal)];
 }
 
 /// <summary>

@@ -13,7 +13,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void Learns_to_tell_pictures_apart()
     {
-        HiMoClipOptions options = ToyPictures.Options(epochs: 80);
+        HiMoClipOptions options = ToyPictures.Options(epochs: 250);
         options.BatchSize = 16;
         using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
 
@@ -58,17 +58,6 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     private sealed class Steps : List<TrainingProgress>, IProgress<TrainingProgress>
     {
         public void Report(TrainingProgress value) => Add(value);
-    }
-
-    [Fact]
-    public void Training_leaves_no_tensors_but_the_model()
-    {
-        _pictures.Train(_mlContext).Dispose();
-        long before = TorchSharp.torch.Tensor.TotalCount;
-
-        _pictures.Train(_mlContext).Dispose();
-
-        Assert.Equal(before, TorchSharp.torch.Tensor.TotalCount);
     }
 
     [Fact]

@@ -109,8 +109,8 @@ internal sealed class TrainingData(
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
         }
         int longest = lengths.Max();
-        using Tensor rows = tensor(tokens, chunk.Length, contextLength);
-        return new(tensor(pixels, chunk.Length, 3, imageSize, imageSize, dtype: ScalarType.Byte), rows.narrow(1, 0, longest).contiguous());
+        using Tensor rows = tensor(tokens, chunk.Length, contextLength), cut = rows.narrow(1, 0, longest);
+        return new(tensor(pixels, chunk.Length, 3, imageSize, imageSize, dtype: ScalarType.Byte), cut.contiguous());
     }
 
     // SplitMix64's finisher: neighbouring inputs give unrelated generators.
