@@ -84,7 +84,7 @@ internal static class Quickstart
     }
 
     private static string[] Kinds(MLContext mlContext, IDataView data) =>
-        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Kind).Distinct().Order(StringComparer.Ordinal)];
+        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Kind()).Distinct().Order(StringComparer.Ordinal)];
 
     // Progress<T> would hand reports to other threads, out of order.
     private sealed class InOrder(Action<TrainingProgress> action) : IProgress<TrainingProgress>
@@ -119,7 +119,7 @@ internal static class Quickstart
             Prediction prediction = engine.Predict(drawing);
             IEnumerable<string> top = prediction.Score.Select((p, i) => (p, i)).OrderByDescending(s => s.p).Take(3)
                 .Select(s => string.Create(CultureInfo.InvariantCulture, $"{labels[s.i]} {100 * s.p:f0} %"));
-            table.AddRow(drawing.Name, drawing.Kind, string.Join("\n", top)).AddEmptyRow();
+            table.AddRow(drawing.Name, drawing.Kind(), string.Join("\n", top)).AddEmptyRow();
         }
         AnsiConsole.Write(table);
         return 0;

@@ -14,7 +14,7 @@ internal sealed class Drawing
     [LoadColumn(4)] public string Split { get; set; } = "";
 
     /// <summary>The most general sentence of the caption, without its full stop: "An animal that is a bird".</summary>
-    [NoColumn] public string Kind => Caption[..Caption.IndexOf('.', StringComparison.Ordinal)];
+    public string Kind() => Caption[..Caption.IndexOf('.', StringComparison.Ordinal)];
 }
 
 /// <summary>
