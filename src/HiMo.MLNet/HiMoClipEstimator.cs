@@ -21,42 +21,47 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     internal HiMoClipEstimator(IHostEnvironment environment, HiMoClipOptions options)
     {
         options.Validate();
+        if (options.Labels is not null)
+            ZeroShotHead.Check(options.Labels, options.Templates ?? ["{0}"]);
         _host = environment.Register(nameof(HiMoClipEstimator));
         _options = options;
     }
 
-    /// <summary>Trains. Reads the data once a pass, in batches; pictures are decoded as they are needed.</summary>
-    /// <param name="input">Rows with a picture and a caption each, at least two.</param>
+    /// <summary>
+    /// Trains. Reads the data once a pass, in batches; pictures are decoded as they are needed. Without epochs, loads the
+    /// checkpoint and reads nothing.
+    /// </summary>
+    /// <param name="input">Rows with a picture and a caption each, at least two; without epochs, any data with one of the columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="InvalidOperationException">The data is empty, a row has no picture, the loss is not finite, or there is no native torch library.</exception>
+    /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><see cref="HiMoClipOptions.CancellationToken"/> was cancelled.</exception>
     public HiMoClipTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        DataViewSchema.Column image = InputColumns.Image(input.Schema, _options.ImageColumnName);
-        DataViewSchema.Column caption = InputColumns.Text(input.Schema, _options.CaptionColumnName);
+        GetOutputSchema(MLNetInternals.Shape(input.Schema));
         torch.Device device = TorchRuntime.ChooseDevice(_host);
         int seed = MLNetInternals.Seed(_host) ?? Random.Shared.Next();
-        using IChannel channel = _host.Start("Training HiMo-CLIP");
-        long pairs = CountRows(input, caption);
-
-        torch.random.manual_seed(seed);
-        ClipModel model = CreateModel();
+        ClipModel model = CreateModel(seed);
         try
         {
-            model.to(device);
             ClipTokenizer tokenizer = ClipTokenizer.Default;
-            if (tokenizer.VocabularySize > model.Architecture.VocabularySize)
-                throw new InvalidOperationException(
-                    $"The model knows {model.Architecture.VocabularySize} tokens; CLIP's vocabulary has {tokenizer.VocabularySize}.");
-            var data = new TrainingData(
-                () => ReadPairs(input, image, caption), _options, model.Architecture.ImageSize, model.Architecture.ContextLength, tokenizer, seed);
-            // A context-free thread: waiting for it cannot deadlock a user interface.
-            Task.Run(() => new Trainer(model, device, _options).TrainAsync(data, pairs, progress => Report(channel, progress))).GetAwaiter().GetResult();
-            return new(new ClipEncoder(model, tokenizer, device),
-                new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName, "PredictedLabel", "Score"),
+            if (tokenizer.VocabularySize != model.Architecture.VocabularySize)
+                throw new CheckpointFormatException(
+                    $"{_options.Checkpoint ?? nameof(HiMoClipOptions.Architecture)}: the model knows {model.Architecture.VocabularySize} tokens; CLIP's vocabulary has {tokenizer.VocabularySize}.");
+            model.to(device);
+            if (_options.Epochs > 0)
+                Train(model, device, tokenizer, seed, input);
+            model.eval();
+            var transformer = new HiMoClipTransformer(new ClipEncoder(model, tokenizer, device),
+                new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
+                    _options.PredictedLabelColumnName, _options.ScoreColumnName),
                 _options.ImageFolder);
+            if (_options.Labels is null)
+                return transformer;
+            using (transformer)
+                return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName);
         }
         catch
         {
@@ -65,13 +70,32 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private ClipModel CreateModel()
+    private void Train(ClipModel model, torch.Device device, ClipTokenizer tokenizer, int seed, IDataView input)
+    {
+        using IChannel channel = _host.Start("Training HiMo-CLIP");
+        DataViewSchema.Column image = InputColumns.Image(input.Schema, _options.ImageColumnName);
+        DataViewSchema.Column caption = InputColumns.Text(input.Schema, _options.CaptionColumnName);
+        long pairs = CountRows(input, caption);
+        var data = new TrainingData(
+            () => ReadPairs(input, image, caption), _options, model.Architecture.ImageSize, model.Architecture.ContextLength, tokenizer, seed);
+        // A context-free thread: waiting for it cannot deadlock a user interface.
+        Task.Run(() => new Trainer(model, device, _options).TrainAsync(data, pairs, progress => Report(channel, progress))).GetAwaiter().GetResult();
+    }
+
+    // Torch has one generator for the whole process: two trainings at a time must not draw from each other's seed.
+    private static readonly Lock s_generator = new();
+
+    private ClipModel CreateModel(int seed)
     {
         if (_options.Checkpoint is { } checkpoint)
             return ClipWeights.Load(checkpoint);
-        var model = new ClipModel(_options.Architecture);
-        model.Initialize();
-        return model;
+        lock (s_generator)
+        {
+            torch.random.manual_seed(seed);
+            var model = new ClipModel(_options.Architecture);
+            model.Initialize();
+            return model;
+        }
     }
 
     private void Report(IChannel channel, TrainingProgress p)
@@ -109,13 +133,26 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        Check(inputSchema, _options.ImageColumnName, "picture", "text (a file path) or an image (MLImage)", InputColumns.IsImage);
-        Check(inputSchema, _options.CaptionColumnName, "caption", "text", type => type is TextDataViewType);
+        bool applies = _options.Epochs == 0;
+        bool hasImage = inputSchema.Any(c => c.Name == _options.ImageColumnName), hasText = inputSchema.Any(c => c.Name == _options.CaptionColumnName);
+        bool usesImage = !applies || hasImage || !hasText, usesText = !applies || hasText;
+        if (usesImage)
+            Check(inputSchema, _options.ImageColumnName, "picture", "text (a file path) or an image (MLImage)", InputColumns.IsImage);
+        if (usesText)
+            Check(inputSchema, _options.CaptionColumnName, "caption", "text", type => type is TextDataViewType);
+
         var added = new DataViewSchema.Builder();
         // The shape says vector, not of which size: any known size stands for it.
         var embedding = new VectorDataViewType(NumberDataViewType.Single, 1);
-        added.AddColumn(_options.ImageEmbeddingColumnName, embedding, null);
-        added.AddColumn(_options.TextEmbeddingColumnName, embedding, null);
+        if (usesImage)
+            added.AddColumn(_options.ImageEmbeddingColumnName, embedding, null);
+        if (usesText)
+            added.AddColumn(_options.TextEmbeddingColumnName, embedding, null);
+        if (usesImage && _options.Labels is { Count: > 0 } labels)
+        {
+            added.AddColumn(_options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), labels.Count), ScoringBinding.Names("KeyValues", labels));
+            added.AddColumn(_options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, labels.Count), ScoringBinding.Names("SlotNames", labels));
+        }
         SchemaShape outputs = MLNetInternals.Shape(added.ToSchema());
         HashSet<string> replaced = [.. outputs.Select(c => c.Name)];
         return new SchemaShape(inputSchema.Where(c => !replaced.Contains(c.Name)).Concat(outputs));
@@ -127,6 +164,6 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         if (column is not { } found)
             throw InputColumns.Missing(name, role, expected, schema.Select(c => c.Name));
         if (found.Kind != SchemaShape.Column.VectorKind.Scalar || !accepts(found.ItemType))
-            throw InputColumns.WrongType(name, expected, $"{found.Kind} {found.ItemType}");
+            throw InputColumns.WrongType(name, expected, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType : $"{found.Kind} of {found.ItemType}");
     }
 }

@@ -19,6 +19,20 @@ public sealed class HiMoClipOptions
     public string TextEmbeddingColumnName { get; set; } = "TextEmbedding";
 
     /// <summary>
+    /// Labels of a zero-shot classifier on top of the embeddings; see <see cref="HiMoClipTransformer.ForZeroShot"/>. Default: null, no classifier.
+    /// </summary>
+    public IReadOnlyList<string>? Labels { get; set; }
+
+    /// <summary>Texts with <c>{0}</c> in the place of the label. Default: null, the bare label. See <see cref="HiMoClipTemplates"/>.</summary>
+    public IReadOnlyList<string>? Templates { get; set; }
+
+    /// <summary>Output with <see cref="Labels"/>: the best label, a key. Default: <c>PredictedLabel</c>.</summary>
+    public string PredictedLabelColumnName { get; set; } = "PredictedLabel";
+
+    /// <summary>Output with <see cref="Labels"/>: the probabilities of all labels, a vector. Default: <c>Score</c>.</summary>
+    public string ScoreColumnName { get; set; } = "Score";
+
+    /// <summary>
     /// The sizes of a model to train from scratch; ignored with <see cref="Checkpoint"/>. Default: <see cref="ClipArchitecture.Small"/>.
     /// </summary>
     public ClipArchitecture Architecture { get; set; } = ClipArchitecture.Small;
@@ -29,7 +43,10 @@ public sealed class HiMoClipOptions
     /// </summary>
     public string? Checkpoint { get; set; }
 
-    /// <summary>Passes over the training pictures, at least 1. Default: 10, as published.</summary>
+    /// <summary>
+    /// Passes over the training pictures, at least 1; or 0 with <see cref="Checkpoint"/>, which applies the checkpoint as it is
+    /// and reads no data. Default: 10, as published.
+    /// </summary>
     public int Epochs { get; set; } = 10;
 
     /// <summary>
@@ -86,7 +103,9 @@ public sealed class HiMoClipOptions
         Require(!string.IsNullOrWhiteSpace(CaptionColumnName), nameof(CaptionColumnName), CaptionColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(ImageEmbeddingColumnName), nameof(ImageEmbeddingColumnName), ImageEmbeddingColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(TextEmbeddingColumnName), nameof(TextEmbeddingColumnName), TextEmbeddingColumnName, "a column name");
-        Require(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
+        Require(!string.IsNullOrWhiteSpace(PredictedLabelColumnName), nameof(PredictedLabelColumnName), PredictedLabelColumnName, "a column name");
+        Require(!string.IsNullOrWhiteSpace(ScoreColumnName), nameof(ScoreColumnName), ScoreColumnName, "a column name");
+        Require(Epochs >= (Checkpoint is null ? 1 : 0), nameof(Epochs), Epochs, "at least 1 (or 0 with a checkpoint)");
         Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2: the objective contrasts the pairs of a batch");
         Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize, "at least 1, or null");
         Require(LearningRate is null || (LearningRate > 0 && double.IsFinite(LearningRate.Value)), nameof(LearningRate), LearningRate, "a positive number, or null");

@@ -72,16 +72,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(scoreColumnName);
         ObjectDisposedException.ThrowIf(_disposed, this);
         string[] names = [.. labels], texts = [.. templates ?? ["{0}"]];
-        if (names.Length == 0)
-            throw new ArgumentException("Zero-shot classification needs at least one label.", nameof(labels));
-        if (names.FirstOrDefault(string.IsNullOrWhiteSpace) is not null || names.Any(n => n is null))
-            throw new ArgumentException("A label is empty.", nameof(labels));
-        if (names.GroupBy(n => n, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } repeated)
-            throw new ArgumentException($"The label '{repeated.Key}' is given {repeated.Count()} times; labels must differ.", nameof(labels));
-        if (texts.Length == 0)
-            throw new ArgumentException("Zero-shot classification needs at least one template.", nameof(templates));
-        if (texts.FirstOrDefault(t => !t.Contains("{0}", StringComparison.Ordinal)) is { } bad)
-            throw new ArgumentException($"The template '{bad}' has no {{0}} in the place of the label.", nameof(templates));
+        ZeroShotHead.Check(names, texts);
         return new(Encoder.Share(), Columns with { PredictedLabel = predictedLabelColumnName, Score = scoreColumnName }, ImageFolder,
             new ZeroShotHead(Encoder, names, texts));
     }
@@ -103,6 +94,21 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     {
         ObjectDisposedException.ThrowIf(_disposed, this);
         return new ScoringMapper(this, inputSchema);
+    }
+
+    /// <summary>
+    /// Writes the weights as safetensors under the names of the original CLIP state dict, in the types they were loaded in:
+    /// the way back to Python.
+    /// </summary>
+    /// <param name="path">The file; written beside under another name and moved, so that an older one survives a failure.</param>
+    public void SaveCheckpoint(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        string partial = path + ".partial";
+        using (FileStream file = File.Create(partial))
+            ClipWeights.Save(Encoder.Model, file);
+        File.Move(partial, path, overwrite: true);
     }
 
     private sealed record Settings(ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates);

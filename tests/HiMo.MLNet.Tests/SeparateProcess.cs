@@ -21,15 +21,30 @@ internal static class SeparateProcess
     {
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(args[0], out _);
+        if (args.Length == 2)
+        {
+            SaveCheckpoint(model, args[1]);
+            return;
+        }
         IDataView scored = model.Transform(mlContext.Data.LoadFromEnumerable([new Input { ImagePath = args[1], Caption = args[2] }]));
         foreach (string column in (string[])["ImageEmbedding", "TextEmbedding", "Score"])
             Console.WriteLine(string.Join(' ', scored.GetColumn<float[]>(column).Single().Select(v => v.ToString("r", CultureInfo.InvariantCulture))));
     }
 
-    /// <summary>Runs the application and returns the rows it printed.</summary>
-    public static float[][] Run(string zip, string image, string caption)
+    // By itself, so that the scoring above runs without any mention of the library.
+    private static void SaveCheckpoint(ITransformer model, string path) => ((HiMoClipTransformer)model).SaveCheckpoint(path);
+
+    /// <summary>Scores a picture and a caption; returns the rows that the application printed.</summary>
+    public static float[][] Run(string zip, string image, string caption) =>
+        [.. Start(zip, image, caption).Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => line.Split(' ').Select(v => float.Parse(v, CultureInfo.InvariantCulture)).ToArray())];
+
+    /// <summary>Loads the zip and writes its weights as safetensors.</summary>
+    public static void Export(string zip, string checkpoint) => Start(zip, checkpoint);
+
+    private static string Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, zip, image, caption])
+        var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
@@ -39,7 +54,6 @@ internal static class SeparateProcess
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.True(process.ExitCode == 0, errors.Result);
-        return [.. output.Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            .Select(line => line.Split(' ').Select(v => float.Parse(v, CultureInfo.InvariantCulture)).ToArray())];
+        return output;
     }
 }

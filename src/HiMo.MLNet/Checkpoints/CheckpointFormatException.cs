@@ -1,4 +1,4 @@
-namespace HiMo.MLNet.Checkpoints;
+namespace HiMo.MLNet;
 
 /// <summary>
 /// A checkpoint file cannot be read: it is damaged, of an unknown kind, or holds something that this library refuses

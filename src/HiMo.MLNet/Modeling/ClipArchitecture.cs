@@ -59,6 +59,24 @@ public sealed record ClipArchitecture(
     /// <summary>The width of the ResNet's last stage.</summary>
     internal int ResNetWidth => VisionWidth * 32;
 
+    /// <summary>A lower bound on the parameters: the embeddings and the large products.</summary>
+    internal double MinimalParameterCount
+    {
+        get
+        {
+            double width = TextWidth, vision = VisionWidth, pool = ResNetWidth;
+            double text = (width * VocabularySize) + (12 * width * width * TextLayers) + (width * EmbeddingDimension);
+            return text + (IsVisionTransformer
+                ? (12 * vision * vision * VisionLayers[0]) + (vision * EmbeddingDimension) + (vision * ImagePositions)
+                : (3 * pool * pool) + (pool * EmbeddingDimension) + (17 * vision * vision * VisionLayers.Select((blocks, stage) => blocks * Math.Pow(4, stage)).Sum()));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => IsVisionTransformer
+        ? $"ViT, {VisionLayers[0]} blocks × {VisionWidth}, patch {PatchSize}, image {ImageSize}; text {TextLayers} blocks × {TextWidth}, {ContextLength} tokens of {VocabularySize}; embedding {EmbeddingDimension}"
+        : $"ResNet, blocks ({string.Join(", ", VisionLayers)}) × {VisionWidth}, image {ImageSize}; text {TextLayers} blocks × {TextWidth}, {ContextLength} tokens of {VocabularySize}; embedding {EmbeddingDimension}";
+
     /// <exception cref="ArgumentException">A size is out of range; the message names it.</exception>
     internal void Validate()
     {

@@ -47,6 +47,12 @@ internal sealed class ClipModel : Module
 
     public ClipArchitecture Architecture { get; }
 
+    /// <summary>
+    /// The types in which tensors were stored, where not float32: they are written back in them, so that a file of halves
+    /// stays one. Empty once the model has been trained.
+    /// </summary>
+    public Dictionary<string, ScalarType> StoredTypes { get; } = [];
+
     /// <summary>The logarithm of the scale s of all logits, a scalar.</summary>
     public Parameter LogitScale => logit_scale;
 

@@ -25,7 +25,7 @@ internal static class ClipWeights
             foreach (string name in checkpoint.Tensors.Keys)
             {
                 using Tensor stored = checkpoint.Read(name);
-                Copy(targets, name, stored, path);
+                Copy(model, targets, name, stored, path);
                 missing.Remove(name);
             }
             if (missing.Remove("positional_embedding_res"))
@@ -43,11 +43,12 @@ internal static class ClipWeights
         }
     }
 
-    /// <summary>Writes all tensors as safetensors, under their original names.</summary>
+    /// <summary>Writes all tensors as safetensors, under their original names and in the types that they were read in.</summary>
     public static void Save(ClipModel model, Stream stream)
     {
         using DisposeScope scope = NewDisposeScope();
-        Safetensors.Write(stream, [.. Tensors(model).Select(pair => (pair.Key, pair.Value.detach().cpu()))], null);
+        Safetensors.Write(stream, [.. Tensors(model).Select(pair =>
+            (pair.Key, pair.Value.detach().to(model.StoredTypes.GetValueOrDefault(pair.Key, pair.Value.dtype))))]);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote into a model of the same architecture; the stream need not seek.</summary>
@@ -60,7 +61,7 @@ internal static class ClipWeights
         foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source))
         {
             using (tensor)
-                Copy(targets, name, tensor, source);
+                Copy(model, targets, name, tensor, source);
             missing.Remove(name);
         }
         if (missing.Count > 0)
@@ -73,7 +74,7 @@ internal static class ClipWeights
             .Concat(model.named_buffers().Select(b => (b.name, tensor: b.buffer)))
             .ToDictionary(p => p.name, p => p.tensor);
 
-    private static void Copy(Dictionary<string, Tensor> targets, string name, Tensor stored, string source)
+    private static void Copy(ClipModel model, Dictionary<string, Tensor> targets, string name, Tensor stored, string source)
     {
         if (!targets.TryGetValue(name, out Tensor? target))
             throw new CheckpointFormatException($"{source}: tensor '{name}' is not one of a CLIP model of this architecture.");
@@ -90,6 +91,8 @@ internal static class ClipWeights
                 throw new CheckpointFormatException($"{source}: tensor '{name}' holds NaN or infinite values.");
         }
         target.copy_(value);
+        if (stretched is null && stored.is_floating_point() && stored.dtype != ScalarType.Float32)
+            model.StoredTypes[name] = stored.dtype;
     }
 
     /// <summary>Reads every size off the shapes of a checkpoint's tensors (the original code's build_model).</summary>
@@ -124,12 +127,17 @@ internal static class ClipWeights
         try
         {
             architecture.Validate();
-            return architecture;
         }
         catch (ArgumentException e)
         {
             throw new CheckpointFormatException($"{checkpoint.Path}: the shapes of its tensors are those of no CLIP model: {e.Message}", e);
         }
+        // Before anything is allocated: sizes that agree tensor by tensor cannot ask for much more than the file holds.
+        double elements = tensors.Values.Sum(t => t.Shape.Aggregate(1.0, (product, size) => product * size));
+        if (architecture.MinimalParameterCount > elements + (2.0 * architecture.ContextLength * architecture.TextWidth))
+            throw new CheckpointFormatException(
+                $"{checkpoint.Path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) needs {architecture.MinimalParameterCount:n0} or more.");
+        return architecture;
 
         static int Side(long positions) => (int)Math.Sqrt(positions);
     }

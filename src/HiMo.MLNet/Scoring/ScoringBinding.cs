@@ -69,18 +69,20 @@ internal sealed class ScoringBinding
             Add(OutputColumn.TextEmbedding, columns.TextEmbedding, embedding);
         if (_image is not null && transformer.ZeroShot is { } head)
         {
-            ReadOnlyMemory<char>[] names = [.. head.Labels.Select(label => label.AsMemory())];
-            var nameType = new VectorDataViewType(TextDataViewType.Instance, names.Length);
-            DataViewSchema.Annotations Names(string annotation)
-            {
-                var annotations = new DataViewSchema.Annotations.Builder();
-                annotations.Add(annotation, nameType, (ref VBuffer<ReadOnlyMemory<char>> value) => new VBuffer<ReadOnlyMemory<char>>(names.Length, names).CopyTo(ref value));
-                return annotations.ToAnnotations();
-            }
-            Add(OutputColumn.PredictedLabel, columns.PredictedLabel, new KeyDataViewType(typeof(uint), names.Length), Names("KeyValues"));
-            Add(OutputColumn.Score, columns.Score, new VectorDataViewType(NumberDataViewType.Single, names.Length), Names("SlotNames"));
+            Add(OutputColumn.PredictedLabel, columns.PredictedLabel, new KeyDataViewType(typeof(uint), head.Labels.Count), Names("KeyValues", head.Labels));
+            Add(OutputColumn.Score, columns.Score, new VectorDataViewType(NumberDataViewType.Single, head.Labels.Count), Names("SlotNames", head.Labels));
         }
         OutputSchema = builder.ToSchema();
+    }
+
+    /// <summary>An annotation that holds the labels: KeyValues or SlotNames.</summary>
+    public static DataViewSchema.Annotations Names(string annotation, IReadOnlyList<string> labels)
+    {
+        ReadOnlyMemory<char>[] names = [.. labels.Select(label => label.AsMemory())];
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add(annotation, new VectorDataViewType(TextDataViewType.Instance, names.Length),
+            (ref VBuffer<ReadOnlyMemory<char>> value) => new VBuffer<ReadOnlyMemory<char>>(names.Length, names).CopyTo(ref value));
+        return builder.ToAnnotations();
     }
 
     public DataViewSchema InputSchema { get; }

@@ -12,6 +12,21 @@ internal sealed class ZeroShotHead
     private readonly float _scale;
     private readonly int _dimension;
 
+    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>.</exception>
+    public static void Check(IReadOnlyList<string> labels, IReadOnlyList<string> templates)
+    {
+        if (labels.Count == 0)
+            throw new ArgumentException("Zero-shot classification needs at least one label.", nameof(labels));
+        if (labels.Any(string.IsNullOrWhiteSpace))
+            throw new ArgumentException("A label is empty.", nameof(labels));
+        if (labels.GroupBy(n => n, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } repeated)
+            throw new ArgumentException($"The label '{repeated.Key}' is given {repeated.Count()} times; labels must differ.", nameof(labels));
+        if (templates.Count == 0)
+            throw new ArgumentException("Zero-shot classification needs at least one template.", nameof(templates));
+        if (templates.FirstOrDefault(t => !t.Contains("{0}", StringComparison.Ordinal)) is { } bad)
+            throw new ArgumentException($"The template '{bad}' has no {{0}} in the place of the label.", nameof(templates));
+    }
+
     public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates)
     {
         Labels = labels;

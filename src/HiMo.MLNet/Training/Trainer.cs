@@ -28,6 +28,7 @@ internal sealed class Trainer(ClipModel model, Device device, HiMoClipOptions op
         var objective = new HiMoObjective(options.VarianceRatio, options.ComponentWeight, options.LabelSmoothing, options.GradientPaths);
         var step = new ContrastiveStep(model, objective, options.MicroBatchSize);
 
+        model.StoredTypes.Clear();
         // Batch norm learns its statistics from scratch; a checkpoint's stay as they are.
         model.train(fromScratch);
         using AdamW optimizer = optim.AdamW(model.parameters(), lr: schedule.At(0), weight_decay: options.WeightDecay);

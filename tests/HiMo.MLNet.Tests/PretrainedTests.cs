@@ -1,0 +1,89 @@
+using HiMo.MLNet.Modeling;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Tests;
+
+public sealed class PretrainedTests : IDisposable
+{
+    private readonly MLContext _mlContext = new(seed: 3);
+    private readonly ToyPictures _pictures = new();
+
+    public void Dispose() => _pictures.Dispose();
+
+    private string Checkpoint(ScalarType type)
+    {
+        random.manual_seed(11);
+        using var model = new ClipModel(ToyPictures.Tiny);
+        model.Initialize();
+        foreach (string name in ClipWeights.Tensors(model).Keys)
+            model.StoredTypes[name] = type;
+        string path = Path.Combine(_pictures.Folder, $"{type}.safetensors");
+        using FileStream file = File.Create(path);
+        ClipWeights.Save(model, file);
+        return path;
+    }
+
+    [Fact]
+    public void A_checkpoint_needs_no_training_data()
+    {
+        IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()), data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        var pipeline = _mlContext.Transforms.HiMoClip(Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: HiMoClipTemplates.Photo)
+            .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
+
+        IDataView scored = pipeline.Fit(empty).Transform(data);
+
+        Assert.All(scored.GetColumn<string>("PredictedLabel"), label => Assert.Contains(label, (string[])["red", "blue"]));
+        Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 32), scored.Schema["TextEmbedding"].Type);
+    }
+
+    [Theory]
+    [InlineData(ScalarType.Float32)]
+    [InlineData(ScalarType.Float16)]
+    [InlineData(ScalarType.BFloat16)]
+    public void File_to_zip_to_another_process_and_back_keeps_every_bit(ScalarType type)
+    {
+        string file = Checkpoint(type), zip = Path.Combine(_pictures.Folder, "model.zip"), back = Path.Combine(_pictures.Folder, "back.safetensors");
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
+            _mlContext.Model.Save(model, data.Schema, zip);
+
+        SeparateProcess.Export(zip, back);
+
+        Assert.Equal(File.ReadAllBytes(file), File.ReadAllBytes(back));
+        // Halves are not widened on the way: the zip stores them as they are.
+        Assert.InRange(new FileInfo(zip).Length, 0, new FileInfo(file).Length + 2_000_000);
+    }
+
+    [Fact]
+    public void Pictures_alone_are_enough_for_a_checkpoint()
+    {
+        IDataView pictures = _mlContext.Data.LoadFromEnumerable(_pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
+
+        IDataView scored = _mlContext.Transforms.HiMoClip(Checkpoint(ScalarType.Float16)).Append(_mlContext.Transforms.CopyColumns("Features", "ImageEmbedding"))
+            .Fit(pictures).Transform(pictures);
+
+        Assert.Equal(16, scored.GetColumn<float[]>("Features").Count());
+        Assert.Null(scored.Schema.GetColumnOrNull("TextEmbedding"));
+    }
+
+    [Fact]
+    public void Inspecting_tells_sizes_and_types_without_loading()
+    {
+        HiMoClipCheckpoint vit = HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-vit.pt")), resnet = HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-rn.safetensors"));
+
+        Assert.Equal((64, 64, 16), (vit.Architecture.EmbeddingDimension, vit.Architecture.ImageSize, vit.Architecture.PatchSize));
+        Assert.False(resnet.Architecture.IsVisionTransformer);
+        Assert.Contains(vit.Tensors, t => t is { Name: "logit_scale", Type: "Float32", Shape.Count: 0 });
+        Assert.Equal(GoldenFile.Read("tiny-vit.safetensors").Values.Sum(t => (long)t.Values.Length), vit.ParameterCount);
+    }
+
+    [Fact]
+    public void A_missing_checkpoint_is_named()
+    {
+        var error = Assert.ThrowsAny<IOException>(() => _mlContext.Transforms.HiMoClip("no-such.pt").Fit(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)));
+
+        Assert.Contains("no-such.pt", error.Message, StringComparison.Ordinal);
+    }
+}

@@ -1,0 +1,29 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Tests;
+
+/// <summary>Torch has one random generator a process, and other tests seed it: these run alone.</summary>
+[Collection(MeasuresMemory.Name)]
+public sealed class RepeatabilityTests : IDisposable
+{
+    private readonly ToyPictures _pictures = new();
+
+    public void Dispose() => _pictures.Dispose();
+
+    [Fact]
+    public void The_same_seed_gives_the_same_model()
+    {
+        float[][] Embeddings(int seed)
+        {
+            var mlContext = new MLContext(seed);
+            using HiMoClipTransformer model = _pictures.Train(mlContext);
+            return [.. model.Transform(mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding")];
+        }
+
+        float[][] first = Embeddings(7);
+
+        Assert.Equal(first, Embeddings(7));
+        Assert.NotEqual(first, Embeddings(8));
+    }
+}
