@@ -84,10 +84,12 @@ internal static class ClipWeights
         if (!value.shape.SequenceEqual(target.shape))
             throw new CheckpointFormatException(
                 $"{source}: tensor '{name}' should have the shape ({string.Join(", ", target.shape)}), as the other tensors say; it has ({string.Join(", ", stored.shape)}).");
-        if (value.is_floating_point())
+        if (value.is_floating_point() && value.numel() > 0)
         {
-            using Tensor finite = value.isfinite(), all = finite.all();
-            if (!all.item<bool>())
+            using DisposeScope scope = NewDisposeScope();
+            // Extremes carry NaN and infinities and, unlike isfinite, need no memory of the tensor's size.
+            Tensor low = value.min().to(ScalarType.Float32), high = value.max().to(ScalarType.Float32);
+            if (!float.IsFinite(low.item<float>()) || !float.IsFinite(high.item<float>()))
                 throw new CheckpointFormatException($"{source}: tensor '{name}' holds NaN or infinite values.");
         }
         target.copy_(value);
