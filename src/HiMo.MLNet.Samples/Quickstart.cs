@@ -38,31 +38,14 @@ internal static class Quickstart
             .Start(context =>
             {
                 ProgressTask task = context.AddTask("starting");
-                var options = new HiMoClipOptions
+                HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
+                options.Progress = new InOrder(p =>
                 {
-                    ImageFolder = folder,
-                    Architecture = ClipArchitecture.Small,
-                    Epochs = epochs,
-                    BatchSize = 256,
-                    CaptionSampling = CaptionSampling.Mixed,
-                    Augmentation = new ImageAugmentation
-                    {
-                        MinScale = 0.6,
-                        MaxScale = 1.2,
-                        Rotation = 12,
-                        Shift = 0.08,
-                        Brightness = 0.3,
-                        Contrast = 0.3,
-                        Saturation = 0.4,
-                    },
-                    Progress = new InOrder(p =>
-                    {
-                        task.MaxValue = p.TotalSteps;
-                        task.Value = p.Step;
-                        task.Description = string.Create(CultureInfo.InvariantCulture,
-                            $"epoch {p.Epoch}/{epochs}, loss {p.Loss:f3}, {p.Components} components, {p.ImagesPerSecond:f0} images/s");
-                    }),
-                };
+                    task.MaxValue = p.TotalSteps;
+                    task.Value = p.Step;
+                    task.Description = string.Create(CultureInfo.InvariantCulture,
+                        $"epoch {p.Epoch}/{epochs}, loss {p.Loss:f3}, {p.Components} components, {p.ImagesPerSecond:f0} images/s");
+                });
                 return mlContext.Transforms.HiMoClip(options).Fit(train);
             });
 

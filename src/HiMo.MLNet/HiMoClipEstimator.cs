@@ -171,23 +171,18 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         return state;
     }
 
-    // Torch has one generator for the whole process: two trainings at a time must not draw from each other's seed.
-    private static readonly Lock s_generator = new();
-
     private NetworkReplica CreateNetworks(int seed, string? checkpoint, torch.Device device)
     {
-        lock (s_generator)
-        {
-            torch.random.manual_seed(seed);
-            ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
-            if (checkpoint is null)
-                model.Initialize();
-            MaskNetwork? masks = _options.Objective.CreateMaskNetwork(model.Architecture);
-            masks?.Initialize();
-            model.to(device);
-            masks?.to(device);
-            return new(model, masks, device);
-        }
+        // Of its own: what else in the process draws from torch's generator must not change a training.
+        using var generator = new torch.Generator((ulong)seed, torch.CPU);
+        ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
+        if (checkpoint is null)
+            model.Initialize(generator);
+        MaskNetwork? masks = _options.Objective.CreateMaskNetwork(model.Architecture);
+        masks?.Initialize(generator);
+        model.to(device);
+        masks?.to(device);
+        return new(model, masks, device);
     }
 
     // Its weights are copied before every step.

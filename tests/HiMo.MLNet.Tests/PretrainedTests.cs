@@ -14,9 +14,9 @@ public sealed class PretrainedTests : IDisposable
 
     private string Checkpoint(ScalarType type)
     {
-        random.manual_seed(11);
+        using var generator = new Generator(11);
         using var model = new ClipModel(ToyPictures.Tiny);
-        model.Initialize();
+        model.Initialize(generator);
         foreach (string name in ClipWeights.Tensors(model).Keys)
             model.StoredTypes[name] = type;
         string path = Path.Combine(_pictures.Folder, $"{type}.safetensors");
