@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.IO.Compression;
 using System.Text.Json;
 using HiMo.MLNet.Modeling;
 using Microsoft.ML;
@@ -10,7 +11,7 @@ namespace HiMo.MLNet.Tests.Samples;
 
 public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixture<CommandLineTests.Files>
 {
-    /// <summary>Sixteen pictures, a table of them, and a tiny checkpoint with CLIP's vocabulary.</summary>
+    /// <summary>Sixteen pictures, a table of them, a tiny checkpoint with CLIP's vocabulary, and a model zip without a model.</summary>
     public sealed class Files : IDisposable
     {
         private readonly ToyPictures _pictures = new();
@@ -18,6 +19,12 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         public Files()
         {
             Checkpoint = Save(ToyPictures.Tiny, "tiny.safetensors");
+            Damaged = At("damaged.zip");
+            using (ZipArchive zip = ZipFile.Open(Damaged, ZipArchiveMode.Create))
+            {
+                zip.CreateEntryFromFile(Checkpoint, "TransformerChain/Weights.safetensors");
+                zip.CreateEntry("TransformerChain/Model.key");
+            }
             Pictures = [.. _pictures.Rows.Select(row => row.ImagePath).Order(StringComparer.Ordinal)];
             Table = At("pictures.tsv");
             File.WriteAllLines(Table, ["Name\tImagePath\tCaption", .. _pictures.Rows.Select(row => $"x\t{Path.GetFileName(row.ImagePath)}\t\"{row.Caption}\"")]);
@@ -26,6 +33,8 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         public string Folder => _pictures.Folder;
 
         public string Checkpoint { get; }
+
+        public string Damaged { get; }
 
         public IReadOnlyList<string> Pictures { get; }
 
@@ -243,6 +252,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     [Theory]
     [InlineData("inspect|no-such.pt", "no-such.pt")]
     [InlineData("inspect|TABLE", "pictures.tsv: start of the file: expected a PyTorch state dict")]
+    [InlineData("inspect|DAMAGED|--image|PICTURE", "damaged.zip: ")]
     [InlineData("search|--model|CHECKPOINT|--images|no-such-folder|cat", "'no-such-folder': expected a folder")]
     [InlineData("classify|--model|CHECKPOINT|--labels|no-such.txt|TABLE", "no-such.txt")]
     [InlineData("train|--data|TABLE|--caption-column|Text|--output|x.zip", "'Text' is missing: expected a column of text; the data has 'Name', 'ImagePath', 'Caption'")]
@@ -277,5 +287,5 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
     private string[] Arguments(string arguments) => [.. arguments.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(argument =>
         argument.Replace("TABLE", files.Table, StringComparison.Ordinal).Replace("CHECKPOINT", files.Checkpoint, StringComparison.Ordinal)
-            .Replace("PICTURE", files.Pictures[0], StringComparison.Ordinal))];
+            .Replace("DAMAGED", files.Damaged, StringComparison.Ordinal).Replace("PICTURE", files.Pictures[0], StringComparison.Ordinal))];
 }

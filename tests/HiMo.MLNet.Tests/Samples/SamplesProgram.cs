@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Text;
 using System.Text.Json;
 
 namespace HiMo.MLNet.Tests.Samples;
@@ -21,7 +22,13 @@ internal static class SamplesProgram
 
     public static Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly(), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("dotnet", [Assembly(), .. arguments]) 
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
         start.Environment["OMP_NUM_THREADS"] = "1";                           // tests run side by side
         return Process.Start(start)!;
     }
