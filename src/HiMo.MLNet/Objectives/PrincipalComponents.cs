@@ -15,7 +15,7 @@ internal static class PrincipalComponents
 {
     /// <param name="x">X, (N, d).</param>
     /// <param name="choose">Given the variances σ² in descending order, how many components to keep; at most the rank are.</param>
-    /// <returns>X′, (N, d), and m.</returns>
+    /// <returns>X′, (N, d), and m; NaN and 0 where X is not finite.</returns>
     public static (Tensor Rebuilt, int Count) Keep(Tensor x, Func<double[], int> choose)
     {
         if (x.shape is not [> 0 and var n, > 0 and var d])
@@ -25,6 +25,8 @@ internal static class PrincipalComponents
         Tensor centred = x - mean;                                            // (N, d)
         Tensor wide = centred.to(ScalarType.Float64);
         Tensor gram = n <= d ? wide.matmul(wide.t()) : wide.t().matmul(wide); // (k, k), k = min(N, d)
+        if (!double.IsFinite(gram.sum().item<double>()))
+            return ((x * float.NaN).MoveToOuterDisposeScope(), 0);            // the decomposition would throw; the loss shall tell
         (Tensor projector, int count) = Projector(gram, choose);
         projector = projector.to(x.dtype);
         Tensor kept = n <= d ? projector.matmul(centred) : centred.matmul(projector);
