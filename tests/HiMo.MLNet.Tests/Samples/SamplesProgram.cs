@@ -22,7 +22,7 @@ internal static class SamplesProgram
 
     public static Process Start(params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [Assembly(), .. arguments]) 
+        var start = new ProcessStartInfo("dotnet", [Assembly(), .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
