@@ -20,14 +20,14 @@ internal static class ObjectiveComparison
 
     private sealed record Result(double ImageToText, double TextToImage, double HiMoAt2, double HiMoAt3);
 
-    public static int Run(int epochs, int seeds)
+    public static void Run(int epochs, int seeds, CancellationToken cancellation)
     {
         string folder = SampleData.Unpack();
         var results = s_objectives.ToDictionary(o => o.Name, _ => new List<Result>());
         for (int seed = 1; seed <= seeds; seed++)
             foreach ((string name, Func<ContrastiveObjective> create) in s_objectives)
             {
-                results[name].Add(Train(folder, create(), epochs, seed));
+                results[name].Add(Train(folder, create(), epochs, seed, cancellation));
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, seed {seed}: {results[name][^1]}"));
             }
 
@@ -36,15 +36,15 @@ internal static class ObjectiveComparison
             table.AddRow(name, Spread(runs, r => r.ImageToText), Spread(runs, r => r.TextToImage), Spread(runs, r => r.HiMoAt2), Spread(runs, r => r.HiMoAt3));
         AnsiConsole.Write(table);
         AnsiConsole.WriteLine($"{epochs} epochs, {seeds} seeds; in %, mean ± standard deviation.");
-        return 0;
     }
 
-    private static Result Train(string folder, ContrastiveObjective objective, int epochs, int seed)
+    private static Result Train(string folder, ContrastiveObjective objective, int epochs, int seed, CancellationToken cancellation)
     {
         var mlContext = new MLContext(seed);
         (IDataView train, IDataView test) = SampleData.Load(mlContext, folder);
         HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
         options.Objective = objective;
+        options.CancellationToken = cancellation;
         using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(options).Fit(train);
         RetrievalMetrics recall = model.EvaluateRetrieval(test);
         return new(recall.ImageToTextRecallAt1, recall.TextToImageRecallAt1, model.EvaluateMonotonicity(test, 2).Score, model.EvaluateMonotonicity(test, 3).Score);

@@ -35,7 +35,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     /// <param name="input">Rows with a picture and a caption each, at least two; without epochs, any data with one of the columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="InvalidOperationException">The data is empty, a row has no picture, the loss is not finite, or there is no native torch library.</exception>
-    /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model.</exception>
+    /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model; or captions or labels are to be encoded,
+    /// and its vocabulary is not CLIP's.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><see cref="HiMoClipOptions.CancellationToken"/> was cancelled.</exception>
     public HiMoClipTransformer Fit(IDataView input)
@@ -70,7 +71,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         {
             model.to(device);
             model.eval();
-            return CreateTransformer(model, Tokenizer(model), device);
+            return CreateTransformer(CreateEncoder(model, device));
         }
         catch
         {
@@ -79,17 +80,15 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private ClipTokenizer Tokenizer(ClipModel model) => ClipTokenizer.Default.VocabularySize == model.Architecture.VocabularySize
-        ? ClipTokenizer.Default
-        : throw new CheckpointFormatException(
-            $"{_options.Checkpoint ?? nameof(HiMoClipOptions.Architecture)}: the model knows {model.Architecture.VocabularySize} tokens; CLIP's vocabulary has {ClipTokenizer.Default.VocabularySize}.");
+    private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ClipTokenizer.Default, device,
+        _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
 
     private HiMoClipColumns Columns() => new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName,
         _options.TextEmbeddingColumnName, _options.PredictedLabelColumnName, _options.ScoreColumnName);
 
-    private HiMoClipTransformer CreateTransformer(ClipModel model, ClipTokenizer tokenizer, torch.Device device)
+    private HiMoClipTransformer CreateTransformer(ClipEncoder encoder)
     {
-        var transformer = new HiMoClipTransformer(new ClipEncoder(model, tokenizer, device), Columns(), _options.ImageFolder);
+        var transformer = new HiMoClipTransformer(encoder, Columns(), _options.ImageFolder);
         if (_options.Labels is null)
             return transformer;
         using (transformer)
@@ -114,7 +113,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             NetworkReplica networks = CreateNetworks(state.Seed, resumeFrom ?? _options.Checkpoint, devices[0]);
             replicas.Add(networks);
             ClipModel model = networks.Clip;
-            ClipTokenizer tokenizer = Tokenizer(model);
+            ClipEncoder encoder = CreateEncoder(model, devices[0]);
+            encoder.CheckVocabulary();
             if (resumeFrom is null && _options.InitialLogitScale is { } scale)
                 using (torch.no_grad())
                     model.LogitScale.fill_(Math.Log(scale));
@@ -124,10 +124,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
             TrainingData Data(IDataView view, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
                 () => ReadPairs(view), _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input, augmentation,
-                model.Architecture, tokenizer, state.Seed);
+                model.Architecture, encoder.Tokenizer, state.Seed);
             TrainingData data = Data(input, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
             Validation? validation = _options.ValidationSet is not { } held ? null : new(_options.ValidationMetric,
-                Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(new ClipEncoder(model, tokenizer, devices[0]), Columns(), _options.ImageFolder), held);
+                Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(encoder, Columns(), _options.ImageFolder), held);
 
             // A context-free thread: waiting for it cannot deadlock a user interface.
             Task.Run(() => new Trainer(replicas, _options, state, validation)
@@ -136,7 +136,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             networks.Masks?.Dispose();
             foreach (NetworkReplica replica in replicas.Skip(1))
                 replica.Dispose();
-            return CreateTransformer(model, tokenizer, devices[0]);
+            return CreateTransformer(encoder);
         }
         catch
         {
