@@ -5,7 +5,6 @@ using HiMo.MLNet.Scoring;
 using HiMo.MLNet.Text;
 using HiMo.MLNet.Training;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using TorchSharp;
 
@@ -22,10 +21,15 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         options.Validate();
         if (options.Labels is not null)
-            ZeroShotHead.Check(options.Labels, options.Templates ?? ["{0}"]);
+            ZeroShotHead.Check(options.Labels, options.Templates ?? ["{0}"], options.Threshold);
         _host = environment.Register(nameof(HiMoClipEstimator));
         _options = options;
+        _ = Columns;
     }
+
+    private HiMoClipColumns Columns => new HiMoClipColumns(
+        _options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
+        _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.SimilarityColumnName).Checked();
 
     /// <summary>
     /// Trains. Reads the data once a pass, in batches; pictures are decoded as they are needed. Without epochs, loads the
@@ -54,14 +58,11 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             if (_options.Epochs > 0)
                 Train(model, device, tokenizer, seed, input);
             model.eval();
-            var transformer = new HiMoClipTransformer(new ClipEncoder(model, tokenizer, device),
-                new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
-                    _options.PredictedLabelColumnName, _options.ScoreColumnName),
-                _options.ImageFolder);
+            var transformer = new HiMoClipTransformer(new ClipEncoder(model, tokenizer, device), Columns, _options.ImageFolder);
             if (_options.Labels is null)
                 return transformer;
             using (transformer)
-                return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+                return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.Threshold);
         }
         catch
         {
@@ -133,37 +134,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        bool applies = _options.Epochs == 0;
-        bool hasImage = inputSchema.Any(c => c.Name == _options.ImageColumnName), hasText = inputSchema.Any(c => c.Name == _options.CaptionColumnName);
-        bool usesImage = !applies || hasImage || !hasText, usesText = !applies || hasText;
-        if (usesImage)
-            Check(inputSchema, _options.ImageColumnName, "picture", "text (a file path) or an image (MLImage)", InputColumns.IsImage);
-        if (usesText)
-            Check(inputSchema, _options.CaptionColumnName, "caption", "text", type => type is TextDataViewType);
-
-        var added = new DataViewSchema.Builder();
+        // Training reads both sides; a model that is only applied may find one of them missing.
+        var sides = _options.Epochs > 0 ? (Image: true, Text: true) : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
+        if (sides.Image)
+            InputColumns.Check(inputSchema, Columns.Image!, InputColumns.Kind.Picture);
+        if (sides.Text)
+            InputColumns.Check(inputSchema, Columns.Text!, InputColumns.Kind.Caption);
         // The shape says vector, not of which size: any known size stands for it.
-        var embedding = new VectorDataViewType(NumberDataViewType.Single, 1);
-        if (usesImage)
-            added.AddColumn(_options.ImageEmbeddingColumnName, embedding, null);
-        if (usesText)
-            added.AddColumn(_options.TextEmbeddingColumnName, embedding, null);
-        if (usesImage && _options.Labels is { Count: > 0 } labels)
-        {
-            added.AddColumn(_options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), labels.Count), ScoringBinding.Names("KeyValues", labels));
-            added.AddColumn(_options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, labels.Count), ScoringBinding.Names("SlotNames", labels));
-        }
-        SchemaShape outputs = MLNetInternals.Shape(added.ToSchema());
-        HashSet<string> replaced = [.. outputs.Select(c => c.Name)];
-        return new SchemaShape(inputSchema.Where(c => !replaced.Contains(c.Name)).Concat(outputs));
-    }
-
-    private static void Check(SchemaShape schema, string name, string role, string expected, Func<DataViewType, bool> accepts)
-    {
-        SchemaShape.Column? column = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name);
-        if (column is not { } found)
-            throw InputColumns.Missing(name, role, expected, schema.Select(c => c.Name));
-        if (found.Kind != SchemaShape.Column.VectorKind.Scalar || !accepts(found.ItemType))
-            throw InputColumns.WrongType(name, expected, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType : $"{found.Kind} of {found.ItemType}");
+        return RowBinding.OutputShape(inputSchema, ClipBinding.Columns(Columns, sides, dimension: 1, _options.Labels).Select(c => c.Column));
     }
 }

@@ -7,9 +7,9 @@ namespace HiMo.MLNet.Scoring;
 
 /// <summary>
 /// A trained model ready to embed: pictures and texts in, normalised embeddings out. Safe for concurrent calls; shared by
-/// transformers, and freed with the last of them.
+/// transformers, and freed with the last of them, or at the end of the last call.
 /// </summary>
-internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device)
+internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device) : IDisposable
 {
     private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
     private int _owners = 1;
@@ -28,19 +28,27 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     {
         get
         {
+            using ClipEncoder held = Share();
             using var scope = NewDisposeScope();
             using var _ = no_grad();
             return model.LogitScale.exp().item<float>();
         }
     }
 
+    /// <summary>One share more; every share is given back by disposing of it.</summary>
+    /// <exception cref="ObjectDisposedException">The model is freed.</exception>
     public ClipEncoder Share()
     {
-        Interlocked.Increment(ref _owners);
-        return this;
+        for (int owners = _owners; ; owners = _owners)
+        {
+            ObjectDisposedException.ThrowIf(owners <= 0, typeof(HiMoClipTransformer));
+            if (Interlocked.CompareExchange(ref _owners, owners + 1, owners) == owners)
+                return this;
+        }
     }
 
-    public void Release()
+    /// <summary>Gives a share back.</summary>
+    public void Dispose()
     {
         if (Interlocked.Decrement(ref _owners) == 0)
             model.Dispose();
@@ -49,7 +57,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     /// <returns>Row-major (count, d), normalised.</returns>
     public float[] EncodeImages(IReadOnlyList<RgbImage> images)
     {
-        ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
+        using ClipEncoder held = Share();
         int size = model.Architecture.ImageSize;
         var pixels = new byte[images.Count * _preprocessor.Length];
         Parallel.For(0, images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
@@ -62,7 +70,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     /// <returns>Row-major (count, d), normalised.</returns>
     public float[] EncodeTexts(IReadOnlyList<string> texts)
     {
-        ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
+        using ClipEncoder held = Share();
         int context = model.Architecture.ContextLength, longest = 0;
         var tokens = new long[texts.Count * context];
         for (int i = 0; i < texts.Count; i++)
