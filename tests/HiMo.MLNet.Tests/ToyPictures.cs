@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Tests.Images;
 using Microsoft.ML;
+using TorchSharp;
 
 namespace HiMo.MLNet.Tests;
 
@@ -41,6 +43,29 @@ public sealed class ToyPictures : IDisposable
 
     internal HiMoClipTransformer Train(MLContext mlContext, HiMoClipOptions? options = null) =>
         mlContext.Transforms.HiMoClip(options ?? Options()).Fit(mlContext.Data.LoadFromEnumerable(Rows));
+
+    /// <summary>
+    /// A checkpoint of a tiny model with random weights, in the folder of the pictures. Its generator is its own: torch's is
+    /// shared with tests that run at the same time.
+    /// </summary>
+    internal string Checkpoint(torch.ScalarType type = torch.ScalarType.Float32, ulong seed = 11)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        using var model = new ClipModel(Tiny);
+        model.Initialize();
+        var generator = new torch.Generator(seed);
+        foreach ((string name, torch.Tensor weights) in ClipWeights.Tensors(model))
+        {
+            model.StoredTypes[name] = type;
+            if (weights.dim() > 1 || name == "visual.class_embedding")
+                weights.copy_(torch.randn(weights.shape, generator: generator) * Math.Sqrt((double)weights.shape[0] / weights.numel()));
+        }
+        string path = Path.Combine(Folder, $"{type}-{seed}.safetensors");
+        using FileStream file = File.Create(path);
+        ClipWeights.Save(model, file);
+        return path;
+    }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }
