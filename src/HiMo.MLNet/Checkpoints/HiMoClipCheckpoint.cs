@@ -19,8 +19,8 @@ public sealed record HiMoClipCheckpoint(string Path, ClipArchitecture Architectu
     {
         using Checkpoint checkpoint = Checkpoint.Open(path);
         ClipArchitecture architecture = ClipWeights.Infer(checkpoint);
-        CheckpointTensor[] tensors = [.. checkpoint.Tensors.Values.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape)).OrderBy(t => t.Name, StringComparer.Ordinal)];
-        long parameters = checkpoint.Tensors.Values
+        CheckpointTensor[] tensors = [.. checkpoint.Tensors.Values.Where(t => ClipWeights.IsModelTensor(t.Name)).Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape)).OrderBy(t => t.Name, StringComparer.Ordinal)];
+        long parameters = checkpoint.Tensors.Values.Where(t => ClipWeights.IsModelTensor(t.Name))
             .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
