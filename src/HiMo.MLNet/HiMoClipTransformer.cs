@@ -20,7 +20,8 @@ namespace HiMo.MLNet;
 /// columns that are read. Data that lacks one of the two input columns gets the columns of the other side. A missing
 /// picture (a null or empty path) has an embedding, a similarity and scores of NaN and a missing predicted label; a null or
 /// empty text is embedded as the empty text. Safe for concurrent use: prediction engines on many threads share one copy of
-/// the weights. Owns native memory: dispose it when it is not needed any more.
+/// the weights. Owns native memory: dispose it when it is not needed any more. ML.NET's prediction engines dispose the model
+/// with themselves, unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false.
 /// </remarks>
 public sealed class HiMoClipTransformer : ITransformer, IDisposable
 {
@@ -70,7 +71,8 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <remarks>
     /// Cosines differ from model to model, and their range is narrow. To choose a threshold, score validation pictures, with and
     /// without one of the labels, against the filled template of the label that fits best (as their caption: the
-    /// <c>Similarity</c> column) and take a value between the two groups.
+    /// <c>Similarity</c> column) and take a value between the two groups. ML.NET's <c>MulticlassClassification.Evaluate</c> judges by the
+    /// probabilities, and needs a <c>Label</c> of keys in the order of <paramref name="labels"/>: <c>MapValueToKey</c> with <c>keyData</c>.
     /// </remarks>
     /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; the
     /// threshold is not in [-1, 1]; or two added columns have one name.</exception>

@@ -86,10 +86,13 @@ public sealed class ZeroShotTests(TinyModel tiny) : IClassFixture<TinyModel>
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(rows);
         IDataView order = tiny.MLContext.Data.LoadFromEnumerable(s_labels.Select(label => new LabelKey { Label = label }));
 
-        IDataView scored = tiny.MLContext.Transforms.Conversion.MapValueToKey("Label", keyData: order).Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)).Fit(data).Transform(data);
-        MulticlassClassificationMetrics metrics = tiny.MLContext.MulticlassClassification.Evaluate(scored);
+        MulticlassClassificationMetrics Evaluate(float? threshold) => tiny.MLContext.MulticlassClassification.Evaluate(
+            tiny.MLContext.Transforms.Conversion.MapValueToKey("Label", keyData: order)
+                .Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels, threshold: threshold)).Fit(data).Transform(data));
 
-        Assert.Equal(0.25, metrics.MicroAccuracy);
-        Assert.Equal(4, metrics.ConfusionMatrix.NumberOfClasses);
+        Assert.Equal(0.25, Evaluate(threshold: null).MicroAccuracy);
+        Assert.Equal(4, Evaluate(threshold: null).ConfusionMatrix.NumberOfClasses);
+        // Evaluate looks at the scores, which a threshold leaves.
+        Assert.Equal(0.25, Evaluate(threshold: 1).MicroAccuracy);
     }
 }
