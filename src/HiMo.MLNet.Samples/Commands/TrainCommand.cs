@@ -29,8 +29,8 @@ internal static class TrainCommand
     private static readonly HiMoClipOptions s_standard = new();
 
     private static readonly Option<string> s_data = new("--data") { Description = CaptionedPictures.Help, HelpName = "DATA", Required = true };
-    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName };
-    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName };
+    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName! };
+    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName! };
     private static readonly Option<string?> s_imageFolder = new("--image-folder") { Description = "Where relative picture paths start. Default: the table's folder.", HelpName = "FOLDER" };
     private static readonly Option<string?> s_checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.", HelpName = "FILE" };
     private static readonly Option<string> s_architecture = new("--architecture") { Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "small" };
