@@ -103,8 +103,7 @@ internal sealed class ContrastiveStep(
         try
         {
             using var _ = no_grad();
-            return (cat([.. parts.Select(p => p.Images)], 0),
-                [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => cat([.. parts.Select(p => p.Texts[i])], 0))]);
+            return (Join([.. parts.Select(p => p.Images)]), [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => Join([.. parts.Select(p => p.Texts[i])]))]);
         }
         finally
         {
@@ -112,6 +111,9 @@ internal sealed class ContrastiveStep(
                 tensor.Dispose();
         }
     }
+
+    // Of one tensor, TorchSharp 0.105's cat gives that tensor itself, not a new one.
+    private static Tensor Join(Tensor[] parts) => parts.Length == 1 ? parts[0].alias() : cat(parts, 0);
 
     private ObjectiveValue Compute(Tensor v, IReadOnlyList<Tensor> texts, ContrastiveBatch batch) =>
         objective.Compute(v, texts, _first.Clip.LogitScale, batch with
