@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Text;
@@ -12,6 +13,7 @@ namespace HiMo.MLNet.Scoring;
 internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device)
 {
     private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
+    private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
     private int _owners = 1;
 
     public ClipModel Model => model;
@@ -32,6 +34,20 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
             using var _ = no_grad();
             return model.LogitScale.exp().item<float>();
         }
+    }
+
+    /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
+    public string WeightsHash => _fingerprint.Value;
+
+    private static string Fingerprint(ClipModel model, ClipTokenizer tokenizer)
+    {
+        using var hash = SHA256.Create();
+        using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
+        {
+            tokenizer.WriteMerges(stream);
+            ClipWeights.Save(model, stream);
+        }
+        return Convert.ToHexStringLower(hash.Hash!);
     }
 
     public ClipEncoder Share()

@@ -48,6 +48,9 @@ internal sealed class ZeroShotHead
 
     public IReadOnlyList<string> Templates { get; }
 
+    /// <summary>(labels, d), normalised.</summary>
+    public ReadOnlySpan<float> Classes => _classes;
+
     /// <param name="image">A normalised embedding.</param>
     /// <param name="probabilities">One a label.</param>
     public void Score(ReadOnlySpan<float> image, Span<float> probabilities)
