@@ -1,12 +1,22 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
 using HiMo.MLNet.Samples;
+using HiMo.MLNet.Samples.Commands;
 
-switch (args)
+// Numbers look the same on every machine, and 0.001 is not read as 1 on some.
+CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+
+RootCommand root = new("CLIP models that understand long captions, in ML.NET: inspect, apply and train them.")
 {
-    case ["quickstart", .. var rest]:
-        return Quickstart.Run(rest is ["--epochs", var n] ? int.Parse(n, System.Globalization.CultureInfo.InvariantCulture) : 65);
-    case ["classify-samples", var zip]:
-        return Quickstart.Classify(zip);
-    default:
-        Console.Error.WriteLine("usage: himo-samples quickstart [--epochs N]");
-        return 2;
-}
+    InspectCommand.Create(),
+    EmbedCommand.Create(),
+    ClassifyCommand.Create(),
+    SearchCommand.Create(),
+    TrainCommand.Create(),
+    QuickstartCommand.Create(),
+    QuickstartCommand.CreateClassifySamples(),
+};
+root.HelpName = "himo";
+return await root.Parse(args).RunAsync();

@@ -9,14 +9,14 @@ namespace HiMo.MLNet.Samples;
 /// <summary>Trains on the sample drawings, saves, and has a second process load the model and classify drawings it never saw.</summary>
 internal static class Quickstart
 {
-    public static int Run(int epochs)
+    public static void Run(int epochs, CancellationToken cancellation)
     {
         var mlContext = new MLContext(seed: 1);
         string folder = SampleData.Unpack();
         (IDataView train, IDataView test) = SampleData.Load(mlContext, folder);
         AnsiConsole.MarkupLine($"[bold]1. Training[/] a small CLIP from scratch on {train.GetRowCount()} drawings ({epochs} epochs, CPU).");
 
-        HiMoClipTransformer model = Train(mlContext, train, folder, epochs);
+        HiMoClipTransformer model = Train(mlContext, train, folder, epochs, cancellation);
         AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
         Measure(model, test);
 
@@ -29,15 +29,13 @@ internal static class Quickstart
         using Process second = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
             Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? [typeof(Quickstart).Assembly.Location, "classify-samples", zip] : ["classify-samples", zip]))!;
         second.WaitForExit();
-        return second.ExitCode;
+        if (second.ExitCode != 0)
+            throw new InvalidOperationException($"The second process ended with exit code {second.ExitCode}.");
     }
 
-    private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs) =>
-        AnsiConsole.Progress().HideCompleted(false)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
-            .Start(context =>
+    private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
+        Progress.Show("starting", report =>
             {
-                ProgressTask task = context.AddTask("starting");
                 var options = new HiMoClipOptions
                 {
                     ImageFolder = folder,
@@ -55,13 +53,8 @@ internal static class Quickstart
                         Contrast = 0.3,
                         Saturation = 0.4,
                     },
-                    Progress = new InOrder(p =>
-                    {
-                        task.MaxValue = p.TotalSteps;
-                        task.Value = p.Step;
-                        task.Description = string.Create(CultureInfo.InvariantCulture,
-                            $"epoch {p.Epoch}/{epochs}, loss {p.Loss:f3}, {p.Components} components, {p.ImagesPerSecond:f0} images/s");
-                    }),
+                    Progress = new TrainingReport(report, epochs),
+                    CancellationToken = cancellation,
                 };
                 return mlContext.Transforms.HiMoClip(options).Fit(train);
             });
@@ -86,12 +79,6 @@ internal static class Quickstart
     private static string[] Kinds(MLContext mlContext, IDataView data) =>
         [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Kind()).Distinct().Order(StringComparer.Ordinal)];
 
-    // Progress<T> would hand reports to other threads, out of order.
-    private sealed class InOrder(Action<TrainingProgress> action) : IProgress<TrainingProgress>
-    {
-        public void Report(TrainingProgress value) => action(value);
-    }
-
     private sealed class Prediction
     {
         public string PredictedLabel { get; set; } = "";
@@ -99,7 +86,7 @@ internal static class Quickstart
     }
 
     /// <summary>The second process: nothing but the zip and pictures.</summary>
-    public static int Classify(string zip)
+    public static void Classify(string zip)
     {
         var mlContext = new MLContext();
         string folder = SampleData.Unpack();
@@ -122,6 +109,5 @@ internal static class Quickstart
             table.AddRow(drawing.Name, drawing.Kind(), string.Join("\n", top)).AddEmptyRow();
         }
         AnsiConsole.Write(table);
-        return 0;
     }
 }

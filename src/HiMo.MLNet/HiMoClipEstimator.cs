@@ -34,7 +34,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     /// <param name="input">Rows with a picture and a caption each, at least two; without epochs, any data with one of the columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="InvalidOperationException">The data is empty, a row has no picture, the loss is not finite, or there is no native torch library.</exception>
-    /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model.</exception>
+    /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model; or captions or labels are to be encoded,
+    /// and its vocabulary is not CLIP's.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><see cref="HiMoClipOptions.CancellationToken"/> was cancelled.</exception>
     public HiMoClipTransformer Fit(IDataView input)
@@ -46,15 +47,15 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         ClipModel model = CreateModel(seed);
         try
         {
-            ClipTokenizer tokenizer = ClipTokenizer.Default;
-            if (tokenizer.VocabularySize != model.Architecture.VocabularySize)
-                throw new CheckpointFormatException(
-                    $"{_options.Checkpoint ?? nameof(HiMoClipOptions.Architecture)}: the model knows {model.Architecture.VocabularySize} tokens; CLIP's vocabulary has {tokenizer.VocabularySize}.");
+            var encoder = new ClipEncoder(model, ClipTokenizer.Default, device, _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
             model.to(device);
             if (_options.Epochs > 0)
-                Train(model, device, tokenizer, seed, input);
+            {
+                encoder.CheckVocabulary();
+                Train(model, device, encoder.Tokenizer, seed, input);
+            }
             model.eval();
-            var transformer = new HiMoClipTransformer(new ClipEncoder(model, tokenizer, device),
+            var transformer = new HiMoClipTransformer(encoder,
                 new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
                     _options.PredictedLabelColumnName, _options.ScoreColumnName),
                 _options.ImageFolder);

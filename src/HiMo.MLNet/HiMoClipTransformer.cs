@@ -19,11 +19,15 @@ namespace HiMo.MLNet;
 /// Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>. Values are computed only for the
 /// columns that are read. Data that lacks one of the two input columns gets the columns of the other side. A missing
 /// picture (an empty path) has an embedding and scores of NaN and a missing predicted label; an empty text is embedded as
-/// such. Safe for concurrent use. Owns native memory: dispose it when it is not needed any more.
+/// such. A checkpoint whose vocabulary is not CLIP's embeds pictures; reading a text embedding is a <see cref="CheckpointFormatException"/>. Safe for concurrent use. Owns native memory: dispose it when it is not needed any more.
 /// </remarks>
 public sealed class HiMoClipTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "HiMoClipTransformer";
+
+    /// <summary>The weights in a model zip.</summary>
+    internal const string WeightsEntry = "Weights.safetensors";
+
     private const string ModelSignature = "HIMOCLIP";
     private const uint FormatVersion = 0x00010001;
 
@@ -52,6 +56,24 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <summary>The labels of a zero-shot classifier, empty without one.</summary>
     public IReadOnlyList<string> Labels => ZeroShot?.Labels ?? [];
 
+    /// <summary>The column of pictures that it reads.</summary>
+    public string ImageColumnName => Columns.Image;
+
+    /// <summary>The column of texts that it reads.</summary>
+    public string CaptionColumnName => Columns.Text;
+
+    /// <summary>The column of picture embeddings that it adds.</summary>
+    public string ImageEmbeddingColumnName => Columns.ImageEmbedding;
+
+    /// <summary>The column of text embeddings that it adds.</summary>
+    public string TextEmbeddingColumnName => Columns.TextEmbedding;
+
+    /// <summary>The key column that a zero-shot classifier adds.</summary>
+    public string PredictedLabelColumnName => Columns.PredictedLabel;
+
+    /// <summary>The column of probabilities that a zero-shot classifier adds.</summary>
+    public string ScoreColumnName => Columns.Score;
+
     /// <summary>True: every row is transformed by itself.</summary>
     public bool IsRowToRowMapper => true;
 
@@ -64,6 +86,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <param name="predictedLabelColumnName">The key column, with the labels as its <c>KeyValues</c>.</param>
     /// <param name="scoreColumnName">The probabilities, with the labels as its <c>SlotNames</c>.</param>
     /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>.</exception>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not CLIP's.</exception>
     public HiMoClipTransformer ForZeroShot(
         IEnumerable<string> labels, IEnumerable<string>? templates = null, string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score")
     {
@@ -120,7 +143,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         var settings = new Settings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates);
         MLNetInternals.Save(ctx, "Settings.json", writer => JsonSerializer.Serialize(writer.BaseStream, settings));
         MLNetInternals.Save(ctx, "Vocabulary.txt", writer => Encoder.Tokenizer.WriteMerges(writer.BaseStream));
-        MLNetInternals.Save(ctx, "Weights.safetensors", writer => ClipWeights.Save(Encoder.Model, writer.BaseStream));
+        MLNetInternals.Save(ctx, WeightsEntry, writer => ClipWeights.Save(Encoder.Model, writer.BaseStream));
     }
 
     // ML.NET calls this through its LoadableClass attribute (Interop/Loadable.cs).
@@ -137,10 +160,10 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         var model = new ClipModel(settings.Architecture);
         try
         {
-            MLNetInternals.Load(context, "Weights.safetensors", reader => ClipWeights.Read(model, reader.BaseStream, "Weights.safetensors of the model zip"));
+            MLNetInternals.Load(context, WeightsEntry, reader => ClipWeights.Read(model, reader.BaseStream, $"{WeightsEntry} of the model zip"));
             model.eval();
             model.to(device);
-            var encoder = new ClipEncoder(model, tokenizer, device);
+            var encoder = new ClipEncoder(model, tokenizer, device, "the model zip");
             return new(encoder, settings.Columns, null,
                 settings.Labels is null ? null : new ZeroShotHead(encoder, settings.Labels, settings.Templates!));
         }

@@ -44,6 +44,9 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>The tensors by their original names.</summary>
     internal IReadOnlyDictionary<string, TensorInfo> Tensors { get; }
 
+    /// <summary>The kind of file, as a person calls it.</summary>
+    internal string Format { get; private set; } = "";
+
     /// <summary>The texts that a safetensors file keeps beside its tensors; empty for other files.</summary>
     internal IReadOnlyDictionary<string, string> Metadata { get; private set; } = new Dictionary<string, string>();
 
@@ -86,17 +89,21 @@ internal sealed class Checkpoint : IDisposable
         var start = buffer.AsSpan(0, file.Read(0, buffer));
         if (start.StartsWith("PK\x03\x04"u8))
         {
-            return PyTorchZip.Read(file);
+            var (tensors, isTorchScript) = PyTorchZip.Read(file);
+            Format = isTorchScript ? "TorchScript" : "PyTorch";
+            return tensors;
         }
 
         if (PyTorchLegacy.Matches(start))
         {
+            Format = "PyTorch (before 1.6)";
             return PyTorchLegacy.Read(file);
         }
 
         // The JSON header follows eight bytes of length.
         if (start.Length > 8 && start[8] == '{')
         {
+            Format = "safetensors";
             (var tensors, Metadata) = Safetensors.Read(file);
             return tensors;
         }
@@ -112,7 +119,8 @@ internal sealed class Checkpoint : IDisposable
     private List<StoredTensor> ReadShards(CheckpointFile index)
     {
         var tensors = new List<StoredTensor>();
-        foreach (var (path, names) in ShardIndex.Read(index))
+        var shards = ShardIndex.Read(index);
+        foreach (var (path, names) in shards)
         {
             if (!File.Exists(path))
             {
@@ -128,6 +136,7 @@ internal sealed class Checkpoint : IDisposable
             }
         }
 
+        Format += $", {shards.Count} files";
         return tensors;
     }
 

@@ -1,30 +1,70 @@
+using System.IO.Compression;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
 
 namespace HiMo.MLNet;
 
-/// <summary>What a CLIP checkpoint file holds, read without loading its weights.</summary>
+/// <summary>What the file of a CLIP model holds, read without loading its weights.</summary>
 /// <param name="Path">The file.</param>
-/// <param name="Architecture">The sizes, read off the shapes of the tensors.</param>
+/// <param name="Format">The kind of file: <c>PyTorch</c>, <c>PyTorch (before 1.6)</c>, <c>TorchScript</c> or <c>safetensors</c>, for shards
+/// with their number (<c>safetensors, 2 files</c>); or <see cref="ModelZip"/>.</param>
+/// <param name="Architecture">The sizes, read off the shapes of the tensors. A context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
 /// <param name="ParameterCount">The numbers in the parameters: tensors of floating point, batch norm's statistics left out.</param>
 /// <param name="Tensors">The tensors by their original names, with the type and shape in which they are stored.</param>
-public sealed record HiMoClipCheckpoint(string Path, ClipArchitecture Architecture, long ParameterCount, IReadOnlyList<CheckpointTensor> Tensors)
+public sealed record HiMoClipCheckpoint(
+    string Path, string Format, ClipArchitecture Architecture, long ParameterCount, IReadOnlyList<CheckpointTensor> Tensors)
 {
+    /// <summary>The format of what <c>mlContext.Model.Save</c> writes.</summary>
+    public const string ModelZip = "ML.NET model";
+
     /// <summary>Reads names, types and shapes.</summary>
-    /// <param name="path">A PyTorch, TorchScript or safetensors file, or a folder of shards.</param>
+    /// <param name="path">A PyTorch, TorchScript or safetensors file, a folder of shards, or an ML.NET model zip with a <see cref="HiMoClipTransformer"/> in it.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged or not a CLIP model's.</exception>
     public static HiMoClipCheckpoint Inspect(string path)
     {
+        if (TensorsOfModelZip(path) is { } zipped)
+        {
+            ClipArchitecture architecture = ClipWeights.Infer(zipped, path);
+            // What a zip holds is loaded as it is: no context is stretched.
+            return Describe(path, ModelZip, architecture with { ContextLength = (int)zipped["positional_embedding"].Shape[0] }, zipped.Values);
+        }
+
         using Checkpoint checkpoint = Checkpoint.Open(path);
-        ClipArchitecture architecture = ClipWeights.Infer(checkpoint);
-        CheckpointTensor[] tensors = [.. checkpoint.Tensors.Values.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape)).OrderBy(t => t.Name, StringComparer.Ordinal)];
-        long parameters = checkpoint.Tensors.Values
+        return Describe(path, checkpoint.Format, ClipWeights.Infer(checkpoint.Tensors, path), checkpoint.Tensors.Values);
+    }
+
+    private static HiMoClipCheckpoint Describe(string path, string format, ClipArchitecture architecture, IEnumerable<TensorInfo> tensors)
+    {
+        TensorInfo[] ordered = [.. tensors.OrderBy(t => t.Name, StringComparer.Ordinal)];
+        long parameters = ordered
             .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
-        return new(path, architecture, parameters, tensors);
+        return new(path, format, architecture, parameters, [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))]);
+    }
+
+    // Null for a file that is no ML.NET model, PyTorch's zips among them.
+    private static Dictionary<string, TensorInfo>? TensorsOfModelZip(string path)
+    {
+        if (!File.Exists(path))
+            return null;
+        try
+        {
+            using ZipArchive zip = ZipFile.OpenRead(path);
+            // Every transformer of a model has such an entry.
+            if (!zip.Entries.Any(entry => entry.FullName.EndsWith("Model.key", StringComparison.Ordinal)))
+                return null;
+            ZipArchiveEntry weights = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith(HiMoClipTransformer.WeightsEntry, StringComparison.Ordinal))
+                ?? throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model without one.");
+            using Stream stream = weights.Open();
+            return Safetensors.ReadHeader(stream, path).Tensors.ToDictionary(t => t.Name);
+        }
+        catch (InvalidDataException)
+        {
+            return null;                                                      // no zip, or a damaged one: the reader of checkpoints says how
+        }
     }
 }
 

@@ -9,7 +9,7 @@ internal static class PyTorchZip
 {
     private const string PickleName = "data.pkl";
 
-    internal static List<StoredTensor> Read(CheckpointFile file)
+    internal static (List<StoredTensor> Tensors, bool IsTorchScript) Read(CheckpointFile file)
     {
         var zip = ZipDirectory.Read(file);
         var pickles = zip.Names.Where(IsPickle).ToArray();
@@ -21,11 +21,12 @@ internal static class PyTorchZip
         var folder = pickle[..^PickleName.Length];
         CheckByteOrder(file, zip, folder + "byteorder");
 
+        var isTorchScript = zip.Contains(folder + "constants.pkl");
         var (stream, length) = zip.Open(pickle);
         List<(string Name, PickleTensor Tensor)> tensors;
         using (stream)
         {
-            var reader = new PickleReader(stream, length, file.Path, pickle, torchScript: zip.Contains(folder + "constants.pkl"));
+            var reader = new PickleReader(stream, length, file.Path, pickle, isTorchScript);
             try
             {
                 tensors = StateDict.Collect(reader.Read(), file.Path, pickle);
@@ -36,7 +37,7 @@ internal static class PyTorchZip
             }
         }
 
-        return tensors.ConvertAll(entry =>
+        return (tensors.ConvertAll(entry =>
         {
             var storage = entry.Tensor.Storage;
             var (offset, bytes) = zip.Locate($"{folder}data/{storage.Key}");
@@ -57,7 +58,7 @@ internal static class PyTorchZip
                 offset + (storage.ViewOffset * size),
                 storage.ViewCount * size,
                 entry.Tensor.Offset);
-        });
+        }), isTorchScript);
     }
 
     private static bool IsPickle(string name) =>

@@ -149,7 +149,8 @@ internal static class Safetensors
         json.WriteEndArray();
     }
 
-    private static SafetensorsHeader ReadHeader(Stream stream, string source)
+    /// <summary>Reads the header at the start of a stream, and no further.</summary>
+    internal static SafetensorsHeader ReadHeader(Stream stream, string source)
     {
         Span<byte> lengthField = stackalloc byte[LengthBytes];
         ReadExactly(stream, lengthField, source, "safetensors header");

@@ -20,15 +20,16 @@ public static class HiMoDataSets
     /// <see cref="InvalidDataException"/>, as does a row that is not as its format wants it; the error names file and line or element.</para>
     /// </remarks>
     /// <param name="catalog"><c>mlContext.Data</c>.</param>
-    /// <param name="path">The folder of the set, or the file in it that lists the images.</param>
-    /// <param name="format">One of the formats above, or <c>auto</c> to tell it from what is there.</param>
+    /// <param name="path">The folder of the set, or the file in it that lists the images; the format may stand before it, as in
+    /// <c>urban1k:data/Urban1k</c>.</param>
+    /// <param name="format">One of the formats above, or <c>auto</c> to tell it from <paramref name="path"/> or from what is there.</param>
     /// <exception cref="ArgumentException">No such format.</exception>
     /// <exception cref="FileNotFoundException">No such folder or file.</exception>
     /// <exception cref="InvalidDataException">The format is not found there, or several are.</exception>
     public static IDataView LoadFromImageCaptions(this DataOperationsCatalog catalog, string path, string format = "auto")
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return catalog.LoadFromEnumerable(Rows(DataSets.Open(path, format)));
+        return catalog.LoadFromEnumerable(Rows(format == "auto" ? DataSets.Open(path) : DataSets.Open(path, format)));
     }
 
     private static IEnumerable<Row> Rows(DataSet images)

@@ -15,7 +15,7 @@ internal static class ClipWeights
     public static ClipModel Load(string path)
     {
         using Checkpoint checkpoint = Checkpoint.Open(path);
-        ClipArchitecture architecture = Infer(checkpoint);
+        ClipArchitecture architecture = Infer(checkpoint.Tensors, path);
         var model = new ClipModel(architecture);
         try
         {
@@ -98,15 +98,14 @@ internal static class ClipWeights
     }
 
     /// <summary>Reads every size off the shapes of a checkpoint's tensors (the original code's build_model).</summary>
-    public static ClipArchitecture Infer(Checkpoint checkpoint)
+    public static ClipArchitecture Infer(IReadOnlyDictionary<string, TensorInfo> tensors, string path)
     {
-        IReadOnlyDictionary<string, TensorInfo> tensors = checkpoint.Tensors;
         long[] Shape(string name, int rank)
         {
             if (!tensors.TryGetValue(name, out TensorInfo? info))
-                throw new CheckpointFormatException($"{checkpoint.Path}: holds no tensor '{name}', which every CLIP model has. It has: {Listed(tensors.Keys)}.");
+                throw new CheckpointFormatException($"{path}: holds no tensor '{name}', which every CLIP model has. It has: {Listed(tensors.Keys)}.");
             if (info.Shape.Length != rank)
-                throw new CheckpointFormatException($"{checkpoint.Path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
+                throw new CheckpointFormatException($"{path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
             return info.Shape;
         }
         int Blocks(string prefix) => tensors.Keys
@@ -132,13 +131,13 @@ internal static class ClipWeights
         }
         catch (ArgumentException e)
         {
-            throw new CheckpointFormatException($"{checkpoint.Path}: the shapes of its tensors are those of no CLIP model: {e.Message}", e);
+            throw new CheckpointFormatException($"{path}: the shapes of its tensors are those of no CLIP model: {e.Message}", e);
         }
         // Before anything is allocated: sizes that agree tensor by tensor cannot ask for much more than the file holds.
         double elements = tensors.Values.Sum(t => t.Shape.Aggregate(1.0, (product, size) => product * size));
         if (architecture.MinimalParameterCount > elements + (2.0 * architecture.ContextLength * architecture.TextWidth))
             throw new CheckpointFormatException(
-                $"{checkpoint.Path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) needs {architecture.MinimalParameterCount:n0} or more.");
+                $"{path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) needs {architecture.MinimalParameterCount:n0} or more.");
         return architecture;
 
         static int Side(long positions) => (int)Math.Sqrt(positions);

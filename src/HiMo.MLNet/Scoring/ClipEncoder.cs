@@ -10,7 +10,11 @@ namespace HiMo.MLNet.Scoring;
 /// A trained model ready to embed: pictures and texts in, normalised embeddings out. Safe for concurrent calls; shared by
 /// transformers, and freed with the last of them.
 /// </summary>
-internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device)
+/// <param name="model">The networks.</param>
+/// <param name="tokenizer">Cuts texts into tokens.</param>
+/// <param name="device">Where the networks are.</param>
+/// <param name="source">The model's file, for errors.</param>
+internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device, string source)
 {
     private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
     private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
@@ -50,6 +54,15 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         return Convert.ToHexStringLower(hash.Hash!);
     }
 
+    /// <summary>Pictures can be embedded with any vocabulary, texts only with the one that the model was trained with.</summary>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not the tokenizer's.</exception>
+    public void CheckVocabulary()
+    {
+        if (tokenizer.VocabularySize != model.Architecture.VocabularySize)
+            throw new CheckpointFormatException(
+                $"{source}: texts cannot be encoded: expected CLIP's vocabulary of {tokenizer.VocabularySize} tokens, found {model.Architecture.VocabularySize} tokens.");
+    }
+
     public ClipEncoder Share()
     {
         Interlocked.Increment(ref _owners);
@@ -76,9 +89,11 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     }
 
     /// <returns>Row-major (count, d), normalised.</returns>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not the tokenizer's.</exception>
     public float[] EncodeTexts(IReadOnlyList<string> texts)
     {
         ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
+        CheckVocabulary();
         int context = model.Architecture.ContextLength, longest = 0;
         var tokens = new long[texts.Count * context];
         for (int i = 0; i < texts.Count; i++)

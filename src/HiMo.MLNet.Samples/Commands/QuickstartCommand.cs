@@ -1,0 +1,27 @@
+using System.CommandLine;
+
+namespace HiMo.MLNet.Samples.Commands;
+
+/// <summary>The demo: see <see cref="Quickstart"/>.</summary>
+internal static class QuickstartCommand
+{
+    public static Command Create()
+    {
+        Option<int> epochs = new("--epochs") { Description = "Passes over the drawings.", DefaultValueFactory = _ => 65, HelpName = "COUNT" };
+        Command command = new("quickstart",
+            "Train on the sample drawings, measure, save, and classify in another process: about five minutes.\n"
+            + "Example: himo quickstart --epochs 10") { epochs };
+        command.SetWork((args, cancellation) => Quickstart.Run(args.GetValue(epochs), cancellation));
+        return command;
+    }
+
+    /// <summary>The other process.</summary>
+    public static Command CreateClassifySamples()
+    {
+        Argument<string> zip = new("ZIP") { Description = "The model that quickstart saved." };
+        Command command = new("classify-samples", "Classify sample drawings.") { zip };
+        command.Hidden = true;
+        command.SetWork((args, _) => Quickstart.Classify(args.GetRequiredValue(zip)));
+        return command;
+    }
+}

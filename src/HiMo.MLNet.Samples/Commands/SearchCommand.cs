@@ -1,0 +1,35 @@
+using System.CommandLine;
+using System.Numerics.Tensors;
+
+namespace HiMo.MLNet.Samples.Commands;
+
+/// <summary>Image search by a sentence.</summary>
+internal static class SearchCommand
+{
+    public static Command Create()
+    {
+        Argument<string> query = new("QUERY") { Description = "What the pictures should show; long descriptions are welcome." };
+        Option<string[]> images = new("--images") { Description = PictureList.Help, HelpName = "PICTURES", Required = true };
+        Option<int> top = ClassifyCommand.Top("Pictures to tell.", 5);
+        Option<bool> json = Json.Option();
+        Command command = new("search",
+            "Find the pictures that match a description best.\n"
+            + "Example: himo search --model longclip-B.pt --images photos \"a red boat on a lake, mountains behind\"")
+        {
+            query, ModelFile.Option, images, top, ModelFile.Gpu, json,
+        };
+        command.SetWork((args, cancellation) =>
+        {
+            IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
+            using ModelFile model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+            float[] text = model.EmbedTexts([args.GetRequiredValue(query)]).Single();
+            Match[] matches = Progress.Show($"embedding {pictures.Count}", report => model.EmbedImages(pictures.Counted(report, cancellation))
+                .Zip(pictures, (image, picture) => new Match(picture, TensorPrimitives.Dot(image, text))).ToArray());
+            Match[] best = [.. matches.OrderByDescending(match => match.Cosine).Take(args.GetValue(top))];
+            Console.WriteLine(args.GetValue(json) ? Json.Line(best) : string.Join(Environment.NewLine, best.Select(match => $"{match.Cosine:f4}  {match.Image}")));
+        });
+        return command;
+    }
+
+    private sealed record Match(string Image, float Cosine);
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using Microsoft.ML;
+
+namespace HiMo.MLNet.Samples.Commands;
+
+/// <summary>Training or fine-tuning on captioned pictures.</summary>
+internal static class TrainCommand
+{
+    private static readonly Dictionary<string, ClipArchitecture> s_architectures = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["small"] = ClipArchitecture.Small,
+        ["ViT-B/32"] = ClipArchitecture.ViTB32,
+        ["ViT-B/16"] = ClipArchitecture.ViTB16,
+        ["ViT-L/14"] = ClipArchitecture.ViTL14,
+        ["ViT-L/14@336px"] = ClipArchitecture.ViTL14At336,
+        ["RN50"] = ClipArchitecture.RN50,
+        ["RN101"] = ClipArchitecture.RN101,
+        ["RN50x4"] = ClipArchitecture.RN50x4,
+    };
+
+    private static readonly HiMoClipOptions s_standard = new();
+
+    private static readonly Option<string> s_data = new("--data") { Description = CaptionedPictures.Help, HelpName = "DATA", Required = true };
+    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName };
+    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName };
+    private static readonly Option<string?> s_imageFolder = new("--image-folder") { Description = "Where relative picture paths start. Default: the table's folder.", HelpName = "FOLDER" };
+    private static readonly Option<string?> s_checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.", HelpName = "FILE" };
+    private static readonly Option<string> s_architecture = new("--architecture") { Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "small" };
+    private static readonly Option<int> s_epochs = new("--epochs") { Description = "Passes over the pictures.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.Epochs };
+    private static readonly Option<int> s_batchSize = new("--batch-size") { Description = "Pictures of a contrastive batch; more are better.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.BatchSize };
+    private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size") { Description = "Pictures in memory at a time, for the same result. Default: the batch.", HelpName = "COUNT" };
+    private static readonly Option<double?> s_learningRate = new("--learning-rate") { Description = "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.", HelpName = "RATE" };
+    private static readonly Option<int?> s_seed = new("--seed") { Description = "Repeats a training.", HelpName = "NUMBER" };
+    private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
+    private static readonly Option<bool> s_json = Json.Option();
+
+    static TrainCommand() => s_architecture.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_architectures.Keys]);
+
+    public static Command Create()
+    {
+        Command command = new("train",
+            "Train a CLIP model, or fine-tune a checkpoint, on pictures with captions.\n"
+            + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
+        {
+            s_data, s_imageColumn, s_captionColumn, s_imageFolder, s_checkpoint, s_architecture, s_epochs, s_batchSize, s_microBatchSize, s_learningRate, s_seed,
+            s_output, ModelFile.Gpu, s_json,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(s_checkpoint) is not null && result.GetResult(s_architecture) is { Implicit: false })
+                result.AddError("Expected either --checkpoint, which has its own architecture, or --architecture.");
+        });
+        command.SetWork(Train);
+        return command;
+    }
+
+    private static void Train(ParseResult args, CancellationToken cancellation)
+    {
+        var mlContext = new MLContext(args.GetValue(s_seed)) { GpuDeviceId = args.GetValue(ModelFile.Gpu) ? 0 : null };
+        HiMoClipOptions options = Options(args, cancellation);
+        HiMoClipEstimator estimator = mlContext.Transforms.HiMoClip(options);
+        (IDataView data, string? folder) = CaptionedPictures.Load(mlContext, args.GetRequiredValue(s_data));
+        options.ImageFolder ??= folder;
+        string output = args.GetRequiredValue(s_output);
+        TrainingReport? report = null;
+        OutputFile.Write(output, stream =>
+        {
+            using HiMoClipTransformer model = Progress.Show("reading the data", show =>
+            {
+                options.Progress = report = new TrainingReport(show, options.Epochs);
+                return estimator.Fit(data);
+            });
+            mlContext.Model.Save(model, data.Schema, stream);
+        });
+        TrainingProgress? last = report?.Last;                                 // null after no epochs: the checkpoint as it was
+        Console.WriteLine(args.GetValue(s_json)
+            ? Json.Line(new { Output = output, Steps = last?.Step ?? 0, last?.Loss, last?.ImagesPerSecond })
+            : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB" + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));
+    }
+
+    private static HiMoClipOptions Options(ParseResult args, CancellationToken cancellation) => new()
+    {
+        ImageColumnName = args.GetRequiredValue(s_imageColumn),
+        CaptionColumnName = args.GetRequiredValue(s_captionColumn),
+        ImageFolder = args.GetValue(s_imageFolder),
+        Checkpoint = args.GetValue(s_checkpoint),
+        Architecture = s_architectures[args.GetRequiredValue(s_architecture)],
+        Epochs = args.GetValue(s_epochs),
+        BatchSize = args.GetValue(s_batchSize),
+        MicroBatchSize = args.GetValue(s_microBatchSize),
+        LearningRate = args.GetValue(s_learningRate),
+        CancellationToken = cancellation,
+    };
+}

@@ -1,0 +1,62 @@
+using System.CommandLine;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Samples;
+
+/// <summary>A model out of a file: a CLIP checkpoint, or an ML.NET model zip.</summary>
+internal sealed class ModelFile : IDisposable
+{
+    public const string Help = "A CLIP checkpoint (PyTorch, TorchScript, .safetensors, a folder of shards) or an ML.NET model (.zip).";
+
+    public static Option<string> Option { get; } = new("--model", "-m") { Description = Help, HelpName = "FILE", Required = true };
+
+    public static Option<bool> Gpu { get; } = new("--gpu") { Description = "Compute on the first CUDA GPU." };
+
+    private ModelFile(MLContext mlContext, HiMoClipTransformer transformer)
+    {
+        MLContext = mlContext;
+        Transformer = transformer;
+    }
+
+    public MLContext MLContext { get; }
+
+    public HiMoClipTransformer Transformer { get; }
+
+    /// <exception cref="CheckpointFormatException">The file holds no CLIP model.</exception>
+    public static ModelFile Open(string path, bool gpu)
+    {
+        var mlContext = new MLContext { GpuDeviceId = gpu ? 0 : null };
+        return new(mlContext, HiMoClipCheckpoint.Inspect(path).Format == HiMoClipCheckpoint.ModelZip
+            ? Transformers(mlContext.Model.Load(path, out _)).OfType<HiMoClipTransformer>().First()
+            : mlContext.Transforms.HiMoClip(path).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<Row>())));
+    }
+
+    private static IEnumerable<ITransformer> Transformers(ITransformer model) =>
+        model is IEnumerable<ITransformer> chain ? chain.SelectMany(Transformers) : [model];
+
+    /// <summary>Adds the columns of a model to rows of paths, or of texts; rows are read as they are needed.</summary>
+    public IDataView Transform(HiMoClipTransformer transformer, string column, IEnumerable<string> values)
+    {
+        SchemaDefinition definition = SchemaDefinition.Create(typeof(Row));
+        definition[nameof(Row.ImagePath)].ColumnName = column;
+        return transformer.Transform(MLContext.Data.LoadFromEnumerable(values.Select(value => new Row { ImagePath = value }), definition));
+    }
+
+    public IDataView TransformImages(IEnumerable<string> paths) => Transform(Transformer, Transformer.ImageColumnName, paths);
+
+    public IDataView TransformTexts(IEnumerable<string> texts) => Transform(Transformer, Transformer.CaptionColumnName, texts);
+
+    /// <summary>The normalised embeddings of pictures, one after the other.</summary>
+    public IEnumerable<float[]> EmbedImages(IEnumerable<string> paths) => TransformImages(paths).GetColumn<float[]>(Transformer.ImageEmbeddingColumnName);
+
+    /// <summary>The normalised embeddings of texts, one after the other.</summary>
+    public IEnumerable<float[]> EmbedTexts(IEnumerable<string> texts) => TransformTexts(texts).GetColumn<float[]>(Transformer.TextEmbeddingColumnName);
+
+    public void Dispose() => Transformer.Dispose();
+
+    private sealed class Row
+    {
+        public string ImagePath { get; set; } = "";
+    }
+}
