@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -24,12 +25,27 @@ internal sealed class ModelFile : IDisposable
     public HiMoClipTransformer Transformer { get; }
 
     /// <exception cref="CheckpointFormatException">The file holds no CLIP model.</exception>
+    /// <exception cref="InvalidDataException">ML.NET cannot load it; the message names it.</exception>
     public static ModelFile Open(string path, bool gpu)
     {
         var mlContext = new MLContext { GpuDeviceId = gpu ? 0 : null };
         return new(mlContext, HiMoClipCheckpoint.Inspect(path).Format == HiMoClipCheckpoint.ModelZip
-            ? Transformers(mlContext.Model.Load(path, out _)).OfType<HiMoClipTransformer>().First()
+            ? Transformers(Load(mlContext, path)).OfType<HiMoClipTransformer>().First()
             : mlContext.Transforms.HiMoClip(path).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<Row>())));
+    }
+
+    private static ITransformer Load(MLContext mlContext, string path)
+    {
+        try
+        {
+            return mlContext.Model.Load(path, out _);
+        }
+        catch (Exception e)
+        {
+            while (e is TargetInvocationException && e.InnerException is { } inner)
+                e = inner;
+            throw new InvalidDataException($"{path}: {e.Message}", e);
+        }
     }
 
     private static IEnumerable<ITransformer> Transformers(ITransformer model) =>

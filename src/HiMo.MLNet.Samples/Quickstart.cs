@@ -9,11 +9,11 @@ namespace HiMo.MLNet.Samples;
 /// <summary>Trains on the sample drawings, saves, and has a second process load the model and classify drawings it never saw.</summary>
 internal static class Quickstart
 {
-    public static void Run(int epochs, CancellationToken cancellation)
+    public static void Run(int epochs, int? drawings, CancellationToken cancellation)
     {
         var mlContext = new MLContext(seed: 1);
         string folder = SampleData.Unpack();
-        (IDataView train, IDataView test) = SampleData.Load(mlContext, folder);
+        (IDataView train, IDataView test) = SampleData.Load(mlContext, folder, drawings);
         AnsiConsole.MarkupLine($"[bold]1. Training[/] a small CLIP from scratch on {train.GetRowCount()} drawings ({epochs} epochs, CPU).");
 
         HiMoClipTransformer model = Train(mlContext, train, folder, epochs, cancellation);

@@ -40,11 +40,12 @@ internal static class SampleData
         return folder;
     }
 
-    public static (IDataView Train, IDataView Test) Load(MLContext mlContext, string folder)
+    /// <summary>The drawings to train on and those to test on, all of them or the first so many of each.</summary>
+    public static (IDataView Train, IDataView Test) Load(MLContext mlContext, string folder, int? most = null)
     {
         IDataView all = mlContext.Data.LoadFromTextFile<Drawing>(Path.Combine(folder, "emoji.tsv"), hasHeader: true);
         Drawing[] drawings = [.. mlContext.Data.CreateEnumerable<Drawing>(all, reuseRowObject: false)];
-        return (mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "train").ToArray()),
-            mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "test").ToArray()));
+        return (mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "train").Take(most ?? int.MaxValue).ToArray()),
+            mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "test").Take(most ?? int.MaxValue).ToArray()));
     }
 }

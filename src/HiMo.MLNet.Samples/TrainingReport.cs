@@ -9,6 +9,6 @@ internal sealed class TrainingReport(Progress.Report report, int epochs) : IProg
     {
         Last = value;
         report(value.Step, value.TotalSteps,
-            $"epoch {value.Epoch}/{epochs}, loss {value.Loss:f3}, {value.Components} components, {value.ImagesPerSecond:f0} images/s");
+            $"epoch {value.Epoch}/{epochs}, loss {value.Loss:f3}{(value.Components > 0 ? $", {value.Components} components" : "")}, {value.ImagesPerSecond:f0} images/s");
     }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
@@ -42,27 +43,35 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         GetOutputSchema(MLNetInternals.Shape(input.Schema));
-        torch.Device device = TorchRuntime.ChooseDevice(_host);
-        int seed = MLNetInternals.Seed(_host) ?? Random.Shared.Next();
-        ClipModel model = CreateModel(seed);
+        if (_options.ValidationSet is { } held)
+            CheckValidationSet(held);
+        return _options.Epochs == 0 ? Apply() : Train(input);
+    }
+
+    private void CheckValidationSet(IDataView held)
+    {
         try
         {
-            var encoder = new ClipEncoder(model, ClipTokenizer.Default, device, _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
+            InputColumns.Image(held.Schema, _options.ImageColumnName);
+            long pairs = CountRows(held, InputColumns.Text(held.Schema, _options.CaptionColumnName));
+            if (pairs < 2)
+                throw new InvalidOperationException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)} must have at least 2 rows; it has {pairs}.");
+        }
+        catch (ArgumentOutOfRangeException e)
+        {
+            throw new ArgumentException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)}: {e.Message}", e);
+        }
+    }
+
+    private HiMoClipTransformer Apply()
+    {
+        torch.Device device = TorchRuntime.ChooseDevice(_host);
+        ClipModel model = ClipWeights.Load(_options.Checkpoint!);
+        try
+        {
             model.to(device);
-            if (_options.Epochs > 0)
-            {
-                encoder.CheckVocabulary();
-                Train(model, device, encoder.Tokenizer, seed, input);
-            }
             model.eval();
-            var transformer = new HiMoClipTransformer(encoder,
-                new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
-                    _options.PredictedLabelColumnName, _options.ScoreColumnName),
-                _options.ImageFolder);
-            if (_options.Labels is null)
-                return transformer;
-            using (transformer)
-                return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+            return CreateTransformer(CreateEncoder(model, device));
         }
         catch
         {
@@ -71,41 +80,140 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private void Train(ClipModel model, torch.Device device, ClipTokenizer tokenizer, int seed, IDataView input)
+    private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ClipTokenizer.Default, device,
+        _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
+
+    private HiMoClipColumns Columns() => new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName,
+        _options.TextEmbeddingColumnName, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+
+    private HiMoClipTransformer CreateTransformer(ClipEncoder encoder)
+    {
+        var transformer = new HiMoClipTransformer(encoder, Columns(), _options.ImageFolder);
+        if (_options.Labels is null)
+            return transformer;
+        using (transformer)
+            return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+    }
+
+    private HiMoClipTransformer Train(IDataView input)
     {
         using IChannel channel = _host.Start("Training HiMo-CLIP");
-        DataViewSchema.Column image = InputColumns.Image(input.Schema, _options.ImageColumnName);
+        IReadOnlyList<torch.Device> devices = TorchRuntime.ChooseDevices(_host, _options.Devices);
         DataViewSchema.Column caption = InputColumns.Text(input.Schema, _options.CaptionColumnName);
         long pairs = CountRows(input, caption);
-        var data = new TrainingData(
-            () => ReadPairs(input, image, caption), _options, model.Architecture.ImageSize, model.Architecture.ContextLength, tokenizer, seed);
-        // A context-free thread: waiting for it cannot deadlock a user interface.
-        Task.Run(() => new Trainer(model, device, _options).TrainAsync(data, pairs, progress => Report(channel, progress))).GetAwaiter().GetResult();
+        if (_options.CheckpointFolder is { } folder)
+            TrainingCheckpoint.Prepare(folder);
+        string? resumeFrom = _options.ResumeFrom is { } from ? TrainingCheckpoint.Find(from) : null;
+        TrainingState state = StartingState(resumeFrom, pairs);
+        channel.Info(MessageSensitivity.None, resumeFrom is null ? "Training begins." : $"Training goes on from step {state.Step} of '{resumeFrom}'.");
+
+        var replicas = new List<NetworkReplica>();
+        try
+        {
+            NetworkReplica networks = CreateNetworks(state.Seed, resumeFrom ?? _options.Checkpoint, devices[0]);
+            replicas.Add(networks);
+            ClipModel model = networks.Clip;
+            ClipEncoder encoder = CreateEncoder(model, devices[0]);
+            encoder.CheckVocabulary();
+            if (resumeFrom is null && _options.InitialLogitScale is { } scale)
+                using (torch.no_grad())
+                    model.LogitScale.fill_(Math.Log(scale));
+            Freezing.Apply(model, _options);
+            foreach (torch.Device device in devices.Skip(1))
+                replicas.Add(CreateReplica(networks, device));
+
+            TrainingData Data(IDataView view, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
+                () => ReadPairs(view), _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input, augmentation,
+                model.Architecture, encoder.Tokenizer, state.Seed);
+            TrainingData data = Data(input, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
+            Validation? validation = _options.ValidationSet is not { } held ? null : new(_options.ValidationMetric,
+                Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(encoder, Columns(), _options.ImageFolder), held);
+
+            // A context-free thread: waiting for it cannot deadlock a user interface.
+            Task.Run(() => new Trainer(replicas, _options, state, validation)
+                .TrainAsync(data, pairs, resumeFrom, progress => Report(channel, progress), warning => channel.Warning(MessageSensitivity.None, warning))).GetAwaiter().GetResult();
+
+            networks.Masks?.Dispose();
+            foreach (NetworkReplica replica in replicas.Skip(1))
+                replica.Dispose();
+            return CreateTransformer(encoder);
+        }
+        catch
+        {
+            replicas.ForEach(replica => replica.Dispose());
+            throw;
+        }
+    }
+
+    // What a resumed training must share with the one that was interrupted.
+    private TrainingState StartingState(string? resumeFrom, long pairs)
+    {
+        int? seed = MLNetInternals.Seed(_host);
+        var settings = new Dictionary<string, string>
+        {
+            [nameof(HiMoClipOptions.Objective)] = _options.Objective.GetType().Name,
+            [nameof(HiMoClipOptions.BatchSize)] = _options.BatchSize.ToString(CultureInfo.InvariantCulture),
+            [nameof(HiMoClipOptions.DropLastBatch)] = _options.DropLastBatch.ToString(),
+            ["frozen parts"] = $"{(_options.FreezeImageTower ? "all" : _options.FrozenImageBlocks)} image, {(_options.FreezeTextTower ? "all" : _options.FrozenTextBlocks)} text",
+            ["rows of the data"] = pairs.ToString(CultureInfo.InvariantCulture),
+        };
+        if (resumeFrom is null)
+            return new() { Seed = seed ?? Random.Shared.Next(), Settings = settings };
+        TrainingState state = TrainingCheckpoint.ReadState(resumeFrom);
+        if (seed is not null)
+            settings["seed of the MLContext"] = seed.Value.ToString(CultureInfo.InvariantCulture);
+        foreach ((string name, string now) in settings)
+        {
+            string then = name.StartsWith("seed", StringComparison.Ordinal) ? state.Seed.ToString(CultureInfo.InvariantCulture) : state.Settings.GetValueOrDefault(name, "unknown");
+            if (then != now)
+                throw new InvalidOperationException($"'{resumeFrom}' was written by a training whose {name} was {then}; now it is {now}. Resume with the former, or begin anew without {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)}.");
+        }
+        return state;
     }
 
     // Torch has one generator for the whole process: two trainings at a time must not draw from each other's seed.
     private static readonly Lock s_generator = new();
 
-    private ClipModel CreateModel(int seed)
+    private NetworkReplica CreateNetworks(int seed, string? checkpoint, torch.Device device)
     {
-        if (_options.Checkpoint is { } checkpoint)
-            return ClipWeights.Load(checkpoint);
         lock (s_generator)
         {
             torch.random.manual_seed(seed);
-            var model = new ClipModel(_options.Architecture);
-            model.Initialize();
-            return model;
+            ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
+            if (checkpoint is null)
+                model.Initialize();
+            MaskNetwork? masks = _options.Objective.CreateMaskNetwork(model.Architecture);
+            masks?.Initialize();
+            model.to(device);
+            masks?.to(device);
+            return new(model, masks, device);
         }
+    }
+
+    // Its weights are copied before every step.
+    private NetworkReplica CreateReplica(NetworkReplica first, torch.Device device)
+    {
+        var replica = new NetworkReplica(new ClipModel(first.Clip.Architecture), _options.Objective.CreateMaskNetwork(first.Clip.Architecture), device);
+        Freezing.Apply(replica.Clip, _options);
+        using (torch.no_grad())
+            foreach ((string name, torch.Tensor tensor) in ClipWeights.Tensors(replica.Clip))
+                tensor.copy_(ClipWeights.Tensors(first.Clip)[name]);
+        replica.Clip.to(device);
+        replica.Masks?.to(device);
+        return replica;
     }
 
     private void Report(IChannel channel, TrainingProgress p)
     {
         _options.Progress?.Report(p);
-        if (p.Step == 1 || p.Step % 10 == 0 || p.Step == p.TotalSteps)
-            channel.Info(MessageSensitivity.None, string.Create(System.Globalization.CultureInfo.InvariantCulture,
-                $"step {p.Step}/{p.TotalSteps}, epoch {p.Epoch}: loss {p.Loss:f4} (global {p.GlobalLoss:f4}, component {p.ComponentLoss:f4}, {p.Components} components), rate {p.LearningRate:g3}, {p.ImagesPerSecond:f0} images/s"));
+        if (p.Step == 1 || p.Step % 10 == 0 || p.Step == p.TotalSteps || p.ValidationScore is not null)
+            channel.Info(MessageSensitivity.None, string.Create(CultureInfo.InvariantCulture,
+                $"step {p.Step}/{p.TotalSteps}, epoch {p.Epoch}: loss {p.Loss:f4} ({string.Join(", ", p.LossParts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:f4}")))}"
+                + $"{(p.Components > 0 ? $", {p.Components} components" : "")}), rate {p.LearningRate:g3}, {p.ImagesPerSecond:f0} images/s, {TimeLeft(p.Remaining)} left"
+                + $"{(p.ValidationScore is { } score ? string.Create(CultureInfo.InvariantCulture, $", validation {_options.ValidationMetric} {score:f4}") : "")}"));
     }
+
+    private static string TimeLeft(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:d2}:{time.Seconds:d2}");
 
     private static long CountRows(IDataView input, DataViewSchema.Column column)
     {
@@ -118,13 +226,15 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         return count;
     }
 
-    private IEnumerable<TrainingPair> ReadPairs(IDataView input, DataViewSchema.Column image, DataViewSchema.Column caption)
+    private IEnumerable<TrainingPair> ReadPairs(IDataView data)
     {
-        using DataViewRowCursor cursor = input.GetRowCursor([image, caption]);
+        DataViewSchema.Column image = InputColumns.Image(data.Schema, _options.ImageColumnName), caption = InputColumns.Text(data.Schema, _options.CaptionColumnName);
+        using DataViewRowCursor cursor = data.GetRowCursor([image, caption]);
         Func<Func<RgbImage>?> readImage = InputColumns.ImageReader(cursor, image, _options.ImageFolder);
         Func<string> readCaption = InputColumns.TextReader(cursor, caption);
+        Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
         while (cursor.MoveNext())
-            yield return new TrainingPair(
+            yield return new TrainingPair(readPath?.Invoke(),
                 readImage() ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there."),
                 readCaption());
     }

@@ -49,17 +49,39 @@ public sealed class HiMoClipOptions
     /// </summary>
     public int Epochs { get; set; } = 10;
 
+    /// <summary>Ends the training after so many steps, if the epochs do not end it before; at least 1. Default: null, no limit.</summary>
+    public int? MaxSteps { get; set; }
+
+    /// <summary>
+    /// What training minimises: <see cref="HiMoObjective"/>, <see cref="ClipObjective"/>, <see cref="LongClipObjective"/> or
+    /// <see cref="SmartClipObjective"/>, with its settings. Default: HiMo-CLIP's, as published.
+    /// </summary>
+    public ContrastiveObjective Objective { get; set; } = new HiMoObjective();
+
     /// <summary>
     /// N, the pictures of one contrastive batch, at least 2. The objective, and HiDe above all, sees the whole batch; larger
     /// is better. Default: 256.
     /// </summary>
     public int BatchSize { get; set; } = 256;
 
+    /// <summary>Whether the pairs that fill no batch at the end of an epoch are left out of it. Default: false, they make a smaller batch.</summary>
+    public bool DropLastBatch { get; set; }
+
     /// <summary>
-    /// The pictures that pass through the networks at a time. Below <see cref="BatchSize"/>, gradient caching computes the
-    /// same step in the memory of one micro-batch, at about 1.3 times the work. Default: null, the whole batch.
+    /// The pictures that pass through the networks of a device at a time. Below <see cref="BatchSize"/>, gradient caching
+    /// computes the same step in the memory of one micro-batch, at about 1.3 times the work. Default: null, the whole batch.
     /// </summary>
     public int? MicroBatchSize { get; set; }
+
+    /// <summary>
+    /// The devices to train on, as torch names them: <c>["cuda:0", "cuda:1"]</c>. They share every batch: each embeds its part
+    /// at the same time, one objective sees them all, and the gradients are summed; with <c>BatchSize</c> N, each
+    /// needs the memory of N / devices pictures or of a micro-batch. Default: null, the device of <c>MLContext.GpuDeviceId</c>.
+    /// </summary>
+    public IReadOnlyList<string>? Devices { get; set; }
+
+    /// <summary>The type of the networks' heavy products. Default: <see cref="TrainingPrecision.Float32"/>.</summary>
+    public TrainingPrecision Precision { get; set; } = TrainingPrecision.Float32;
 
     /// <summary>
     /// AdamW's rate after the warm-up, positive. Default: null, which is 1e-6 (as published) with
@@ -73,28 +95,80 @@ public sealed class HiMoClipOptions
     /// <summary>Steps of linear warm-up, then the rate falls to 0 along a cosine; at most a tenth of all steps. Default: 200, as published.</summary>
     public int WarmupSteps { get; set; } = 200;
 
-    /// <summary>Label smoothing of the cross-entropies, in [0, 1). Default: 0.1, as published.</summary>
-    public double LabelSmoothing { get; set; } = 0.1;
+    /// <summary>The largest norm of all gradients together: longer ones are scaled down to it; positive. Default: null, no clipping, as published.</summary>
+    public double? MaxGradientNorm { get; set; }
 
-    /// <summary>τ, the share of the batch's text variance that HiDe keeps, in (0, 1]. Default: 0.9, as published.</summary>
-    public double VarianceRatio { get; set; } = 0.9;
+    /// <summary>Sets s, the scale of the logits, before training; positive. Published fine-tuning begins at 100. Default: null, as it is (1 / 0.07 from scratch).</summary>
+    public double? InitialLogitScale { get; set; }
 
-    /// <summary>λ, the weight of the component loss in MoLo, at least 0. Default: 1, as published.</summary>
-    public double ComponentWeight { get; set; } = 1;
+    /// <summary>The upper bound of s, at least 1. Default: 100, as in CLIP.</summary>
+    public double MaxLogitScale { get; set; } = 100;
 
-    /// <summary>Which side of the similarity products receives a gradient. Default: <see cref="GradientPaths.Full"/>, as the equations say.</summary>
-    public GradientPaths GradientPaths { get; set; } = GradientPaths.Full;
+    /// <summary>Leaves the image tower as it is. Default: false.</summary>
+    public bool FreezeImageTower { get; set; }
 
-    /// <summary>Which part of a caption a step sees. Default: <see cref="CaptionSampling.Whole"/>.</summary>
-    public CaptionSampling CaptionSampling { get; set; } = CaptionSampling.Whole;
+    /// <summary>Leaves the text tower as it is. Default: false.</summary>
+    public bool FreezeTextTower { get; set; }
+
+    /// <summary>
+    /// Leaves the first blocks of the image tower (stages, for a ResNet), and what comes before them, as they are; 0 to the
+    /// number of blocks. Default: 0.
+    /// </summary>
+    public int FrozenImageBlocks { get; set; }
+
+    /// <summary>Leaves the first blocks of the text tower, and the embeddings before them, as they are; 0 to the number of blocks. Default: 0.</summary>
+    public int FrozenTextBlocks { get; set; }
+
+    /// <summary>
+    /// Which part of a caption a step sees. Default: null, the objective's: <see cref="MLNet.CaptionSampling.Mixed"/> for
+    /// <see cref="SmartClipObjective"/> and <see cref="MLNet.CaptionSampling.Whole"/> for the others.
+    /// </summary>
+    public CaptionSampling? CaptionSampling { get; set; }
 
     /// <summary>Changes to the training pictures. Default: null, the plain preprocessing of CLIP.</summary>
     public ImageAugmentation? Augmentation { get; set; }
 
+    /// <summary>
+    /// Pairs that are not trained on, with the same columns. After every epoch the model is judged on them, and the one of the
+    /// best epoch is what <c>Fit</c> returns. Default: null, the model of the last step.
+    /// </summary>
+    public Microsoft.ML.IDataView? ValidationSet { get; set; }
+
+    /// <summary>What the model is judged by on <see cref="ValidationSet"/>. Default: <see cref="ValidationMetric.Loss"/>.</summary>
+    public ValidationMetric ValidationMetric { get; set; } = ValidationMetric.Loss;
+
+    /// <summary>
+    /// Early stopping: ends the training after so many epochs in a row without a better score on <see cref="ValidationSet"/>, which it
+    /// needs; at least 1. Default: null, all epochs.
+    /// </summary>
+    public int? Patience { get; set; }
+
+    /// <summary>
+    /// A folder for checkpoints of the training, made if need be: one at the end of every epoch, every
+    /// <see cref="CheckpointEverySteps"/> and on cancellation. A file there is always whole. Each is three times the
+    /// size of the model, and a model checkpoint too. Default: null, none.
+    /// </summary>
+    public string? CheckpointFolder { get; set; }
+
+    /// <summary>Steps from one checkpoint to the next within an epoch, at least 1. Default: null, only at its end.</summary>
+    public int? CheckpointEverySteps { get; set; }
+
+    /// <summary>The latest checkpoints to keep, at least 1. Default: 2.</summary>
+    public int CheckpointsKept { get; set; } = 2;
+
+    /// <summary>
+    /// A checkpoint of an interrupted training, or the <see cref="CheckpointFolder"/> with them, to go on from; an empty folder begins
+    /// anew. With the same data, options and seed the result is that of a training that was never interrupted, on a CPU
+    /// bit for bit. Default: null.
+    /// </summary>
+    public string? ResumeFrom { get; set; }
+
     /// <summary>Receives every training step. Default: null; progress also goes to <c>mlContext.Log</c>.</summary>
     public IProgress<TrainingProgress>? Progress { get; set; }
 
-    /// <summary>Stops the training, with an <see cref="OperationCanceledException"/>. Default: none.</summary>
+    /// <summary>
+    /// Stops the training, with an <see cref="OperationCanceledException"/> and, given a <see cref="CheckpointFolder"/>, a checkpoint. Default: none.
+    /// </summary>
     public CancellationToken CancellationToken { get; set; }
 
     internal void Validate()
@@ -111,11 +185,24 @@ public sealed class HiMoClipOptions
         Require(LearningRate is null || (LearningRate > 0 && double.IsFinite(LearningRate.Value)), nameof(LearningRate), LearningRate, "a positive number, or null");
         Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "at least 0");
         Require(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
-        Require(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "in [0, 1)");
-        Require(VarianceRatio is > 0 and <= 1, nameof(VarianceRatio), VarianceRatio, "in (0, 1]");
-        Require(ComponentWeight >= 0 && double.IsFinite(ComponentWeight), nameof(ComponentWeight), ComponentWeight, "at least 0");
-        Require(Enum.IsDefined(GradientPaths), nameof(GradientPaths), GradientPaths, "a value of the enumeration");
-        Require(Enum.IsDefined(CaptionSampling), nameof(CaptionSampling), CaptionSampling, "a value of the enumeration");
+        Require(MaxSteps is null or >= 1, nameof(MaxSteps), MaxSteps, "at least 1, or null");
+        Require(MaxGradientNorm is null || (MaxGradientNorm > 0 && double.IsFinite(MaxGradientNorm.Value)), nameof(MaxGradientNorm), MaxGradientNorm, "a positive number, or null");
+        Require(InitialLogitScale is null || (InitialLogitScale > 0 && InitialLogitScale <= MaxLogitScale), nameof(InitialLogitScale), InitialLogitScale, $"above 0 and at most {nameof(MaxLogitScale)}, or null");
+        Require(MaxLogitScale >= 1 && double.IsFinite(MaxLogitScale), nameof(MaxLogitScale), MaxLogitScale, "at least 1");
+        Require(Enum.IsDefined(Precision), nameof(Precision), Precision, "a value of the enumeration");
+        Require(Devices is null or { Count: > 0 }, nameof(Devices), "empty", "at least one device, or null");
+        Require(!(FreezeImageTower && FreezeTextTower), nameof(FreezeTextTower), true, $"false with {nameof(FreezeImageTower)}: nothing would be left to train");
+        Require(FrozenImageBlocks >= 0, nameof(FrozenImageBlocks), FrozenImageBlocks, "at least 0");
+        Require(FrozenTextBlocks >= 0, nameof(FrozenTextBlocks), FrozenTextBlocks, "at least 0");
+        Require(CaptionSampling is null || Enum.IsDefined(CaptionSampling.Value), nameof(CaptionSampling), CaptionSampling, "a value of the enumeration, or null");
+        Require(Enum.IsDefined(ValidationMetric), nameof(ValidationMetric), ValidationMetric, "a value of the enumeration");
+        Require(Patience is null or >= 1, nameof(Patience), Patience, "at least 1, or null");
+        Require(Patience is null || ValidationSet is not null, nameof(Patience), Patience, $"null without a {nameof(ValidationSet)}");
+        Require(CheckpointEverySteps is null or >= 1, nameof(CheckpointEverySteps), CheckpointEverySteps, "at least 1, or null");
+        Require(CheckpointEverySteps is null || CheckpointFolder is not null, nameof(CheckpointEverySteps), CheckpointEverySteps, $"null without a {nameof(CheckpointFolder)}");
+        Require(CheckpointsKept >= 1, nameof(CheckpointsKept), CheckpointsKept, "at least 1");
+        Require(Objective is not null, nameof(Objective), null, "a ContrastiveObjective");
+        Objective!.Validate();
         Require(Architecture is not null, nameof(Architecture), null, "a ClipArchitecture");
         Architecture!.Validate();
     }

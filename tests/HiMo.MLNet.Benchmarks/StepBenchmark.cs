@@ -17,13 +17,14 @@ internal static class StepBenchmark
         using var model = new ClipModel(architecture);
         model.Initialize();
         using Tensor images = randint(0, 256, [batch, 3, 64, 64], dtype: ScalarType.Byte), tokens = randint(1, 40_000, [batch, 64], dtype: ScalarType.Int64);
-        var step = new ContrastiveStep(model, new HiMoObjective(0.9, 1, 0.1, GradientPaths.Full), microBatch);
+        var step = new ContrastiveStep([new(model, null, CPU)], new HiMoObjective(), microBatch);
+        using var pairs = new ContrastiveBatch(images, [tokens], arange(batch));
         long before = Memory.Peak;
-        step.Backward(images, tokens);
+        step.Backward(pairs);
         var clock = Stopwatch.StartNew();
         const int steps = 3;
         for (int i = 0; i < steps; i++)
-            step.Backward(images, tokens);
+            step.Backward(pairs);
         Console.WriteLine($"step of {batch}, micro-batch {microBatch}: {clock.Elapsed.TotalSeconds / steps:f2} s, peak {(Memory.Peak - before) / 1e6:f0} MB more");
     }
 }

@@ -34,7 +34,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
 
         Assert.Equal([1, 2, 3, 4], steps.Select(p => p.Step));
         Assert.All(steps, p => Assert.Equal(4, p.TotalSteps));
-        Assert.All(steps, p => Assert.Equal(p.GlobalLoss + p.ComponentLoss, p.Loss, 4));
+        Assert.All(steps, p => Assert.Equal(p.LossParts["global"] + p.LossParts["component"], p.Loss, 4));
         Assert.Contains(log, line => line.Contains("step 4/4", StringComparison.Ordinal));
     }
 
@@ -131,8 +131,11 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         (Action<HiMoClipOptions> Set, string Name)[] cases =
         [
             (o => o.BatchSize = 1, "BatchSize"), (o => o.Epochs = 0, "Epochs"), (o => o.MicroBatchSize = 0, "MicroBatchSize"),
-            (o => o.LearningRate = 0, "LearningRate"), (o => o.VarianceRatio = 1.5, "VarianceRatio"), (o => o.LabelSmoothing = 1, "LabelSmoothing"),
-            (o => o.ComponentWeight = -1, "ComponentWeight"), (o => o.WarmupSteps = -1, "WarmupSteps"), (o => o.ImageColumnName = "", "ImageColumnName"),
+            (o => o.LearningRate = 0, "LearningRate"), (o => o.MaxSteps = 0, "MaxSteps"), (o => o.MaxGradientNorm = 0, "MaxGradientNorm"),
+            (o => o.Devices = [], "Devices"), (o => o.MaxLogitScale = 0.5, "MaxLogitScale"), (o => o.InitialLogitScale = 200, "InitialLogitScale"),
+            (o => o.FreezeImageTower = o.FreezeTextTower = true, "FreezeTextTower"), (o => o.FrozenTextBlocks = -1, "FrozenTextBlocks"),
+            (o => o.Patience = 1, "Patience"), (o => o.CheckpointEverySteps = 5, "CheckpointEverySteps"), (o => o.CheckpointsKept = 0, "CheckpointsKept"),
+            (o => o.WarmupSteps = -1, "WarmupSteps"), (o => o.ImageColumnName = "", "ImageColumnName"),
         ];
         foreach (var (set, name) in cases)
         {
@@ -140,6 +143,19 @@ public sealed class HiMoClipEstimatorTests : IDisposable
             set(options);
             Assert.Contains($"HiMoClipOptions.{name} must be", Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(options)).Message, StringComparison.Ordinal);
         }
+    }
+
+    [Fact]
+    public void Settings_of_an_objective_out_of_range_are_named()
+    {
+        (ContrastiveObjective Objective, string Name)[] cases =
+        [
+            (new HiMoObjective { VarianceRatio = 1.5 }, "HiMoObjective.VarianceRatio"), (new HiMoObjective { ComponentWeight = -1 }, "HiMoObjective.ComponentWeight"),
+            (new ClipObjective { LabelSmoothing = 1 }, "ClipObjective.LabelSmoothing"), (new LongClipObjective { ImageComponents = 0 }, "LongClipObjective.ImageComponents"),
+            (new SmartClipObjective { SparsityWeight = -1 }, "SmartClipObjective.SparsityWeight"), (new SmartClipObjective { AlignmentWeight = 0 }, "SmartClipObjective.AlignmentWeight"),
+        ];
+        foreach (var (objective, name) in cases)
+            Assert.Contains($"{name} must be", Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(new HiMoClipOptions { Objective = objective })).Message, StringComparison.Ordinal);
     }
 
     [Fact]

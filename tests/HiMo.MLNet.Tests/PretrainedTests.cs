@@ -73,10 +73,45 @@ public sealed class PretrainedTests : IDisposable
     {
         HiMoClipCheckpoint vit = HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-vit.pt")), resnet = HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-rn.safetensors"));
 
+        Assert.Equal(("PyTorch", "safetensors"), (vit.Format, resnet.Format));
         Assert.Equal((64, 64, 16), (vit.Architecture.EmbeddingDimension, vit.Architecture.ImageSize, vit.Architecture.PatchSize));
         Assert.False(resnet.Architecture.IsVisionTransformer);
         Assert.Contains(vit.Tensors, t => t is { Name: "logit_scale", Type: "Float32", Shape.Count: 0 });
         Assert.Equal(GoldenFile.Read("tiny-vit.safetensors").Values.Sum(t => (long)t.Values.Length), vit.ParameterCount);
+    }
+
+    [Fact]
+    public void A_model_zip_is_inspected_like_the_checkpoint_that_it_came_from()
+    {
+        string file = Checkpoint(ScalarType.Float16), zip = Path.Combine(_pictures.Folder, "inspected.zip"), other = Path.Combine(_pictures.Folder, "other.zip");
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        ITransformer copy = _mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(data);
+        using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
+            _mlContext.Model.Save(copy.Append(model), data.Schema, zip);
+        _mlContext.Model.Save(copy, data.Schema, other);
+
+        HiMoClipCheckpoint before = HiMoClipCheckpoint.Inspect(file), after = HiMoClipCheckpoint.Inspect(zip);
+
+        Assert.Equal(("safetensors", HiMoClipCheckpoint.ModelZip), (before.Format, after.Format));
+        Assert.Equal(before.ParameterCount, after.ParameterCount);
+        Assert.Equal(before.Tensors.Select(t => (t.Name, t.Type)), after.Tensors.Select(t => (t.Name, t.Type)));
+        Assert.Contains("without one", Assert.Throws<CheckpointFormatException>(() => HiMoClipCheckpoint.Inspect(other)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_checkpoint_with_another_vocabulary_embeds_pictures_and_refuses_texts()
+    {
+        string file = GoldenFile.PathOf("tiny-vit.pt");
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        using HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data);
+
+        IDataView scored = model.Transform(data);
+
+        // The golden model knows 300 tokens; CLIP's vocabulary has 49,408.
+        string expected = $"{file}: texts cannot be encoded: expected CLIP's vocabulary of 49408 tokens, found 300";
+        Assert.Equal(16, scored.GetColumn<float[]>("ImageEmbedding").Count());
+        Assert.Contains(expected, Assert.Throws<CheckpointFormatException>(() => scored.GetColumn<float[]>("TextEmbedding").Count()).Message, StringComparison.Ordinal);
+        Assert.Contains(expected, Assert.Throws<CheckpointFormatException>(() => model.ForZeroShot(["cat"])).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -19,6 +19,11 @@ internal static class SeparateProcess
 
     private static void Main(string[] args)
     {
+        if (args is ["train", var pictures, var checkpoints])
+        {
+            Training.InterruptionTests.TrainAndHang(pictures, checkpoints);
+            return;
+        }
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(args[0], out _);
         if (args.Length == 2)
@@ -42,14 +47,19 @@ internal static class SeparateProcess
     /// <summary>Loads the zip and writes its weights as safetensors.</summary>
     public static void Export(string zip, string checkpoint) => Start(zip, checkpoint);
 
-    private static string Start(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
+    /// <summary>Starts <see cref="Training.InterruptionTests.TrainAndHang"/>, which prints its steps.</summary>
+    public static Process StartTraining(string pictures, string checkpoints) => Launch(["train", pictures, checkpoints], redirectErrors: false);
+
+    private static Process Launch(string[] arguments, bool redirectErrors) =>
+        Process.Start(new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using Process process = Process.Start(start)!;
+            RedirectStandardError = redirectErrors,
+        })!;
+
+    private static string Start(params string[] arguments)
+    {
+        using Process process = Launch(arguments, redirectErrors: true);
         Task<string> errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

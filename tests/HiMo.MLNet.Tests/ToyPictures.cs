@@ -17,8 +17,14 @@ public sealed class ToyPictures : IDisposable
     private static readonly (string Name, byte R, byte G, byte B)[] s_colours = [("red", 220, 20, 20), ("green", 20, 200, 20), ("blue", 20, 20, 220), ("yellow", 230, 220, 20)];
 
     public ToyPictures()
+        : this(Directory.CreateTempSubdirectory("himo-toy").FullName)
     {
-        Folder = Directory.CreateTempSubdirectory("himo-toy").FullName;
+    }
+
+    /// <summary>Writes the pictures to a folder, anew if they are there.</summary>
+    public ToyPictures(string folder)
+    {
+        Folder = folder;
         foreach (var top in s_colours)
             foreach (var bottom in s_colours)
             {

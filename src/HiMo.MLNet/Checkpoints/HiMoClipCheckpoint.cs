@@ -37,7 +37,7 @@ public sealed record HiMoClipCheckpoint(
 
     private static HiMoClipCheckpoint Describe(string path, string format, ClipArchitecture architecture, IEnumerable<TensorInfo> tensors)
     {
-        TensorInfo[] ordered = [.. tensors.OrderBy(t => t.Name, StringComparer.Ordinal)];
+        TensorInfo[] ordered = [.. tensors.Where(t => ClipWeights.IsModelTensor(t.Name)).OrderBy(t => t.Name, StringComparer.Ordinal)];
         long parameters = ordered
             .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))

@@ -64,7 +64,7 @@ internal sealed class ClipModel : Module
         if (images.shape is not [_, 3, var height, var length] || height != n || length != n)
             throw new ArgumentException($"The model takes pictures of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
         using DisposeScope scope = NewDisposeScope();
-        return visual.forward(images).MoveToOuterDisposeScope();
+        return visual.forward(images).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
 
     /// <param name="tokens">(B, T), int64, T from 1 to the context length. The end token is the largest id of a row. Columns
@@ -72,14 +72,32 @@ internal sealed class ClipModel : Module
     /// <returns>(B, d)</returns>
     public Tensor EncodeText(Tensor tokens)
     {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = Embed(tokens);                                             // (B, T, C)
+        return Project(transformer.ForwardAt(x, tokens.argmax(-1))).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The embedding, and what it is read from.</summary>
+    /// <param name="tokens">As for <see cref="EncodeText"/>.</param>
+    /// <returns>(B, d); the transformer's output, (B, T, C); the position of each end token, (B).</returns>
+    public (Tensor Embedding, Tensor Sequence, Tensor End) EncodeTextSequence(Tensor tokens)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = transformer.forward(Embed(tokens));                        // (B, T, C)
+        Tensor end = tokens.argmax(-1);                                       // (B)
+        Tensor row = x.gather(1, end.view(-1, 1, 1).expand(-1, 1, x.shape[2])).squeeze(1);   // (B, C)
+        return (Project(row).MoveToOuterDisposeScope(), x.MoveToOuterDisposeScope(), end.MoveToOuterDisposeScope());
+    }
+
+    private Tensor Embed(Tensor tokens)
+    {
         if (tokens.shape is not [_, > 0 and var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
             throw new ArgumentException(
                 $"The model takes int64 token ids of shape (batch, 1 to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
-        using DisposeScope scope = NewDisposeScope();
-        Tensor x = token_embedding.forward(tokens) + Positions(length);       // (B, T, C)
-        x = ln_final.forward(transformer.ForwardAt(x, tokens.argmax(-1)));    // (B, C)
-        return x.matmul(text_projection).MoveToOuterDisposeScope();
+        return token_embedding.forward(tokens) + Positions(length);
     }
+
+    private Tensor Project(Tensor row) => MixedPrecision.MatMul(ln_final.forward(row), text_projection).to(ScalarType.Float32);
 
     private Tensor Positions(long length) => length <= KeptPositions
         ? positional_embedding.narrow(0, 0, length)

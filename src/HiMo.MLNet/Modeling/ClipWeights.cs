@@ -10,6 +10,9 @@ internal static class ClipWeights
     /// <summary>The original CLIP's context, stretched to 248 tokens on loading.</summary>
     private const int ShortContext = 77;
 
+    /// <summary>Begins the names of the tensors that a checkpoint of a training holds beside the model's.</summary>
+    public const string TrainingPrefix = "training.";
+
     /// <summary>Reads a checkpoint into a new model whose sizes follow from the shapes of its tensors. Weights widen to float32.</summary>
     /// <exception cref="CheckpointFormatException">The file is damaged, or its tensors are not a CLIP model's.</exception>
     public static ClipModel Load(string path)
@@ -22,7 +25,7 @@ internal static class ClipWeights
             var missing = new HashSet<string>(Tensors(model).Keys);
             using var _ = no_grad();
             Dictionary<string, Tensor> targets = Tensors(model);
-            foreach (string name in checkpoint.Tensors.Keys)
+            foreach (string name in checkpoint.Tensors.Keys.Where(IsModelTensor))
             {
                 using Tensor stored = checkpoint.Read(name);
                 Copy(model, targets, name, stored, path);
@@ -67,6 +70,9 @@ internal static class ClipWeights
         if (missing.Count > 0)
             throw new CheckpointFormatException($"{source}: lacks {missing.Count} tensors of the model: {Listed(missing)}.");
     }
+
+    /// <summary>Whether a checkpoint's tensor is the model's, and not the training's that wrote it.</summary>
+    public static bool IsModelTensor(string name) => !name.StartsWith(TrainingPrefix, StringComparison.Ordinal);
 
     /// <summary>Parameters and buffers by name.</summary>
     public static Dictionary<string, Tensor> Tensors(ClipModel model) =>

@@ -38,9 +38,9 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor images)                             // (B, 3, n, n), normalised
     {
-        Tensor x = functional.relu(bn1.forward(conv1.forward(images)));
-        x = functional.relu(bn2.forward(conv2.forward(x)));
-        x = functional.relu(bn3.forward(conv3.forward(x)));
+        Tensor x = functional.relu(bn1.forward(MixedPrecision.Convolve(conv1, images)));
+        x = functional.relu(bn2.forward(MixedPrecision.Convolve(conv2, x)));
+        x = functional.relu(bn3.forward(MixedPrecision.Convolve(conv3, x)));
         x = functional.avg_pool2d(x, 2);                                      // (B, width, n/4, n/4)
         foreach (ModuleList<Bottleneck> stage in (ModuleList<Bottleneck>[])[layer1, layer2, layer3, layer4])
             foreach (Bottleneck block in stage)
@@ -64,7 +64,7 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
 
     private readonly Conv2d conv1, conv2, conv3;
     private readonly BatchNorm2d bn1, bn2, bn3;
-    private readonly Module<Tensor, Tensor>? downsample;
+    private readonly Shortcut? downsample;
     private readonly int _stride;
 
     public Bottleneck(int inputs, int planes, int stride) : base(nameof(Bottleneck))
@@ -76,16 +76,16 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
         bn2 = BatchNorm2d(planes);
         conv3 = Conv2d(planes, planes * Expansion, 1, bias: false);
         bn3 = BatchNorm2d(planes * Expansion);
-        if (stride > 1 || inputs != planes * Expansion)                       // names "0" and "1", as in the original
-            downsample = Sequential(("0", Conv2d(inputs, planes * Expansion, 1, bias: false)), ("1", BatchNorm2d(planes * Expansion)));
+        if (stride > 1 || inputs != planes * Expansion)
+            downsample = new Shortcut(inputs, planes * Expansion);
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor x)
     {
-        Tensor y = functional.relu(bn1.forward(conv1.forward(x)));
-        y = functional.relu(bn2.forward(conv2.forward(y)));
-        y = bn3.forward(conv3.forward(Pool(y)));
+        Tensor y = functional.relu(bn1.forward(MixedPrecision.Convolve(conv1, x)));
+        y = functional.relu(bn2.forward(MixedPrecision.Convolve(conv2, y)));
+        y = bn3.forward(MixedPrecision.Convolve(conv3, Pool(y)));
         return functional.relu(y + (downsample is null ? x : downsample.forward(Pool(x))));
     }
 
@@ -93,6 +93,21 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
 
     /// <summary>Every block starts as its shortcut.</summary>
     public void Initialize() => init.zeros_(bn3.weight!);
+}
+
+/// <summary>The shortcut of a block that changes the number of channels.</summary>
+internal sealed class Shortcut : Module<Tensor, Tensor>
+{
+    private readonly Conv2d _convolution;
+    private readonly BatchNorm2d _norm;
+
+    public Shortcut(int inputs, int outputs) : base(nameof(Shortcut))
+    {
+        register_module("0", _convolution = Conv2d(inputs, outputs, 1, bias: false));   // "0" and "1", as in the original
+        register_module("1", _norm = BatchNorm2d(outputs));
+    }
+
+    public override Tensor forward(Tensor x) => _norm.forward(MixedPrecision.Convolve(_convolution, x));
 }
 
 /// <summary>Attention pooling: one query, the mean over the positions, attends to them all.</summary>
@@ -118,8 +133,8 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
         x = x.flatten(2).transpose(1, 2);                                     // (B, hw, C)
         x = cat([x.mean([1], keepdim: true), x], 1) + positional_embedding;   // (B, hw + 1, C)
         Tensor pooled = functional.scaled_dot_product_attention(
-            Heads(q_proj.forward(x.narrow(1, 0, 1))), Heads(k_proj.forward(x)), Heads(v_proj.forward(x)));   // (B, heads, 1, 64)
-        return c_proj.forward(pooled.flatten(1));                             // (B, d)
+            Heads(MixedPrecision.Linear(q_proj, x.narrow(1, 0, 1))), Heads(MixedPrecision.Linear(k_proj, x)), Heads(MixedPrecision.Linear(v_proj, x)));   // (B, heads, 1, 64)
+        return MixedPrecision.Linear(c_proj, pooled.flatten(1));                             // (B, d)
     }
 
     private static Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], -1, ClipArchitecture.HeadWidth).transpose(1, 2);

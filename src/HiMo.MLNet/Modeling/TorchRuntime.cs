@@ -1,3 +1,4 @@
+using System.Globalization;
 using HiMo.MLNet.Interop;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -11,12 +12,53 @@ internal static class TorchRuntime
     /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU and no leave to fall back.</exception>
     public static torch.Device ChooseDevice(IHostEnvironment environment)
     {
-        bool hasCuda;
-        int gpus;
+        int gpus = CountGpus();
+        if (MLNetInternals.GpuDeviceId(environment) is not { } id)
+            return torch.CPU;
+        if (id >= 0 && id < gpus)
+            return new torch.Device(DeviceType.CUDA, id);
+        return MLNetInternals.FallbackToCpu(environment)
+            ? torch.CPU
+            : throw new InvalidOperationException(
+                $"MLContext.GpuDeviceId is {id}, but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
+    }
+
+    /// <summary>The devices to train on: those of the list, or without one the device of the context.</summary>
+    /// <param name="environment">Whose <c>FallbackToCpu</c> lets the CPU stand in for GPUs that are not there.</param>
+    /// <param name="names"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c> each; null for the device of the context.</param>
+    /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU and no leave to fall back.</exception>
+    /// <exception cref="ArgumentException">A name is no device's.</exception>
+    public static IReadOnlyList<torch.Device> ChooseDevices(IHostEnvironment environment, IReadOnlyList<string>? names)
+    {
+        if (names is null)
+            return [ChooseDevice(environment)];
+        int gpus = CountGpus();
+        var devices = new List<torch.Device>();
+        foreach (string name in names)
+        {
+            int? gpu = name switch
+            {
+                "cpu" => null,
+                "cuda" => 0,
+                _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => id,
+                _ => throw new ArgumentException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)}: expected 'cpu', 'cuda' or 'cuda:N'; found '{name}'."),
+            };
+            if (gpu is null)
+                devices.Add(torch.CPU);
+            else if (gpu < gpus)
+                devices.Add(new torch.Device(DeviceType.CUDA, gpu.Value));
+            else if (!MLNetInternals.FallbackToCpu(environment))
+                throw new InvalidOperationException(
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
+        }
+        return devices.Count > 0 ? devices : [torch.CPU];
+    }
+
+    private static int CountGpus()
+    {
         try
         {
-            hasCuda = torch.cuda.is_available();
-            gpus = hasCuda ? torch.cuda.device_count() : 0;
+            return torch.cuda.is_available() ? torch.cuda.device_count() : 0;
         }
         catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException or EntryPointNotFoundException)
         {
@@ -24,13 +66,5 @@ internal static class TorchRuntime
                 "The native torch library could not be loaded. The application needs one of the packages TorchSharp-cpu, TorchSharp-cuda-windows or TorchSharp-cuda-linux, "
                 + $"in the version of TorchSharp that it uses ({typeof(torch).Assembly.GetName().Version?.ToString(3)}).", e);
         }
-        if (MLNetInternals.GpuDeviceId(environment) is not { } id)
-            return torch.CPU;
-        if (hasCuda && id >= 0 && id < gpus)
-            return new torch.Device(DeviceType.CUDA, id);
-        return MLNetInternals.FallbackToCpu(environment)
-            ? torch.CPU
-            : throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
     }
 }

@@ -101,7 +101,7 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)                                  // (B, T, C)
     {
-        Tensor[] qkv = Heads(functional.linear(x, in_proj_weight, in_proj_bias), 3);
+        Tensor[] qkv = Heads(MixedPrecision.Linear(x, in_proj_weight, in_proj_bias), 3);
         return Merge(functional.scaled_dot_product_attention(qkv[0], qkv[1], qkv[2], is_casual: _causal));
     }
 
@@ -111,8 +111,8 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
     {
         long width = x.shape[2];
         Tensor row = x.gather(1, position.view(-1, 1, 1).expand(-1, 1, width));
-        Tensor q = Heads(functional.linear(row, in_proj_weight.narrow(0, 0, width), in_proj_bias.narrow(0, 0, width)), 1)[0];
-        Tensor[] kv = Heads(functional.linear(x, in_proj_weight.narrow(0, width, 2 * width), in_proj_bias.narrow(0, width, 2 * width)), 2);
+        Tensor q = Heads(MixedPrecision.Linear(row, in_proj_weight.narrow(0, 0, width), in_proj_bias.narrow(0, 0, width)), 1)[0];
+        Tensor[] kv = Heads(MixedPrecision.Linear(x, in_proj_weight.narrow(0, width, 2 * width), in_proj_bias.narrow(0, width, 2 * width)), 2);
         Tensor? mask = _causal
             ? arange(x.shape[1], dtype: ScalarType.Int64, device: x.device).view(1, 1, 1, -1) <= position.view(-1, 1, 1, 1)   // (B, 1, 1, T)
             : null;
@@ -125,7 +125,7 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
 
     // (B, heads, T, 64) -> (B, T, C), projected
     private Tensor Merge(Tensor heads) =>
-        out_proj.forward(heads.transpose(1, 2).reshape(heads.shape[0], heads.shape[2], -1));
+        MixedPrecision.Linear(out_proj, heads.transpose(1, 2).reshape(heads.shape[0], heads.shape[2], -1));
 
     public void Initialize(double attention, double projection)
     {
@@ -148,7 +148,7 @@ internal sealed class Mlp : Module<Tensor, Tensor>
         RegisterComponents();
     }
 
-    public override Tensor forward(Tensor x) => c_proj.forward(QuickGelu(c_fc.forward(x)));
+    public override Tensor forward(Tensor x) => MixedPrecision.Linear(c_proj, QuickGelu(MixedPrecision.Linear(c_fc, x)));
 
     // x · σ(1.702 x)
     private static Tensor QuickGelu(Tensor x) => x * sigmoid(1.702 * x);

@@ -15,26 +15,32 @@ internal static class ContrastiveLoss
     /// <returns>A scalar.</returns>
     public static Tensor Compute(Tensor images, Tensor texts, Tensor scale, Tensor targets, GradientPaths paths)
     {
-        Tensor gatheredTexts = paths == GradientPaths.Full ? texts : texts.detach();
-        Tensor gatheredImages = paths == GradientPaths.Full ? images : images.detach();
-        Tensor imageToText = CrossEntropy(scale * images.matmul(gatheredTexts.t()), targets);   // (N, N)
-        Tensor textToImage = CrossEntropy(scale * texts.matmul(gatheredImages.t()), targets);
+        Tensor imageToText = CrossEntropy(scale * images.matmul(Gathered(texts, paths).t()), targets);   // (N, N)
+        Tensor textToImage = CrossEntropy(scale * texts.matmul(Gathered(images, paths).t()), targets);
         return (imageToText + textToImage) / 2;
     }
 
-    private static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
+    /// <summary>The side of a product that the others' pairs bring along.</summary>
+    public static Tensor Gathered(Tensor embeddings, GradientPaths paths) => paths == GradientPaths.Full ? embeddings : embeddings.detach();
+
+    /// <param name="logits">(N, N).</param>
+    /// <param name="targets">(N, N), rows summing to 1.</param>
+    /// <returns>The mean over the rows, a scalar.</returns>
+    public static Tensor CrossEntropy(Tensor logits, Tensor targets) =>
         -(targets * nn.functional.log_softmax(logits, 1)).sum(1).mean();
 
     /// <summary>
-    /// The target distribution of every row: its own column, shared with the columns of equal captions (which would
-    /// otherwise be pushed away from a text that describes them just as well), then smoothed.
+    /// The target distribution of every row: its own column, shared with the columns of equal captions and of equal pictures
+    /// (which would otherwise be pushed away from a text that describes them just as well), then smoothed.
     /// </summary>
     /// <param name="tokens">(N, T), the token ids of the captions.</param>
+    /// <param name="pictures">(N), equal numbers for equal pictures.</param>
     /// <param name="smoothing">The share of the target spread evenly over all columns.</param>
-    /// <returns>(N, N), symmetric where the captions differ: (1 − smoothing) on the diagonal, plus smoothing / N everywhere.</returns>
-    public static Tensor Targets(Tensor tokens, double smoothing)
+    /// <returns>(N, N): where captions and pictures differ, (1 − smoothing) on the diagonal, plus smoothing / N everywhere.</returns>
+    public static Tensor Targets(Tensor tokens, Tensor pictures, double smoothing)
     {
-        Tensor same = tokens.unsqueeze(0).eq(tokens.unsqueeze(1)).all(-1).to(ScalarType.Float32);   // (N, N)
+        Tensor same = tokens.unsqueeze(0).eq(tokens.unsqueeze(1)).all(-1)
+            .logical_or(pictures.unsqueeze(0).eq(pictures.unsqueeze(1))).to(ScalarType.Float32);   // (N, N)
         return (1 - smoothing) * same / same.sum(1, keepdim: true) + smoothing / tokens.shape[0];
     }
 }

@@ -1,43 +1,34 @@
+using HiMo.MLNet.Objectives;
 using static TorchSharp.torch;
 
-namespace HiMo.MLNet.Objectives;
-
-/// <summary>The parts of a batch's loss. Dispose with the scope of the step.</summary>
-/// <param name="Total">The scalar to minimise.</param>
-/// <param name="Global">C(V, U), the alignment with the whole text.</param>
-/// <param name="Component">C(V, U′), the alignment with the semantic components.</param>
-/// <param name="ComponentCount">m, the components that HiDe kept.</param>
-internal readonly record struct ObjectiveValue(Tensor Total, Tensor Global, Tensor Component, int ComponentCount);
+namespace HiMo.MLNet;
 
 /// <summary>
-/// MoLo, the monotonicity-aware loss of HiMo-CLIP (section 3.3): L = C(V, U) + λ · C(V, U′), pictures aligned with the
-/// whole text and with its components in the batch (<see cref="HiDe"/>).
+/// HiMo-CLIP (section 3.3, MoLo, the monotonicity-aware loss): L = C(V, U) + λ · C(V, U′), pictures aligned with the whole
+/// text and with its components U′ in the batch, which HiDe (section 3.2) finds: U projected on as many principal components
+/// of the batch's texts as explain the share τ of their variance.
 /// </summary>
-/// <param name="varianceRatio">τ, in (0, 1].</param>
-/// <param name="componentWeight">λ, at least 0.</param>
-/// <param name="labelSmoothing">Label smoothing of the cross-entropies, in [0, 1).</param>
-/// <param name="paths">Which side of every product carries a gradient.</param>
-internal sealed class HiMoObjective(double varianceRatio, double componentWeight, double labelSmoothing, GradientPaths paths)
+public sealed class HiMoObjective : ContrastiveObjective
 {
-    /// <param name="images">(N, d), raw image embeddings.</param>
-    /// <param name="texts">(N, d), raw text embeddings.</param>
-    /// <param name="logitScale">ln s, a scalar.</param>
-    /// <param name="tokens">(N, T), token ids of the captions.</param>
-    /// <exception cref="ArgumentException">The shapes do not fit together; the message tells them.</exception>
-    public ObjectiveValue Compute(Tensor images, Tensor texts, Tensor logitScale, Tensor tokens)
+    /// <summary>τ, the share of the batch's text variance that HiDe keeps, in (0, 1]. Default: 0.9, as published.</summary>
+    public double VarianceRatio { get; init; } = 0.9;
+
+    /// <summary>λ, the weight of the component loss, at least 0. Default: 1, as published.</summary>
+    public double ComponentWeight { get; init; } = 1;
+
+    internal override void Validate()
     {
-        // A mismatch inside the products would end the process, not throw.
-        if (images.shape is not [> 0 and var n, > 0] || !texts.shape.SequenceEqual(images.shape) || tokens.shape is not [var captions, _] || captions != n)
-            throw new ArgumentException(
-                $"HiMo's loss takes image and text embeddings of one shape (N, d) with N captions' tokens (N, T); these are "
-                + $"({string.Join(", ", images.shape)}), ({string.Join(", ", texts.shape)}) and ({string.Join(", ", tokens.shape)}).");
-        Tensor v = nn.functional.normalize(images, dim: 1);                   // V, (N, d)
-        Tensor u = nn.functional.normalize(texts, dim: 1);                    // U, (N, d)
-        Tensor scale = logitScale.exp();
-        Tensor targets = ContrastiveLoss.Targets(tokens, labelSmoothing);
-        Tensor global = ContrastiveLoss.Compute(v, u, scale, targets, paths);
-        (Tensor components, int count) = HiDe.Decompose(u, varianceRatio);    // U′, (N, d)
-        Tensor component = ContrastiveLoss.Compute(v, components, scale, targets, paths);
-        return new(global + componentWeight * component, global, component, count);
+        base.Validate();
+        Require(VarianceRatio is > 0 and <= 1, nameof(VarianceRatio), VarianceRatio, "in (0, 1]");
+        Require(ComponentWeight >= 0 && double.IsFinite(ComponentWeight), nameof(ComponentWeight), ComponentWeight, "at least 0");
+    }
+
+    private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)
+    {
+        Tensor u = nn.functional.normalize(texts[0], dim: 1);                 // U, (N, d)
+        Tensor global = ContrastiveLoss.Compute(v, u, scale, targets[0], GradientPaths);
+        (Tensor components, int count) = HiDe.Decompose(u, VarianceRatio);    // U′, (N, d)
+        Tensor component = ContrastiveLoss.Compute(v, components, scale, targets[0], GradientPaths);
+        return new(global + ComponentWeight * component, [("global", global), ("component", component)], count);
     }
 }

@@ -1,61 +1,196 @@
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
 
+/// <summary>A batch's loss, its terms by name, and the components that HiDe kept.</summary>
+internal sealed record StepResult(double Loss, IReadOnlyDictionary<string, double> Parts, int Components);
+
 /// <summary>
-/// The gradient of the objective of one batch. Where the batch exceeds a micro-batch this is gradient caching (Gao et al.
-/// 2021): embed everything without a graph, differentiate the objective with respect to the N × d embeddings, then run
-/// every micro-batch again with a graph and continue from its slice of that gradient. The sum is the full batch's gradient.
+/// The gradient of the objective of one batch. Where the batch exceeds a micro-batch, or several devices share it, this is
+/// gradient caching (Gao et al. 2021): embed everything without a graph, differentiate the objective with respect to the
+/// N × d embeddings, then run every micro-batch again with a graph and continue from its slice of that gradient. The sum is
+/// the full batch's gradient.
 /// </summary>
-internal sealed class ContrastiveStep(ClipModel model, HiMoObjective objective, int? microBatchSize)
+/// <param name="replicas">The networks. The first has the weights and receives the gradients; the others copy its weights,
+/// embed their share of the batch at the same time, and hand their gradients over.</param>
+/// <param name="objective">What to minimise.</param>
+/// <param name="microBatchSize">The pairs that pass through the networks of a device at a time; null for its whole share.</param>
+/// <param name="precision">The type of the heavy products; null for float32.</param>
+internal sealed class ContrastiveStep(
+    IReadOnlyList<NetworkReplica> replicas, ContrastiveObjective objective, int? microBatchSize, ScalarType? precision = null)
 {
-    /// <summary>Adds the gradients of the batch to the parameters'. The images and tokens are on the model's device.</summary>
-    /// <returns>The loss and its parts.</returns>
-    public (double Loss, double Global, double Component, int Components) Backward(Tensor images, Tensor tokens)
+    private readonly NetworkReplica _first = replicas[0];
+    private readonly bool _trainsImages = replicas[0].Parameters.Any(p => IsImageTower(p.Name) && p.Parameter.requires_grad);
+    private readonly bool _trainsTexts = replicas[0].Parameters.Any(p => !IsImageTower(p.Name) && p.Name != "logit_scale" && p.Parameter.requires_grad);
+
+    public static bool IsImageTower(string parameter) => parameter.StartsWith("visual.", StringComparison.Ordinal);
+
+    /// <summary>Adds the gradients of the batch, times the scale, to those of the first replica's parameters.</summary>
+    public StepResult Backward(ContrastiveBatch batch, double lossScale = 1)
     {
         using var scope = NewDisposeScope();
-        long n = images.shape[0], micro = Math.Min(microBatchSize ?? n, n);
-        if (micro == n)
+        int share = (batch.Count + replicas.Count - 1) / replicas.Count;
+        if (replicas.Count == 1 && Math.Min(microBatchSize ?? batch.Count, batch.Count) == batch.Count)
         {
-            ObjectiveValue value = objective.Compute(EncodeImages(images), model.EncodeText(tokens), model.LogitScale, tokens);
-            value.Total.backward();
+            ObjectiveValue value = Compute(EncodeImages(_first, batch, 0, batch.Count), EncodeTexts(_first, batch, 0, batch.Count), batch);
+            (value.Total * lossScale).backward();
             return Read(value);
         }
 
-        Tensor v, u;                                                          // (N, d)
-        using (no_grad())
+        CopyWeights();
+        (Tensor v, Tensor[] texts) = Embed(batch, share);
+        v.requires_grad_(_trainsImages);
+        foreach (Tensor text in texts)
+            text.requires_grad_(_trainsTexts);
+        ObjectiveValue whole = Compute(v, texts, batch);
+        if (whole.Total.requires_grad)
+            (whole.Total * lossScale).backward();
+        InParallel(share, batch.Count, (replica, start, length) =>
         {
-            v = cat(Slices(n, micro).Select(s => EncodeImages(images.narrow(0, s.Start, s.Length))).ToArray(), 0);
-            u = cat(Slices(n, micro).Select(s => model.EncodeText(tokens.narrow(0, s.Start, s.Length))).ToArray(), 0);
-        }
-        v.requires_grad_();
-        u.requires_grad_();
-        ObjectiveValue whole = objective.Compute(v, u, model.LogitScale, tokens);
-        whole.Total.backward();
-        foreach ((long start, long length) in Slices(n, micro))
-        {
-            using var slice = NewDisposeScope();
-            EncodeImages(images.narrow(0, start, length)).backward([v.grad!.narrow(0, start, length)]);
-            model.EncodeText(tokens.narrow(0, start, length)).backward([u.grad!.narrow(0, start, length)]);
-        }
+            foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
+            {
+                using var slice = NewDisposeScope();
+                if (_trainsImages)
+                    EncodeImages(replica, batch, from, count).backward([v.grad!.narrow(0, from, count).to(replica.Device)]);
+                if (!_trainsTexts)
+                    continue;
+                // One pass back for all that was read of the texts: Σ ⟨output, its gradient⟩ has exactly that gradient.
+                Tensor[] outputs = EncodeTexts(replica, batch, from, count);
+                (Tensor Output, Tensor Gradient)[] used =
+                    [.. outputs.Select((o, i) => (o, texts[i].grad)).Where(p => p.grad is not null).Select(p => (p.o, p.grad!.narrow(0, from, count).to(replica.Device)))];
+                if (used.Length == 1)
+                    used[0].Output.backward([used[0].Gradient]);
+                else
+                    used.Select(p => (p.Output * p.Gradient).sum()).Aggregate((a, b) => a + b).backward();
+            }
+        });
+        AddGradients();
         return Read(whole);
     }
 
-    private Tensor EncodeImages(Tensor bytes)
+    /// <summary>The objective of a batch, without gradients.</summary>
+    public StepResult Evaluate(ContrastiveBatch batch)
     {
         using var scope = NewDisposeScope();
-        return model.EncodeImage(ImageTensor.Normalize(bytes)).MoveToOuterDisposeScope();
+        using var _ = no_grad();
+        CopyWeights();
+        (Tensor v, Tensor[] texts) = Embed(batch, (batch.Count + replicas.Count - 1) / replicas.Count);
+        return Read(Compute(v, texts, batch));
     }
 
-    private static (double, double, double, int) Read(ObjectiveValue value) =>
-        (value.Total.item<float>(), value.Global.item<float>(), value.Component.item<float>(), value.ComponentCount);
-
-    private static IEnumerable<(long Start, long Length)> Slices(long count, long size)
+    // Everything embedded without a graph, on the first device.
+    private (Tensor V, Tensor[] Texts) Embed(ContrastiveBatch batch, int share)
     {
-        for (long start = 0; start < count; start += size)
-            yield return (start, Math.Min(size, count - start));
+        var embedded = new SortedList<int, (Tensor Images, Tensor[] Texts)>();
+        InParallel(share, batch.Count, (replica, start, length) =>
+        {
+            using var _ = no_grad();
+            foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
+            {
+                using var slice = NewDisposeScope();
+                Tensor Keep(Tensor t) => t.to(_first.Device).DetachFromDisposeScope();   // into the caller's scope, on the caller's thread
+                (Tensor, Tensor[]) part = (Keep(EncodeImages(replica, batch, from, count)), [.. EncodeTexts(replica, batch, from, count).Select(Keep)]);
+                lock (embedded)
+                    embedded.Add(from, part);
+            }
+        });
+        (Tensor Images, Tensor[] Texts)[] parts = [.. embedded.Values];
+        try
+        {
+            using var _ = no_grad();
+            return (cat([.. parts.Select(p => p.Images)], 0),
+                [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => cat([.. parts.Select(p => p.Texts[i])], 0))]);
+        }
+        finally
+        {
+            foreach (Tensor tensor in parts.SelectMany(p => p.Texts.Append(p.Images)))
+                tensor.Dispose();
+        }
+    }
+
+    private ObjectiveValue Compute(Tensor v, IReadOnlyList<Tensor> texts, ContrastiveBatch batch) =>
+        objective.Compute(v, texts, _first.Clip.LogitScale, batch with
+        {
+            Tokens = [.. batch.Tokens.Select(t => t.to(_first.Device))],
+            Pictures = batch.Pictures.to(_first.Device),
+        });
+
+    private Tensor EncodeImages(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
+    {
+        using var scope = NewDisposeScope();
+        using IDisposable _ = MixedPrecision.Use(precision);
+        return replica.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, count).to(replica.Device))).MoveToOuterDisposeScope();
+    }
+
+    private Tensor[] EncodeTexts(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
+    {
+        using var scope = NewDisposeScope();
+        using IDisposable _ = MixedPrecision.Use(precision);
+        Tensor[] texts = objective.EncodeTexts(replica, [.. batch.Tokens.Select(t => t.narrow(0, start, count).to(replica.Device))]);
+        return [.. texts.Select(t => t.MoveToOuterDisposeScope())];
+    }
+
+    private void CopyWeights()
+    {
+        if (replicas.Count == 1)
+            return;
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        foreach (NetworkReplica replica in replicas.Skip(1))
+            foreach ((Parameter from, Parameter to) in Shared(replica))
+                to.copy_(from);
+    }
+
+    // In the order of the replicas, so that the sum is the same every time.
+    private void AddGradients()
+    {
+        using var scope = NewDisposeScope();
+        using var _ = no_grad();
+        foreach (NetworkReplica replica in replicas.Skip(1))
+            foreach ((Parameter sum, Parameter part) in Shared(replica))
+                if (part.grad is { } gradient)
+                {
+                    Tensor moved = gradient.to(_first.Device, copy: true);
+                    if (sum.grad is { } total)
+                        total.add_(moved);
+                    else
+                        sum.grad = moved;
+                    gradient.zero_();
+                }
+    }
+
+    private IEnumerable<(Parameter First, Parameter Other)> Shared(NetworkReplica replica) =>
+        _first.Parameters.Zip(replica.Parameters, (first, other) => (first.Parameter, other.Parameter));
+
+    // Every replica its contiguous share; a batch smaller than the replicas leaves some of them idle.
+    private void InParallel(int share, int count, Action<NetworkReplica, int, int> work)
+    {
+        if (replicas.Count == 1)
+        {
+            work(_first, 0, count);
+            return;
+        }
+        try
+        {
+            Task.WaitAll([.. replicas.Select((replica, i) => (replica, start: i * share)).Where(r => r.start < count)
+                .Select(r => Task.Run(() => work(r.replica, r.start, Math.Min(share, count - r.start))))]);
+        }
+        catch (AggregateException e) when (e.InnerException is not null)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
+        }
+    }
+
+    private static StepResult Read(ObjectiveValue value) =>
+        new(value.Total.item<float>(), value.Parts.ToDictionary(p => p.Name, p => (double)p.Value.item<float>()), value.Components);
+
+    private static IEnumerable<(int Start, int Length)> Slices(int start, int count, int size)
+    {
+        for (int done = 0; done < count; done += size)
+            yield return (start + done, Math.Min(size, count - done));
     }
 }

@@ -6,59 +6,184 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
 
-/// <summary>The training loop of HiMo-CLIP: AdamW, warm-up and cosine, one contrastive step a batch.</summary>
-internal sealed class Trainer(ClipModel model, Device device, HiMoClipOptions options)
+/// <summary>The training loop: AdamW, warm-up and cosine, one contrastive step a batch; validation, checkpoints, resumption.</summary>
+/// <param name="replicas">The networks, one for each device; the first has the weights.</param>
+/// <param name="options">The settings.</param>
+/// <param name="state">Where the training stands.</param>
+/// <param name="validation">Judges every epoch, or null.</param>
+internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOptions options, TrainingState state, Validation? validation)
 {
-    /// <summary>ln 100, CLIP's bound on the logit scale.</summary>
-    private const double MaxLogitScale = 4.605170185988092;
+    private readonly NetworkReplica _networks = replicas[0];
+    private readonly LossScale _lossScale = new(state.LossScale, state.SteadySteps);
+    private Dictionary<string, Tensor>? _best;
+    private string? _lastCheckpoint;
 
     /// <param name="data">The batches.</param>
     /// <param name="pairCount">The pairs of one pass.</param>
+    /// <param name="resumeFrom">The checkpoint that the weights and the state were read from, or null.</param>
     /// <param name="report">Receives every step.</param>
-    /// <exception cref="InvalidOperationException">There are fewer than two pairs, or the loss is not finite.</exception>
-    public async Task TrainAsync(TrainingData data, long pairCount, Action<TrainingProgress> report)
+    /// <param name="warn">Receives what went wrong without stopping the training.</param>
+    /// <exception cref="InvalidOperationException">There are too few pairs, or the loss is not finite.</exception>
+    public async Task TrainAsync(TrainingData data, long pairCount, string? resumeFrom, Action<TrainingProgress> report, Action<string> warn)
     {
         if (pairCount < 2)
             throw new InvalidOperationException($"Training contrasts pictures with each other: it needs at least 2 rows with a picture and a caption; the data has {pairCount}.");
-        int stepsAnEpoch = (int)((pairCount / options.BatchSize) + (pairCount % options.BatchSize > 1 ? 1 : 0));
-        int steps = options.Epochs * stepsAnEpoch;
+        int stepsAnEpoch = (int)((pairCount / options.BatchSize) + (!options.DropLastBatch && pairCount % options.BatchSize > 1 ? 1 : 0));
+        if (stepsAnEpoch == 0)
+            throw new InvalidOperationException(
+                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.DropLastBatch)} leaves nothing to train on: the data has {pairCount} rows, a batch is {options.BatchSize}.");
+        int steps = Math.Min(options.Epochs * stepsAnEpoch, options.MaxSteps ?? int.MaxValue);
         bool fromScratch = options.Checkpoint is null;
-        var schedule = new LearningRateSchedule(
-            options.LearningRate ?? (fromScratch ? 1e-3 : 1e-6), Math.Min(options.WarmupSteps, steps / 10), steps);
-        var objective = new HiMoObjective(options.VarianceRatio, options.ComponentWeight, options.LabelSmoothing, options.GradientPaths);
-        var step = new ContrastiveStep(model, objective, options.MicroBatchSize);
+        double rate = options.LearningRate ?? (fromScratch ? 1e-3 : 1e-6);
+        var schedule = new LearningRateSchedule(1, Math.Min(options.WarmupSteps, steps / 10), steps);
+        ScalarType? precision = options.Precision switch { TrainingPrecision.BFloat16 => ScalarType.BFloat16, TrainingPrecision.Float16 => ScalarType.Float16, _ => null };
+        var step = new ContrastiveStep(replicas, options.Objective, options.MicroBatchSize, precision);
 
-        model.StoredTypes.Clear();
-        // Batch norm learns its statistics from scratch; a checkpoint's stay as they are.
-        model.train(fromScratch);
-        using AdamW optimizer = optim.AdamW(model.parameters(), lr: schedule.At(0), weight_decay: options.WeightDecay);
+        _networks.Clip.StoredTypes.Clear();
+        TrainMode();
+        Parameter[] parameters = [.. _networks.Parameters.Select(p => p.Parameter).Where(p => p.requires_grad)];
+        using AdamW optimizer = CreateOptimizer();
+        // Present from the start, so that a parameter that a batch does not reach decays in every run alike.
+        foreach (Parameter parameter in parameters)
+        {
+            using Tensor zero = zeros_like(parameter);
+            parameter.grad = zero;
+        }
+        if (resumeFrom is not null)
+        {
+            _best = TrainingCheckpoint.Load(resumeFrom, _networks, optimizer);
+            _lastCheckpoint = resumeFrom;
+        }
+
         var clock = Stopwatch.StartNew();
         long images = 0;
-        int done = 0;
-        for (int epoch = 1; epoch <= options.Epochs; epoch++)
+        int first = state.Step;
+        TrainingProgress? last = null;
+        try
         {
-            await foreach (TrainingBatch batch in data.Epoch(epoch, options.CancellationToken))
+            for (; state.Epoch <= options.Epochs && state.Step < steps; state.Epoch++, state.EpochBatch = 0)
             {
-                using (batch)
-                using (NewDisposeScope())
+                await foreach (ContrastiveBatch batch in data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken))
                 {
-                    double rate = schedule.At(done);
-                    foreach (ParamGroup group in optimizer.ParamGroups)
-                        group.LearningRate = rate;
-                    optimizer.zero_grad();
-                    var (loss, global, component, components) = step.Backward(batch.Images.to(device), batch.Tokens.to(device));
-                    done++;
-                    if (!double.IsFinite(loss))
-                        throw new InvalidOperationException(
-                            $"The loss is {loss} at step {done} of {steps} (learning rate {rate:g3}): training stopped. A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps.");
-                    optimizer.step();
-                    using (no_grad())
-                        model.LogitScale.clamp_(max: MaxLogitScale);
-                    images += batch.Count;
-                    report(new(done, steps, epoch, loss, global, component, components, rate, images / clock.Elapsed.TotalSeconds));
+                    using (batch)
+                    using (NewDisposeScope())
+                    {
+                        double factor = schedule.At(state.Step);
+                        foreach ((optim.ILearningRateController group, double groupRate) in optimizer.ParamGroups.Zip([rate, options.Objective.MaskLearningRate]))
+                            group.LearningRate = groupRate * factor;
+                        optimizer.zero_grad();
+                        bool scaled = options.Precision == TrainingPrecision.Float16;
+                        StepResult result = step.Backward(batch, scaled ? _lossScale.Value : 1);
+                        if (!double.IsFinite(result.Loss))
+                            throw new InvalidOperationException(
+                                $"The loss is {result.Loss} at step {state.Step + 1} of {steps} (learning rate {rate * factor:g3}): training stopped. "
+                                + $"A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
+                                + (_lastCheckpoint is null ? "There is no checkpoint before this step." : $"The last good checkpoint is '{_lastCheckpoint}'."));
+                        if (!scaled || _lossScale.Unscale(parameters))
+                        {
+                            if (options.MaxGradientNorm is { } norm)
+                                nn.utils.clip_grad_norm_(parameters, norm);
+                            optimizer.step();
+                        }
+                        using (no_grad())
+                            _networks.Clip.LogitScale.clamp_(max: Math.Log(options.MaxLogitScale));
+                        (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
+                        images += batch.Count;
+                        TimeSpan remaining = clock.Elapsed / (state.Step - first) * (steps - state.Step);
+                        last = new(state.Step, steps, state.Epoch, result.Loss, result.Parts, result.Components, rate * factor, images / clock.Elapsed.TotalSeconds, remaining);
+                        bool endsEpoch = state.EpochBatch == stepsAnEpoch || state.Step == steps;
+                        if (!endsEpoch && options.CheckpointEverySteps is { } every && state.Step % every == 0)
+                            Save(optimizer, warn);
+                        if (!(endsEpoch && validation is not null))
+                            report(last);
+                        if (state.Step == steps)
+                            break;
+                    }
                 }
+                bool stop = false;
+                if (validation is not null)
+                {
+                    double score = await ValidateAsync(step);
+                    stop = state.Epoch - state.BestEpoch >= (options.Patience ?? int.MaxValue);
+                    if (last is not null)
+                        report(last with { ValidationScore = score });
+                }
+                // Written as the next epoch's beginning; one that stops early stays at its end.
+                Save(optimizer, warn, state with { Epoch = stop ? options.Epochs + 1 : state.Epoch + 1, EpochBatch = 0 });
+                if (stop)
+                    break;
             }
         }
-        model.eval();
+        catch (OperationCanceledException) when (state.Step > first)
+        {
+            Save(optimizer, warn);
+            throw;
+        }
+        UseBest();
+        _networks.Clip.eval();
+    }
+
+    // Batch norm learns its statistics from scratch; a checkpoint's stay as they are.
+    private void TrainMode()
+    {
+        foreach (NetworkReplica replica in replicas)
+            replica.Clip.train(options.Checkpoint is null && !options.FreezeImageTower);
+    }
+
+    private AdamW CreateOptimizer()
+    {
+        List<AdamW.ParamGroup> groups = [new(_networks.Clip.parameters().Where(p => p.requires_grad), new AdamW.Options { weight_decay = options.WeightDecay })];
+        if (_networks.Masks is { } masks)
+            groups.Add(new(masks.parameters(), new AdamW.Options { weight_decay = options.WeightDecay }));
+        return optim.AdamW(groups);
+    }
+
+    private async Task<double> ValidateAsync(ContrastiveStep step)
+    {
+        _networks.Clip.eval();
+        double score = await validation!.ScoreAsync(step, options.CancellationToken);
+        TrainMode();
+        double gain = validation.HigherIsBetter ? score : -score;
+        if (state.BestScore is null || gain > state.BestScore)
+        {
+            (state.BestScore, state.BestEpoch) = (gain, state.Epoch);
+            ReleaseBest();
+            _best = ClipWeights.Tensors(_networks.Clip).ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
+        }
+        return score;
+    }
+
+    private void UseBest()
+    {
+        if (_best is null)
+            return;
+        using (no_grad())
+            foreach ((string name, Tensor tensor) in ClipWeights.Tensors(_networks.Clip))
+                tensor.copy_(_best[name]);
+        ReleaseBest();
+    }
+
+    private void ReleaseBest()
+    {
+        foreach (Tensor tensor in _best?.Values ?? Enumerable.Empty<Tensor>())
+            tensor.Dispose();
+        _best = null;
+    }
+
+    // A disk that fills up costs the checkpoint, not the training.
+    private void Save(AdamW optimizer, Action<string> warn, TrainingState? at = null)
+    {
+        if (options.CheckpointFolder is not { } folder)
+            return;
+        try
+        {
+            _lastCheckpoint = TrainingCheckpoint.Save(folder, options.CheckpointsKept,
+                (at ?? state) with { LossScale = _lossScale.Value, SteadySteps = _lossScale.SteadySteps }, _networks, optimizer, _best);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            warn($"The checkpoint of step {state.Step} could not be written to '{folder}': {e.Message} Training goes on; "
+                + (_lastCheckpoint is null ? "there is no checkpoint yet." : $"the last one is '{_lastCheckpoint}'."));
+        }
     }
 }

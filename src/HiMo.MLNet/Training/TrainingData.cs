@@ -1,45 +1,60 @@
 using System.Threading.Channels;
 using HiMo.MLNet.Images;
+using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Text;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
 
 /// <summary>A picture, decoded when it is needed, with its caption.</summary>
+/// <param name="Path">The picture's file; null where it is no file.</param>
 /// <param name="Load">Decodes the picture.</param>
 /// <param name="Caption">The whole caption.</param>
-internal sealed record TrainingPair(Func<RgbImage> Load, string Caption);
+internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Caption);
 
 /// <summary>
-/// Turns pairs into shuffled, augmented, tokenised batches on worker threads, one batch ahead of the training.
+/// Turns pairs into augmented, tokenised batches on worker threads, one batch ahead of the training.
 /// </summary>
-/// <param name="pairs">Opens a pass over the training pairs.</param>
-/// <param name="options">Batch size, sampling and augmentation.</param>
-/// <param name="imageSize">n, the side of the network's pictures.</param>
-/// <param name="contextLength">The longest row of tokens.</param>
+/// <param name="pairs">Opens a pass over the pairs.</param>
+/// <param name="captions">The parts of a caption that become tokens.</param>
+/// <param name="batchSize">The pairs of a batch.</param>
+/// <param name="dropLast">Whether a shorter last batch is left out; one of a single pair always is, since it contrasts with nothing.</param>
+/// <param name="augmentation">How pictures are varied, or null.</param>
+/// <param name="architecture">The sizes of pictures and captions.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="seed">The same seed gives the same batches.</param>
 internal sealed class TrainingData(
-    Func<IEnumerable<TrainingPair>> pairs, HiMoClipOptions options, int imageSize, int contextLength, ClipTokenizer tokenizer, int seed)
+    Func<IEnumerable<TrainingPair>> pairs, IReadOnlyList<CaptionSampling> captions, int batchSize, bool dropLast, ImageAugmentation? augmentation,
+    ClipArchitecture architecture, ClipTokenizer tokenizer, int seed)
 {
     /// <summary>Pairs held for shuffling: a pair leaves in the place of a random one of these.</summary>
     private const int ShufflePool = 16_384;
 
-    private readonly ClipPreprocessor _preprocessor = new(imageSize);
-    private readonly ImageAugmenter? _augmenter = options.Augmentation is { } augmentation ? new(augmentation, imageSize) : null;
+    private readonly ClipPreprocessor _preprocessor = new(architecture.ImageSize);
+    private readonly ImageAugmenter? _augmenter = augmentation is null ? null : new(augmentation, architecture.ImageSize);
 
-    /// <summary>One pass over the data. The caller disposes the batches. A last batch of one pair is left out: it contrasts with nothing.</summary>
-    public async IAsyncEnumerable<TrainingBatch> Epoch(
-        int epoch, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation = default)
+    /// <summary>One shuffled pass over the data. The caller disposes the batches.</summary>
+    /// <param name="epoch">Which order.</param>
+    /// <param name="skip">Batches of the pass to leave out: they were trained on before.</param>
+    /// <param name="number">The number, from 0, of the first batch after those; it decides augmentation and sampling.</param>
+    /// <param name="cancellation">Stops the pass.</param>
+    public IAsyncEnumerable<ContrastiveBatch> Epoch(int epoch, int skip, int number, CancellationToken cancellation = default) =>
+        Batches(() => Shuffle(pairs(), new Random(Mix(epoch, -1))), skip, number, cancellation);
+
+    /// <summary>One pass in the data's order.</summary>
+    public IAsyncEnumerable<ContrastiveBatch> InOrder(CancellationToken cancellation = default) => Batches(pairs, 0, 0, cancellation);
+
+    private async IAsyncEnumerable<ContrastiveBatch> Batches(
+        Func<IEnumerable<TrainingPair>> pass, int skip, int number, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var channel = Channel.CreateBounded<TrainingBatch>(1);
+        var channel = Channel.CreateBounded<ContrastiveBatch>(1);
         Task producer = Task.Run(async () =>
         {
             try
             {
-                foreach (TrainingPair[] chunk in Shuffle(pairs(), new Random(Mix(epoch, -1))).Chunk(options.BatchSize).Where(c => c.Length > 1))
-                    await channel.Writer.WriteAsync(Build(chunk, epoch, stop.Token), stop.Token);
+                foreach (TrainingPair[] chunk in pass().Chunk(batchSize).Where(c => c.Length > 1 && (!dropLast || c.Length == batchSize)).Skip(skip))
+                    await channel.Writer.WriteAsync(Build(chunk, number++, stop.Token), stop.Token);
                 channel.Writer.Complete();
             }
             catch (Exception e)
@@ -49,14 +64,14 @@ internal sealed class TrainingData(
         }, CancellationToken.None);
         try
         {
-            await foreach (TrainingBatch batch in channel.Reader.ReadAllAsync(cancellation))
+            await foreach (ContrastiveBatch batch in channel.Reader.ReadAllAsync(cancellation))
                 yield return batch;
         }
         finally
         {
             await stop.CancelAsync();
             await producer;
-            while (channel.Reader.TryRead(out TrainingBatch? unread))
+            while (channel.Reader.TryRead(out ContrastiveBatch? unread))
                 unread.Dispose();
         }
     }
@@ -81,36 +96,40 @@ internal sealed class TrainingData(
             yield return pair;
     }
 
-    private int _built;
-
-    private TrainingBatch Build(TrainingPair[] chunk, int epoch, CancellationToken cancellation)
+    private ContrastiveBatch Build(TrainingPair[] chunk, int number, CancellationToken cancellation)
     {
-        int batch = _built++;
+        int size = architecture.ImageSize, context = architecture.ContextLength;
         var pixels = new byte[chunk.Length * _preprocessor.Length];
-        var tokens = new long[chunk.Length * contextLength];
-        var lengths = new int[chunk.Length];
+        long[][] tokens = [.. captions.Select(_ => new long[chunk.Length * context])];
+        int[][] lengths = [.. captions.Select(_ => new int[chunk.Length])];
         try
         {
             Parallel.For(0, chunk.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
             {
-                var random = new Random(Mix(batch, i));
+                var random = new Random(Mix(number, i));
                 Span<byte> planes = pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length);
                 RgbImage image = chunk[i].Load();
                 if (_augmenter is null)
                     _preprocessor.Process(image, planes);
                 else
                     _augmenter.Process(image, random, planes);
-                string caption = CaptionSampler.Sample(chunk[i].Caption, options.CaptionSampling, random);
-                lengths[i] = tokenizer.Encode(caption, tokens.AsSpan(i * contextLength, contextLength));
+                for (int c = 0; c < captions.Count; c++)
+                    lengths[c][i] = tokenizer.Encode(CaptionSampler.Sample(chunk[i].Caption, captions[c], random), tokens[c].AsSpan(i * context, context));
             });
         }
         catch (AggregateException e) when (e.InnerException is not null)
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
         }
-        int longest = lengths.Max();
-        using Tensor rows = tensor(tokens, chunk.Length, contextLength), cut = rows.narrow(1, 0, longest);
-        return new(tensor(pixels, chunk.Length, 3, imageSize, imageSize, dtype: ScalarType.Byte), cut.contiguous());
+        var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
+        long[] pictures = [.. chunk.Select((pair, i) => pair.Path is null || numbers.TryAdd(pair.Path, i) ? i : numbers[pair.Path])];
+        return new(tensor(pixels, chunk.Length, 3, size, size, dtype: ScalarType.Byte), [.. tokens.Select((rows, c) => Cut(rows, lengths[c].Max()))], tensor(pictures));
+
+        Tensor Cut(long[] rows, int longest)
+        {
+            using Tensor whole = tensor(rows, chunk.Length, context), cut = whole.narrow(1, 0, longest);
+            return cut.contiguous();
+        }
     }
 
     // SplitMix64's finisher: neighbouring inputs give unrelated generators.

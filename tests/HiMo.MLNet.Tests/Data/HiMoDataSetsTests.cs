@@ -27,6 +27,15 @@ public sealed class HiMoDataSetsTests : IDisposable
     }
 
     [Fact]
+    public void The_format_may_stand_before_the_path()
+    {
+        string file = _folder.Write("pairs.json", """[["a.jpg", "A", "b.jpg", "B"]]""");
+
+        Assert.Equal(["A", "B"], new MLContext().Data.LoadFromImageCaptions($"cola:{file}").GetColumn<string>("Caption"));
+        Assert.Contains("'colour'", Assert.Throws<ArgumentException>(() => new MLContext().Data.LoadFromImageCaptions($"colour:{file}")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Is_lazy()
     {
         string file = _folder.Write("all.json", """[["a.jpg", "A", "b.jpg", "B"], "broken"]""");

@@ -56,12 +56,14 @@ public class ClipModelGoldenTests
         using var clip = new TinyClip(name);
         using var _ = no_grad();
         var expected = clip.Expected("text_features");
+        var uncut = clip.Model.EncodeText(clip.Tokens);
 
         // The captions grow: 5, 9, 22, 47 and 122 tokens; the first two stay below the 20 positions of the first table.
         foreach (var (captions, length) in new[] { (1, 5), (2, 9), (3, 22), (4, 47), (5, 122) })
         {
             var cut = clip.Tokens.narrow(0, 0, captions).narrow(1, 0, length);
             Closeness.Within(Forward, expected.narrow(0, 0, captions), clip.Model.EncodeText(cut), $"{captions} captions of {length} tokens");
+            Closeness.Within(1e-6f, uncut.narrow(0, 0, captions), clip.Model.EncodeText(cut), $"{captions} captions of {length} tokens against uncut");
         }
     }
 

@@ -18,7 +18,7 @@ public class ContrastiveLossTests
             { 0.475, 0.025, 0.475, 0.025 },
             { 0.025, 0.025, 0.025, 0.925 },
         });
-        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(tokens, 0.1), "targets");
+        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(tokens, arange(4), 0.1), "targets");
     }
 
     [Fact]
@@ -26,6 +26,15 @@ public class ContrastiveLossTests
     {
         using var scope = NewDisposeScope();
         var tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
-        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, 0), "targets");
+        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, arange(3), 0), "targets");
+    }
+
+    [Fact]
+    public void A_picture_that_a_batch_holds_twice_shares_its_target_too()
+    {
+        using var scope = NewDisposeScope();
+        var tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
+        var expected = tensor(new[,] { { 0.5, 0, 0.5 }, { 0, 1, 0 }, { 0.5, 0, 0.5 } });
+        Closeness.Within(0, expected, ContrastiveLoss.Targets(tokens, tensor(new long[] { 0, 1, 0 }), 0), "targets");
     }
 }

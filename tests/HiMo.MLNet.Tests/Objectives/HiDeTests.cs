@@ -167,7 +167,7 @@ public class HiDeTests
         using var scope = NewDisposeScope();
         foreach (var texts in new[] { zeros(4), zeros(0, 4), zeros(4, 0), zeros(2, 3, 4) })
         {
-            var error = Assert.Throws<ArgumentException>("texts", () => HiDe.Decompose(texts, 0.9));
+            var error = Assert.Throws<ArgumentException>("x", () => HiDe.Decompose(texts, 0.9));
             Assert.Contains($"({string.Join(", ", texts.shape)})", error.Message);
         }
     }

@@ -42,17 +42,19 @@ public class HiMoObjectiveGoldenTests
         using var clip = new TinyClip(name);
         var run = paths == GradientPaths.Full ? "full" : "local";
         var cancels = name == "tiny-rn" && paths == GradientPaths.LocalOnly;
-        var objective = new HiMoObjective(varianceRatio: 0.9, componentWeight: 1, labelSmoothing: 0.1, paths);
+        var objective = new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, LabelSmoothing = 0.1, GradientPaths = paths };
+        var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], arange(6));
 
         // Every parameter, positional_embedding too, which the recorded run did not freeze.
         using var optimizer = optim.AdamW(clip.Model.parameters(), lr: 2e-5, weight_decay: 1e-2);
         for (var step = 0; step < 3; step++)
         {
             optimizer.zero_grad();
-            var value = objective.Compute(clip.Model.EncodeImage(clip.Images), clip.Model.EncodeText(clip.Tokens), clip.Model.LogitScale, clip.Tokens);
+            var value = objective.Compute(clip.Model.EncodeImage(clip.Images), [clip.Model.EncodeText(clip.Tokens)], clip.Model.LogitScale, batch);
+            var parts = value.Parts.ToDictionary(p => p.Name, p => p.Value);
             var share = cancels && step > 0 ? LossesAfterCancelledGradients : Losses;
-            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), value.Global, $"global loss of step {step}");
-            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), value.Component, $"component loss of step {step}");
+            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), parts["global"], $"global loss of step {step}");
+            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), parts["component"], $"component loss of step {step}");
             value.Total.backward();
             if (step == 0)
                 CompareGradients(clip, $"{run}.grad.", cancels ? CancelledGradients : Gradients);
@@ -83,11 +85,11 @@ public class HiMoObjectiveGoldenTests
     public void Embeddings_that_do_not_pair_up_are_refused()
     {
         using var scope = NewDisposeScope();
-        var objective = new HiMoObjective(0.9, 1, 0.1, GradientPaths.Full);
+        var objective = new HiMoObjective();
         var tokens = zeros(4, 8, dtype: ScalarType.Int64);
         foreach (var (images, texts, captions) in new[] { (ones(4, 6), ones(4, 5), tokens), (ones(3, 6), ones(4, 6), tokens), (ones(3, 6), ones(3, 6), tokens), (ones(4), ones(4), tokens) })
         {
-            var error = Assert.Throws<ArgumentException>(() => objective.Compute(images, texts, zeros([]), captions));
+            var error = Assert.Throws<ArgumentException>(() => objective.Compute(images, [texts], zeros([]), new ContrastiveBatch(images, [captions], arange(captions.shape[0]))));
             Assert.Contains($"({string.Join(", ", images.shape)})", error.Message);
             Assert.Contains($"({string.Join(", ", texts.shape)})", error.Message);
         }

@@ -7,32 +7,132 @@ namespace HiMo.MLNet.Tests.Training;
 
 public sealed class ContrastiveStepTests
 {
+    public static TheoryData<ContrastiveObjective> Objectives => [new ClipObjective(), new LongClipObjective { ImageComponents = 3 }, new HiMoObjective(), new SmartClipObjective()];
+
+    // Ten pairs: two captions a pair for Long-CLIP.
+    private static ContrastiveBatch Batch(ContrastiveObjective objective) => new(
+        randint(0, 256, [10, 3, 32, 32]).to(ScalarType.Byte),
+        [.. objective.Captions(CaptionSampling.Whole).Select((_, i) => randint(1, 1000, [10, 12 - (5 * i)]).to(ScalarType.Int64))],
+        arange(10));
+
+    private static NetworkReplica Networks(ContrastiveObjective objective)
+    {
+        var model = new ClipModel(ToyPictures.Tiny);
+        model.Initialize();
+        MaskNetwork? masks = objective.CreateMaskNetwork(model.Architecture);
+        masks?.Initialize();
+        // Masks begin open; a lower bias closes about half of each.
+        if (masks is not null)
+            using (no_grad())
+                masks.named_parameters().Single(p => p.name == "proj.bias").parameter.fill_(0);
+        return new(model, masks, CPU);
+    }
+
+    private static NetworkReplica Copy(NetworkReplica networks, ContrastiveObjective objective)
+    {
+        NetworkReplica copy = Networks(objective);
+        using var _ = no_grad();
+        foreach ((var from, var to) in networks.Parameters.Zip(copy.Parameters, (a, b) => (a.Parameter, b.Parameter)))
+            to.copy_(from);
+        return copy;
+    }
+
+    private static Dictionary<string, Tensor> Gradients(IReadOnlyList<NetworkReplica> replicas, ContrastiveObjective objective, ContrastiveBatch batch, int? micro, ScalarType? precision = null)
+    {
+        foreach ((_, var parameter) in replicas.SelectMany(r => r.Parameters))
+            parameter.grad?.zero_();
+        new ContrastiveStep(replicas, objective, micro, precision).Backward(batch);
+        return replicas[0].Parameters.ToDictionary(p => p.Name, p => p.Parameter.grad?.clone() ?? zeros_like(p.Parameter));
+    }
+
+    private static void AssertEqual(Dictionary<string, Tensor> expected, Dictionary<string, Tensor> actual, double share)
+    {
+        Assert.Contains(expected.Values, gradient => gradient.abs().max().item<float>() > 1e-3);
+        foreach ((string name, Tensor gradient) in expected)
+        {
+            float largest = gradient.abs().max().item<float>(), difference = (gradient - actual[name]).abs().max().item<float>();
+            Assert.True(difference <= (share * largest) + 1e-7, $"{name}: {difference} of {largest}");
+        }
+    }
+
     [Theory]
-    [InlineData(1)]
-    [InlineData(4)]
-    [InlineData(6)]                                                           // 10 = 6 + 4
-    public void Gradient_caching_equals_the_whole_batch(int microBatch)
+    [MemberData(nameof(Objectives))]
+    public void Gradient_caching_equals_the_whole_batch(ContrastiveObjective objective)
     {
         using var scope = NewDisposeScope();
         random.manual_seed(5);
-        ClipArchitecture architecture = ToyPictures.Tiny;
-        var model = new ClipModel(architecture);
-        model.Initialize();
-        Tensor images = randint(0, 256, [10, 3, 32, 32]).to(ScalarType.Byte), tokens = randint(1, 1000, [10, 12]).to(ScalarType.Int64);
+        NetworkReplica[] networks = [Networks(objective)];
+        ContrastiveBatch batch = Batch(objective);
+        Dictionary<string, Tensor> whole = Gradients(networks, objective, batch, null);
 
-        Dictionary<string, Tensor> Gradients(int? micro)
+        foreach (int micro in (int[])[1, 4, 6])                               // 10 = 6 + 4
+            AssertEqual(whole, Gradients(networks, objective, batch, micro), 1e-4);
+        // The masks are neither all open nor all closed, and their network learns.
+        if (objective is SmartClipObjective)
         {
-            model.zero_grad();
-            new ContrastiveStep(model, new HiMoObjective(0.9, 1, 0.1, GradientPaths.Full), micro).Backward(images, tokens);
-            return model.named_parameters().ToDictionary(p => p.name, p => p.parameter.grad?.clone() ?? zeros_like(p.parameter));
+            Assert.InRange(objective.EncodeTexts(networks[0], batch.Tokens)[1].mean().item<float>(), 0.05f, 0.95f);
+            Assert.Contains(whole, g => g.Key.StartsWith("mask.block", StringComparison.Ordinal) && g.Value.abs().max().item<float>() > 0);
         }
+    }
 
-        Dictionary<string, Tensor> whole = Gradients(null), cached = Gradients(microBatch);
+    [Theory]
+    [MemberData(nameof(Objectives))]
+    public void Replicas_that_share_a_batch_give_the_gradients_of_one(ContrastiveObjective objective)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(6);
+        NetworkReplica first = Networks(objective), second = Copy(first, objective);
+        ContrastiveBatch batch = Batch(objective);
+        Dictionary<string, Tensor> whole = Gradients([first], objective, batch, null);
 
-        foreach ((string name, Tensor gradient) in whole)
+        AssertEqual(whole, Gradients([first, second], objective, batch, null), 1e-4);
+        AssertEqual(whole, Gradients([first, second], objective, batch, 2), 1e-4);
+    }
+
+    [Fact]
+    public void A_batch_smaller_than_the_replicas_leaves_some_of_them_idle()
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(6);
+        var objective = new ClipObjective();
+        NetworkReplica first = Networks(objective);
+        ContrastiveBatch all = Batch(objective);
+        var two = new ContrastiveBatch(all.Images.narrow(0, 0, 2), [all.Tokens[0].narrow(0, 0, 2)], arange(2));
+
+        AssertEqual(Gradients([first], objective, two, null), Gradients([first, Copy(first, objective), Copy(first, objective)], objective, two, null), 1e-4);
+    }
+
+    [Theory]
+    [MemberData(nameof(Objectives))]
+    public void Half_precision_products_keep_the_gradients_direction(ContrastiveObjective objective)
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(7);
+        NetworkReplica[] networks = [Networks(objective)];
+        ContrastiveBatch batch = Batch(objective);
+        Tensor All(Dictionary<string, Tensor> gradients) => cat([.. gradients.Where(g => !g.Key.StartsWith("mask.", StringComparison.Ordinal)).Select(g => g.Value.flatten())]);
+        Tensor single = All(Gradients(networks, objective, batch, 4)), half = All(Gradients(networks, objective, batch, 4, ScalarType.BFloat16));
+
+        float cosine = ((single * half).sum() / (single.norm() * half.norm())).item<float>();
+        Assert.InRange(cosine, 0.98f, 0.999999f);                             // close, and not the same computation
+    }
+
+    [Fact]
+    public void A_frozen_tower_gets_no_gradient_and_the_other_its_own()
+    {
+        using var scope = NewDisposeScope();
+        random.manual_seed(8);
+        var objective = new HiMoObjective();
+        NetworkReplica[] networks = [Networks(objective)];
+        ContrastiveBatch batch = Batch(objective);
+        Dictionary<string, Tensor> whole = Gradients(networks, objective, batch, null);
+        Freezing.Apply(networks[0].Clip, new HiMoClipOptions { FreezeImageTower = true });
+
+        foreach (int? micro in (int?[])[null, 4])
         {
-            float largest = gradient.abs().max().item<float>(), difference = (gradient - cached[name]).abs().max().item<float>();
-            Assert.True(difference <= (1e-4 * largest) + 1e-7, $"{name}: {difference} of {largest}");
+            Dictionary<string, Tensor> frozen = Gradients(networks, objective, batch, micro);
+            Assert.All(frozen.Where(g => g.Key.StartsWith("visual.", StringComparison.Ordinal)), g => Assert.Equal(0, g.Value.abs().max().item<float>()));
+            AssertEqual(whole.Where(g => !g.Key.StartsWith("visual.", StringComparison.Ordinal)).ToDictionary(), frozen, 1e-4);
         }
     }
 }

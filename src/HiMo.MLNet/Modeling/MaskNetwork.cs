@@ -1,0 +1,57 @@
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+using static TorchSharp.torch.nn;
+
+namespace HiMo.MLNet.Modeling;
+
+/// <summary>
+/// SmartCLIP's mask network: one transformer block over the text tower's token sequence, attention pooling, a sigmoid, and
+/// binarisation with a straight-through gradient. Says which dimensions of the embedding a text speaks of.
+/// </summary>
+internal sealed class MaskNetwork : Module
+{
+    private readonly ResidualAttentionBlock block;
+    private readonly LayerNorm ln_pool;
+    private readonly MultiHeadSelfAttention pool;
+    private readonly Linear proj;
+    private readonly int _width;
+
+    /// <param name="width">C, the width of the text tower.</param>
+    /// <param name="dimension">d, the dimension of the embeddings.</param>
+    public MaskNetwork(int width, int dimension) : base(nameof(MaskNetwork))
+    {
+        _width = width;
+        block = new ResidualAttentionBlock(width, causal: true);              // causal: nothing reads the padding after the end token
+        ln_pool = LayerNorm(width);
+        pool = new MultiHeadSelfAttention(width, causal: true);
+        proj = Linear(width, dimension);
+        RegisterComponents();
+        foreach (Tensor tensor in parameters().Concat(buffers()))
+            tensor.DetachFromDisposeScope();
+    }
+
+    /// <param name="sequence">(B, T, C), the text tower's token sequence.</param>
+    /// <param name="end">(B), the position of each end token.</param>
+    /// <returns>(B, d), zeros and ones, with the gradient of the probabilities.</returns>
+    public Tensor Mask(Tensor sequence, Tensor end)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = ln_pool.forward(block.forward(sequence));                  // (B, T, C)
+        Tensor pooled = pool.ForwardAt(x, end).squeeze(1);                    // (B, C)
+        Tensor probability = sigmoid(MixedPrecision.Linear(proj, pooled).to(ScalarType.Float32));   // (B, d)
+        Tensor binary = probability.gt(0.5).to(ScalarType.Float32);
+        return (binary + (probability - probability.detach())).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Draws new weights from TorchSharp's generator. All masks begin open, so that training begins as CLIP's.</summary>
+    public void Initialize()
+    {
+        using var _ = no_grad();
+        double std = Math.Pow(_width, -0.5);
+        block.Initialize(std, std * Math.Pow(2, -0.5), Math.Pow(2 * _width, -0.5));
+        pool.Initialize(std, std);
+        init.normal_(proj.weight!, 0, 0.1 * std);
+        init.ones_(proj.bias!);
+    }
+}

@@ -1,0 +1,31 @@
+using HiMo.MLNet.Objectives;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet;
+
+/// <summary>
+/// Long-CLIP (Zhang et al. 2024, section 3.3, primary component matching): L = C(V, U) + C(V′, U_short), where V′ is V
+/// rebuilt from its first k principal components in the batch and U_short embeds the captions' first sentences.
+/// </summary>
+public sealed class LongClipObjective : ContrastiveObjective
+{
+    /// <summary>k, the principal components of the pictures that stand for the short captions, at least 1. Default: 32, as published.</summary>
+    public int ImageComponents { get; init; } = 32;
+
+    internal override void Validate()
+    {
+        base.Validate();
+        Require(ImageComponents >= 1, nameof(ImageComponents), ImageComponents, "at least 1");
+    }
+
+    internal override IReadOnlyList<CaptionSampling> Captions(CaptionSampling sampling) => [sampling, CaptionSampling.FirstSentence];
+
+    private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)
+    {
+        Tensor u = nn.functional.normalize(texts[0], dim: 1), brief = nn.functional.normalize(texts[1], dim: 1);
+        (Tensor coarse, _) = PrincipalComponents.Keep(v, variance => ImageComponents);   // V′, (N, d)
+        Tensor whole = ContrastiveLoss.Compute(v, u, scale, targets[0], GradientPaths);
+        Tensor first = ContrastiveLoss.Compute(coarse, brief, scale, targets[1], GradientPaths);
+        return new(whole + first, [("long", whole), ("short", first)]);
+    }
+}

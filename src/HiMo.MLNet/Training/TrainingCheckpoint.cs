@@ -1,0 +1,152 @@
+using System.Globalization;
+using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Modeling;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Training;
+
+/// <summary>
+/// An interrupted training in one safetensors file: the weights under their original names (so that the file is a model
+/// checkpoint too), and under <c>training.</c> the optimizer's averages, the mask network, the best weights so far and,
+/// in the metadata, the <see cref="TrainingState"/>.
+/// </summary>
+internal static class TrainingCheckpoint
+{
+    private const string Prefix = ClipWeights.TrainingPrefix;
+
+    private const string Pattern = "step-*.safetensors";
+
+    /// <summary>Writes under another name, to the disk itself, and renames: a file of the final name is always whole.</summary>
+    /// <returns>The file.</returns>
+    /// <exception cref="IOException">The disk is full or refuses; no file is lost or replaced.</exception>
+    public static string Save(
+        string folder, int keep, TrainingState state, NetworkReplica networks, AdamW optimizer, IReadOnlyDictionary<string, Tensor>? best)
+    {
+        string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{state.Step:d8}.safetensors"));
+        using (DisposeScope scope = NewDisposeScope())
+        {
+            List<(string, Tensor)> tensors = [.. ClipWeights.Tensors(networks.Clip).Select(t => (t.Key, t.Value.detach()))];
+            if (networks.Masks is { } masks)
+                tensors.AddRange(masks.named_parameters().Select(p => (Prefix + "mask." + p.name, p.parameter.detach())));
+            tensors.AddRange(Moments(networks, optimizer).SelectMany(m => new[] { (Prefix + "average." + m.Name, m.State.exp_avg), (Prefix + "square." + m.Name, m.State.exp_avg_sq) }));
+            tensors.Add((Prefix + "steps", tensor(Moments(networks, optimizer).Select(m => m.State.step).ToArray())));
+            if (best is not null)
+                tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
+            Durably(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
+        }
+        foreach (string old in Files(folder).SkipLast(keep))
+            File.Delete(old);
+        return path;
+    }
+
+    private static void Durably(string path, Action<Stream> write)
+    {
+        string partial = path + ".partial";
+        try
+        {
+            using (FileStream file = File.Create(partial))
+            {
+                write(file);
+                file.Flush(flushToDisk: true);
+            }
+            File.Move(partial, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(partial);
+            throw;
+        }
+    }
+
+    /// <summary>Makes the folder, and sure that it can be written to.</summary>
+    /// <exception cref="IOException">It cannot; the message names the folder.</exception>
+    public static void Prepare(string folder)
+    {
+        string probe = Path.Combine(folder, ".writable");
+        try
+        {
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(probe, "");
+            File.Delete(probe);
+            foreach (string partial in Directory.EnumerateFiles(folder, Pattern + ".partial"))
+                File.Delete(partial);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new IOException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' cannot be written to: {e.Message}", e);
+        }
+    }
+
+    /// <summary>The file to resume from.</summary>
+    /// <param name="path">A checkpoint, or a folder of checkpoints, of which it is the latest.</param>
+    /// <returns>Null for a folder without checkpoints.</returns>
+    /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
+    public static string? Find(string path)
+    {
+        if (File.Exists(path))
+            return path;
+        if (Directory.Exists(path))
+            return Files(path).LastOrDefault();
+        throw new FileNotFoundException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} '{path}': there is no such checkpoint or folder.", path);
+    }
+
+    private static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder, Pattern).Order(StringComparer.Ordinal);
+
+    /// <exception cref="CheckpointFormatException">The file is damaged, or a model's and not a training's.</exception>
+    public static TrainingState ReadState(string path)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(path);
+        try
+        {
+            if (checkpoint.Metadata.TryGetValue("himo_training", out string? json) && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
+                return state;
+        }
+        catch (JsonException e)
+        {
+            throw new CheckpointFormatException($"{path}: its training state is damaged: {e.Message}", e);
+        }
+        throw new CheckpointFormatException($"{path}: holds a model, not an interrupted training. To fine-tune it, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)}.");
+    }
+
+    /// <summary>Reads all but the weights of the towers, which load as any checkpoint's.</summary>
+    /// <returns>The best weights so far, or null.</returns>
+    /// <exception cref="CheckpointFormatException">The file is damaged or of another architecture.</exception>
+    public static Dictionary<string, Tensor>? Load(string path, NetworkReplica networks, AdamW optimizer)
+    {
+        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var _ = no_grad();
+        void Read(string name, Tensor target)
+        {
+            if (!checkpoint.Tensors.ContainsKey(Prefix + name))
+                throw new CheckpointFormatException($"{path}: lacks tensor '{Prefix + name}', which this training needs: it was begun with other settings.");
+            using Tensor stored = checkpoint.Read(Prefix + name);
+            if (!stored.shape.SequenceEqual(target.shape))
+                throw new CheckpointFormatException($"{path}: tensor '{Prefix + name}' should have the shape ({string.Join(", ", target.shape)}); it has ({string.Join(", ", stored.shape)}).");
+            target.copy_(stored);
+        }
+        foreach ((string name, Parameter parameter) in networks.Masks?.named_parameters() ?? [])
+            Read("mask." + name, parameter);
+        (string Name, AdamW.State State)[] moments = [.. Moments(networks, optimizer)];
+        foreach ((string name, AdamW.State state) in moments)
+        {
+            Read("average." + name, state.exp_avg);
+            Read("square." + name, state.exp_avg_sq);
+        }
+        using Tensor steps = zeros(moments.Length, dtype: ScalarType.Int64);
+        Read("steps", steps);
+        long[] counts = steps.data<long>().ToArray();
+        for (int i = 0; i < counts.Length; i++)
+            moments[i].State.step = counts[i];
+
+        Dictionary<string, Tensor> best = checkpoint.Tensors.Keys.Where(name => name.StartsWith(Prefix + "best.", StringComparison.Ordinal))
+            .ToDictionary(name => name[(Prefix + "best.").Length..], name => checkpoint.Read(name).DetachFromDisposeScope());
+        return best.Count > 0 ? best : null;
+    }
+
+    // The optimizer's state, in the order of its parameters.
+    private static IEnumerable<(string Name, AdamW.State State)> Moments(NetworkReplica networks, AdamW optimizer) =>
+        networks.Parameters.Where(p => p.Parameter.requires_grad).Select(p => p.Name).Zip(optimizer.state_dict().State.Cast<AdamW.State>());
+}

@@ -1,0 +1,245 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Tests.Training;
+
+/// <summary>The options of a training, as a user meets them. Weights are compared: they run alone, with torch's one generator.</summary>
+[Collection(MeasuresMemory.Name)]
+public sealed class TrainingOptionsTests : IDisposable
+{
+    private readonly MLContext _mlContext = new(seed: 4);
+    private readonly ToyPictures _pictures = new();
+
+    public void Dispose() => _pictures.Dispose();
+
+    private Dictionary<string, float[]> Weights(HiMoClipOptions options)
+    {
+        using HiMoClipTransformer model = _pictures.Train(new MLContext(seed: 4), options);
+        string path = Path.Combine(_pictures.Folder, "weights.safetensors");
+        model.SaveCheckpoint(path);
+        return GoldenFile.Read(path).ToDictionary(t => t.Key, t => t.Value.Values);
+    }
+
+    private static HiMoClipOptions Options(Action<HiMoClipOptions>? change = null, int epochs = 2)
+    {
+        HiMoClipOptions options = ToyPictures.Options(epochs);
+        change?.Invoke(options);
+        return options;
+    }
+
+    [Theory]
+    [InlineData(typeof(ClipObjective))]
+    [InlineData(typeof(LongClipObjective))]
+    [InlineData(typeof(HiMoObjective))]
+    [InlineData(typeof(SmartClipObjective))]
+    public void Every_objective_learns_to_tell_pictures_apart(Type objective)
+    {
+        HiMoClipOptions options = Options(epochs: 160);
+        options.BatchSize = 16;
+        options.Objective = (ContrastiveObjective)Activator.CreateInstance(objective)!;
+        options.CaptionSampling = CaptionSampling.Whole;
+        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+
+        Assert.InRange(model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)).ImageToTextRecallAt1, 30, 100);   // chance: 6.25
+    }
+
+    [Fact]
+    public void Two_devices_and_one_train_alike()
+    {
+        float[][] Embeddings(IReadOnlyList<string>? devices)
+        {
+            using HiMoClipTransformer model = _pictures.Train(new MLContext(seed: 4), Options(o => o.Devices = devices));
+            return [.. model.Transform(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding")];
+        }
+        float[][] one = Embeddings(null), two = Embeddings(["cpu", "cpu"]);
+
+        Assert.All(one.Zip(two), pair => Assert.InRange(pair.First.Zip(pair.Second, (a, b) => Math.Abs(a - b)).Max(), 0, 1e-3f));
+    }
+
+    [Fact]
+    public void A_device_that_is_not_there_is_named()
+    {
+        if (TorchSharp.torch.cuda.is_available())
+            return;
+        Assert.Contains("'cuda:3'", Assert.Throws<InvalidOperationException>(() => Weights(Options(o => o.Devices = ["cuda:3"]))).Message, StringComparison.Ordinal);
+        Assert.Contains("'gpu'", Assert.Throws<ArgumentException>(() => Weights(Options(o => o.Devices = ["gpu"]))).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Frozen_parts_keep_their_weights_and_the_others_do_not()
+    {
+        _pictures.Rows.ForEach(row => row.Caption += " A plain picture of two halves, one above the other, and of nothing else at all, which needs both tables of positions.");
+        Dictionary<string, float[]> Trained(Action<HiMoClipOptions>? change) => Weights(Options(o =>
+        {
+            o.Architecture = ToyPictures.Tiny with { VisionLayers = [2], TextLayers = 2 };
+            o.WeightDecay = 0;
+            change?.Invoke(o);
+        }));
+        // One step at a rate of next to nothing: the weights at the start.
+        Dictionary<string, float[]> start = Trained(o => (o.MaxSteps, o.LearningRate) = (1, 1e-30));
+        string[] Unchanged(Action<HiMoClipOptions> change)
+        {
+            Dictionary<string, float[]> trained = Trained(change);
+            return [.. start.Keys.Where(name => start[name].Zip(trained[name], (a, b) => Math.Abs(a - b)).Max() < 1e-20).Order(StringComparer.Ordinal)];
+        }
+
+        string[] imageTower = [.. start.Keys.Where(n => n.StartsWith("visual.", StringComparison.Ordinal)).Order(StringComparer.Ordinal)];
+        string[] textTower = [.. start.Keys.Where(n => !n.StartsWith("visual.", StringComparison.Ordinal) && n != "logit_scale").Order(StringComparer.Ordinal)];
+        Assert.Equal(imageTower, Unchanged(o => o.FreezeImageTower = true));
+        Assert.Equal(textTower, Unchanged(o => o.FreezeTextTower = true));
+        Assert.Equal(imageTower.Where(n => !n.Contains("resblocks.1", StringComparison.Ordinal) && !n.Contains("ln_post", StringComparison.Ordinal) && n != "visual.proj"),
+            Unchanged(o => o.FrozenImageBlocks = 1));
+        Assert.Equal(textTower.Where(n => n.Contains("resblocks.0", StringComparison.Ordinal) || n is "token_embedding.weight" or "positional_embedding" or "positional_embedding_res"),
+            Unchanged(o => o.FrozenTextBlocks = 1));
+        Assert.Empty(Unchanged(_ => { }));
+    }
+
+    [Fact]
+    public void More_frozen_blocks_than_there_are_is_an_error()
+    {
+        var error = Assert.Throws<ArgumentOutOfRangeException>(() => Weights(Options(o => o.FrozenTextBlocks = 2)));
+        Assert.Contains("FrozenTextBlocks must be at most 1", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Clipping_bounds_the_first_step()
+    {
+        // AdamW's first step does not see the gradients' size; the third does, through the running averages.
+        Dictionary<string, float[]> plain = Weights(Options()), clipped = Weights(Options(o => o.MaxGradientNorm = 1e-3)), loose = Weights(Options(o => o.MaxGradientNorm = 1e6));
+        Assert.Equal(plain["visual.proj"], loose["visual.proj"]);
+        Assert.NotEqual(plain["visual.proj"], clipped["visual.proj"]);
+    }
+
+    [Fact]
+    public void The_logit_scale_starts_and_stays_where_it_is_told()
+    {
+        Dictionary<string, float[]> weights = Weights(Options(o => (o.InitialLogitScale, o.MaxLogitScale, o.MaxSteps, o.LearningRate) = (40, 50, 1, 1e-30)));
+        Assert.Equal(Math.Log(40), weights["logit_scale"][0], 5);
+
+        weights = Weights(Options(o => (o.InitialLogitScale, o.MaxLogitScale, o.LearningRate) = (2, 2, 0.1)));
+        Assert.InRange(weights["logit_scale"][0], 0, (float)Math.Log(2) + 1e-6f);
+    }
+
+    [Theory]
+    [InlineData(false, 2, 6)]                                                 // 16 = 6 + 6 + 4
+    [InlineData(true, 2, 4)]
+    public void The_last_short_batch_is_kept_or_dropped(bool drop, int epochs, int steps)
+    {
+        var seen = new List<TrainingProgress>();
+        Weights(Options(o => (o.BatchSize, o.DropLastBatch, o.Progress) = (6, drop, new Collect(seen)), epochs));
+        Assert.Equal(steps, seen.Count);
+        Assert.Equal(steps, seen[^1].TotalSteps);
+    }
+
+    [Fact]
+    public void Steps_end_a_training_before_its_epochs_do()
+    {
+        var seen = new List<TrainingProgress>();
+        Weights(Options(o => (o.MaxSteps, o.Progress) = (3, new Collect(seen)), epochs: 100));
+        Assert.Equal([1, 2, 3], seen.Select(p => p.Step));
+        Assert.Equal(3, seen[0].TotalSteps);
+        Assert.Equal(TimeSpan.Zero, seen[^1].Remaining);
+    }
+
+    [Fact]
+    public void Data_smaller_than_a_batch_that_must_be_full_is_refused()
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => Weights(Options(o => (o.BatchSize, o.DropLastBatch) = (17, true))));
+        Assert.Contains("16 rows, a batch is 17", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(TrainingPrecision.BFloat16)]
+    [InlineData(TrainingPrecision.Float16)]
+    public void Half_precision_learns_as_well(TrainingPrecision precision)
+    {
+        if (precision == TrainingPrecision.Float16 && !HasHalfProducts())
+            return;
+        var seen = new List<TrainingProgress>();
+        HiMoClipOptions options = Options(o => (o.BatchSize, o.Precision, o.Progress) = (16, precision, new Collect(seen)), epochs: 100);
+        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+
+        Assert.InRange(seen[^1].Loss, 0, seen[0].Loss * 0.8);
+        Assert.InRange(model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)).ImageToTextRecallAt1, 30, 100);
+    }
+
+    // Older CPU builds of torch have none.
+    private static bool HasHalfProducts()
+    {
+        try
+        {
+            using var a = TorchSharp.torch.ones(2, 2, dtype: TorchSharp.torch.ScalarType.Float16);
+            using var b = TorchSharp.torch.nn.functional.linear(a, a);
+            return true;
+        }
+        catch (System.Runtime.InteropServices.ExternalException)
+        {
+            return false;
+        }
+    }
+
+    [Theory]
+    [InlineData(ValidationMetric.Loss)]
+    [InlineData(ValidationMetric.RecallAt1)]
+    [InlineData(ValidationMetric.HiMoAt3)]
+    public void Fit_returns_the_best_epoch_on_the_validation_set(ValidationMetric metric)
+    {
+        IDataView held = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        var seen = new List<TrainingProgress>();
+        HiMoClipOptions options = Options(o => (o.ValidationSet, o.ValidationMetric, o.LearningRate, o.BatchSize, o.Progress) = (held, metric, 0.03, 16, new Collect(seen)), epochs: 12);
+        if (metric == ValidationMetric.HiMoAt3)                               // parts of captions must have been seen
+            (options.CaptionSampling, options.LearningRate) = (CaptionSampling.Mixed, 0.005);
+        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+
+        double[] scores = [.. seen.Where(p => p.ValidationScore is not null).Select(p => p.ValidationScore!.Value)];
+        Assert.Equal(12, scores.Length);
+        double best = metric == ValidationMetric.Loss ? scores.Min() : scores.Max();
+        if (metric == ValidationMetric.HiMoAt3)
+            Assert.Equal(best, model.EvaluateMonotonicity(held, 3).Score, 6);
+        if (metric == ValidationMetric.RecallAt1)
+        {
+            RetrievalMetrics recall = model.EvaluateRetrieval(held);
+            Assert.Equal(best, (recall.ImageToTextRecallAt1 + recall.TextToImageRecallAt1) / 2, 6);
+        }
+        Assert.True(scores.Distinct().Count() > 1, string.Join(' ', scores));
+        Assert.NotEqual(best, scores[^1]);                                    // else the last epoch would do as well
+    }
+
+    [Fact]
+    public void Patience_ends_a_training_that_does_not_get_better()
+    {
+        var seen = new List<TrainingProgress>();
+        // HiMo@3 of captions of two sentences is not a number: it never gets better. At a rate of nothing, neither does the loss.
+        HiMoClipOptions options = Options(o => (o.ValidationSet, o.Patience, o.LearningRate, o.WeightDecay, o.Progress) =
+            (_mlContext.Data.LoadFromEnumerable(_pictures.Rows), 2, 1e-30, 0, new Collect(seen)), epochs: 50);
+        _pictures.Train(_mlContext, options).Dispose();
+
+        Assert.Equal(3, seen[^1].Epoch);                                      // the first is the best, two more are waited for
+    }
+
+    [Fact]
+    public void A_validation_set_without_the_columns_is_an_error_that_says_so()
+    {
+        IDataView held = _mlContext.Data.LoadFromEnumerable([new { Photo = "a.png", Caption = "A." }]);
+        var error = Assert.Throws<ArgumentException>(() => Weights(Options(o => o.ValidationSet = held)));
+        Assert.Contains("ValidationSet: The picture column 'ImagePath' is missing", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Captions_that_are_all_equal_or_empty_train_without_a_crash()
+    {
+        foreach (string caption in (string[])["The same for all.", ""])
+        {
+            _pictures.Rows.ForEach(row => row.Caption = caption);
+            var seen = new List<TrainingProgress>();
+            Weights(Options(o => o.Progress = new Collect(seen)));
+            Assert.All(seen, p => Assert.True(double.IsFinite(p.Loss)));
+            Assert.All(seen, p => Assert.Equal(1, p.Components));
+        }
+    }
+
+    private sealed class Collect(List<TrainingProgress> seen) : IProgress<TrainingProgress>
+    {
+        public void Report(TrainingProgress value) => seen.Add(value);
+    }
+}
