@@ -56,7 +56,7 @@ internal static class ComponentSection
         chart.Line("published", [(PublishedRatio, 0), (PublishedRatio, most * 1.05)]);
         foreach (((int place, _, _), HiDeComponents found) in models.Zip(components))
         {
-            double[] ratios = [.. Enumerable.Range(0, 101).Select(i => LeastRatio + (i * (MostRatio - LeastRatio) / 100))];
+            double[] ratios = [.. Enumerable.Range(0, 491).Select(i => LeastRatio + (i / 1000.0))];
             chart.Line($"series m{place % 4}", ratios.Select(ratio => (ratio, (double)found.Count(ratio)))).Dot($"mean m{place % 4}", PublishedRatio, found.Count(PublishedRatio));
         }
         html.Add($"<div class=\"charts\"><figure><figcaption>Components kept against τ; the dashed line is the published τ = 0.9</figcaption>{chart.ToMarkup()}</figure>");
