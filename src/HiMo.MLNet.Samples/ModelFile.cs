@@ -59,9 +59,13 @@ internal sealed class ModelFile : IDisposable
         return transformer.Transform(MLContext.Data.LoadFromEnumerable(values.Select(value => new Row { ImagePath = value }), definition));
     }
 
-    public IDataView TransformImages(IEnumerable<string> paths) => Transform(Transformer, Transformer.ImageColumnName, paths);
+    public IDataView TransformImages(IEnumerable<string> paths) => Transform(Transformer, ImageColumn(Transformer), paths);
 
-    public IDataView TransformTexts(IEnumerable<string> texts) => Transform(Transformer, Transformer.CaptionColumnName, texts);
+    public IDataView TransformTexts(IEnumerable<string> texts) =>
+        Transform(Transformer, Transformer.CaptionColumnName ?? throw new InvalidOperationException("The model reads no texts: it was saved without a caption column."), texts);
+
+    public static string ImageColumn(HiMoClipTransformer model) =>
+        model.ImageColumnName ?? throw new InvalidOperationException("The model reads no pictures: it was saved without an image column.");
 
     /// <summary>The normalised embeddings of pictures, one after the other.</summary>
     public IEnumerable<float[]> EmbedImages(IEnumerable<string> paths) => TransformImages(paths).GetColumn<float[]>(Transformer.ImageEmbeddingColumnName);

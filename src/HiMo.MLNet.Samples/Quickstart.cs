@@ -41,26 +41,9 @@ internal static class Quickstart
     private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
         Progress.Show("starting", report =>
             {
-                var options = new HiMoClipOptions
-                {
-                    ImageFolder = folder,
-                    Architecture = ClipArchitecture.Small,
-                    Epochs = epochs,
-                    BatchSize = 256,
-                    CaptionSampling = CaptionSampling.Mixed,
-                    Augmentation = new ImageAugmentation
-                    {
-                        MinScale = 0.6,
-                        MaxScale = 1.2,
-                        Rotation = 12,
-                        Shift = 0.08,
-                        Brightness = 0.3,
-                        Contrast = 0.3,
-                        Saturation = 0.4,
-                    },
-                    Progress = new TrainingReport(report, epochs),
-                    CancellationToken = cancellation,
-                };
+                HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
+                options.Progress = new TrainingReport(report, epochs);
+                options.CancellationToken = cancellation;
                 return mlContext.Transforms.HiMoClip(options).Fit(train);
             });
 

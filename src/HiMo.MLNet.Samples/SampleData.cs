@@ -48,4 +48,24 @@ internal static class SampleData
         return (mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "train").Take(most ?? int.MaxValue).ToArray()),
             mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "test").Take(most ?? int.MaxValue).ToArray()));
     }
+
+    /// <summary>What learns most from so few and so small drawings in minutes on a CPU.</summary>
+    public static HiMoClipOptions TrainingOptions(string folder, int epochs) => new()
+    {
+        ImageFolder = folder,
+        Architecture = ClipArchitecture.Small,
+        Epochs = epochs,
+        BatchSize = 256,
+        CaptionSampling = CaptionSampling.Mixed,
+        Augmentation = new ImageAugmentation
+        {
+            MinScale = 0.6,
+            MaxScale = 1.2,
+            Rotation = 12,
+            Shift = 0.08,
+            Brightness = 0.3,
+            Contrast = 0.3,
+            Saturation = 0.4,
+        },
+    };
 }

@@ -10,18 +10,24 @@ public static class HiMoClipCatalog
     /// <param name="catalog">The catalog of transforms.</param>
     /// <param name="checkpoint">A PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c> file, or a folder of shards. A 77-token
     /// CLIP is stretched to 248 tokens.</param>
-    /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>). May be missing if the data has captions.</param>
-    /// <param name="captionColumnName">Captions (text). May be missing if the data has pictures.</param>
+    /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>). May be missing if the data has captions; null for
+    /// captions alone, even in data with such a column.</param>
+    /// <param name="captionColumnName">Captions (text). May be missing if the data has pictures; null for pictures alone.</param>
     /// <param name="labels">Labels of a zero-shot classifier, or null.</param>
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label, or null for the bare label.</param>
+    /// <param name="threshold">With labels: the cosine, in [-1, 1], that a picture needs with its best label to get one; null: always a
+    /// label. See <see cref="HiMoClipTransformer.ForZeroShot"/>.</param>
+    /// <exception cref="ArgumentException">A column name, label, template or the threshold is out of range; the message names it.</exception>
     /// <example>
     /// <code>
-    /// var pipeline = mlContext.Transforms.HiMoClip("longclip-B.pt", labels: ["cat", "dog"], templates: HiMoClipTemplates.Photo);
+    /// var both = mlContext.Transforms.HiMoClip("longclip-B.pt");                                 // ImageEmbedding, TextEmbedding, Similarity
+    /// var texts = mlContext.Transforms.HiMoClip("longclip-B.pt", imageColumnName: null);         // TextEmbedding
+    /// var classifier = mlContext.Transforms.HiMoClip("longclip-B.pt", labels: ["cat", "dog"], templates: HiMoClipTemplates.Photo, threshold: 0.2f);
     /// </code>
     /// </example>
     public static HiMoClipEstimator HiMoClip(
-        this TransformsCatalog catalog, string checkpoint, string imageColumnName = "ImagePath", string captionColumnName = "Caption",
-        IReadOnlyList<string>? labels = null, IReadOnlyList<string>? templates = null)
+        this TransformsCatalog catalog, string checkpoint, string? imageColumnName = "ImagePath", string? captionColumnName = "Caption",
+        IReadOnlyList<string>? labels = null, IReadOnlyList<string>? templates = null, float? threshold = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(checkpoint);
         return catalog.HiMoClip(new HiMoClipOptions
@@ -32,6 +38,7 @@ public static class HiMoClipCatalog
             CaptionColumnName = captionColumnName,
             Labels = labels,
             Templates = templates,
+            Threshold = threshold,
         });
     }
 
@@ -52,8 +59,49 @@ public static class HiMoClipCatalog
     /// <summary>Trains or fine-tunes a CLIP model on pictures and captions with HiMo-CLIP's objective.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
     /// <param name="options">Columns, model and training.</param>
-    /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the message names it.</exception>
+    /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// var model = mlContext.Transforms.HiMoClip(new HiMoClipOptions { Checkpoint = "longclip-B.pt", Epochs = 3, MicroBatchSize = 32 }).Fit(data);
+    /// </code>
+    /// </example>
     public static HiMoClipEstimator HiMoClip(this TransformsCatalog catalog, HiMoClipOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        ArgumentNullException.ThrowIfNull(options);
+        return new(MLNetInternals.Environment(catalog), options);
+    }
+
+    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each row.</summary>
+    /// <param name="catalog">The catalog of transforms.</param>
+    /// <param name="k">The pictures found for a query, at least 1; at most as many as were fitted.</param>
+    /// <param name="nameColumnName">What a picture is called in the results, a text column.</param>
+    /// <remarks>
+    /// Adds <c>SearchResults</c>, the names best first, and <c>SearchScores</c>, their cosines. Queries are the rows'
+    /// <c>TextEmbedding</c> where they have one, else their <c>ImageEmbedding</c>.
+    /// </remarks>
+    /// <exception cref="ArgumentOutOfRangeException">An argument is out of range; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// var search = mlContext.Transforms.HiMoClip("longclip-B.pt").Append(mlContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(pictures);
+    /// mlContext.Model.Save(search, pictures.Schema, "search.zip");                              // the model and the pictures' embeddings
+    /// var found = search.Transform(queries).GetColumn&lt;string[]&gt;("SearchResults");               // queries have a Caption alone
+    /// </code>
+    /// </example>
+    public static HiMoClipImageSearchEstimator HiMoClipImageSearch(this TransformsCatalog catalog, int k = 10, string nameColumnName = "ImagePath") =>
+        catalog.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = k, NameColumnName = nameColumnName });
+
+    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each row.</summary>
+    /// <param name="catalog">The catalog of transforms.</param>
+    /// <param name="options">How many pictures to find, and the columns.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the message names it.</exception>
+    /// <example>
+    /// <code>
+    /// var embedded = model.Transform(pictures);                                                  // pictures like these, even in data with captions
+    /// var similar = mlContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 5, QueryColumnName = "ImageEmbedding" }).Fit(embedded);
+    /// </code>
+    /// </example>
+    public static HiMoClipImageSearchEstimator HiMoClipImageSearch(this TransformsCatalog catalog, HiMoClipImageSearchOptions options)
     {
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(options);

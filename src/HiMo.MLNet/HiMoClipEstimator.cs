@@ -23,10 +23,15 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         options.Validate();
         if (options.Labels is not null)
-            ZeroShotHead.Check(options.Labels, options.Templates ?? ["{0}"]);
+            ZeroShotHead.Check(options.Labels, options.Templates ?? ["{0}"], options.Threshold);
         _host = environment.Register(nameof(HiMoClipEstimator));
         _options = options;
+        _ = Columns;
     }
+
+    private HiMoClipColumns Columns => new HiMoClipColumns(
+        _options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
+        _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.SimilarityColumnName).Checked();
 
     /// <summary>
     /// Trains. Reads the data once a pass, in batches; pictures are decoded as they are needed. Without epochs, loads the
@@ -83,16 +88,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ClipTokenizer.Default, device,
         _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
 
-    private HiMoClipColumns Columns() => new(_options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName,
-        _options.TextEmbeddingColumnName, _options.PredictedLabelColumnName, _options.ScoreColumnName);
-
     private HiMoClipTransformer CreateTransformer(ClipEncoder encoder)
     {
-        var transformer = new HiMoClipTransformer(encoder, Columns(), _options.ImageFolder);
+        var transformer = new HiMoClipTransformer(encoder, Columns, _options.ImageFolder);
         if (_options.Labels is null)
             return transformer;
         using (transformer)
-            return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName);
+            return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.Threshold);
     }
 
     private HiMoClipTransformer Train(IDataView input)
@@ -127,7 +129,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
                 model.Architecture, encoder.Tokenizer, state.Seed);
             TrainingData data = Data(input, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
             Validation? validation = _options.ValidationSet is not { } held ? null : new(_options.ValidationMetric,
-                Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(encoder, Columns(), _options.ImageFolder), held);
+                Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(encoder, Columns, _options.ImageFolder), held);
 
             // A context-free thread: waiting for it cannot deadlock a user interface.
             Task.Run(() => new Trainer(replicas, _options, state, validation)
@@ -171,23 +173,18 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         return state;
     }
 
-    // Torch has one generator for the whole process: two trainings at a time must not draw from each other's seed.
-    private static readonly Lock s_generator = new();
-
     private NetworkReplica CreateNetworks(int seed, string? checkpoint, torch.Device device)
     {
-        lock (s_generator)
-        {
-            torch.random.manual_seed(seed);
-            ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
-            if (checkpoint is null)
-                model.Initialize();
-            MaskNetwork? masks = _options.Objective.CreateMaskNetwork(model.Architecture);
-            masks?.Initialize();
-            model.to(device);
-            masks?.to(device);
-            return new(model, masks, device);
-        }
+        // Of its own: what else in the process draws from torch's generator must not change a training.
+        using var generator = new torch.Generator((ulong)seed, torch.CPU);
+        ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
+        if (checkpoint is null)
+            model.Initialize(generator);
+        MaskNetwork? masks = _options.Objective.CreateMaskNetwork(model.Architecture);
+        masks?.Initialize(generator);
+        model.to(device);
+        masks?.to(device);
+        return new(model, masks, device);
     }
 
     // Its weights are copied before every step.
@@ -244,37 +241,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     public SchemaShape GetOutputSchema(SchemaShape inputSchema)
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
-        bool applies = _options.Epochs == 0;
-        bool hasImage = inputSchema.Any(c => c.Name == _options.ImageColumnName), hasText = inputSchema.Any(c => c.Name == _options.CaptionColumnName);
-        bool usesImage = !applies || hasImage || !hasText, usesText = !applies || hasText;
-        if (usesImage)
-            Check(inputSchema, _options.ImageColumnName, "picture", "text (a file path) or an image (MLImage)", InputColumns.IsImage);
-        if (usesText)
-            Check(inputSchema, _options.CaptionColumnName, "caption", "text", type => type is TextDataViewType);
-
-        var added = new DataViewSchema.Builder();
+        // Training reads both sides; a model that is only applied may find one of them missing.
+        var sides = _options.Epochs > 0 ? (Image: true, Text: true) : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
+        if (sides.Image)
+            InputColumns.Check(inputSchema, Columns.Image!, InputColumns.Kind.Picture);
+        if (sides.Text)
+            InputColumns.Check(inputSchema, Columns.Text!, InputColumns.Kind.Caption);
         // The shape says vector, not of which size: any known size stands for it.
-        var embedding = new VectorDataViewType(NumberDataViewType.Single, 1);
-        if (usesImage)
-            added.AddColumn(_options.ImageEmbeddingColumnName, embedding, null);
-        if (usesText)
-            added.AddColumn(_options.TextEmbeddingColumnName, embedding, null);
-        if (usesImage && _options.Labels is { Count: > 0 } labels)
-        {
-            added.AddColumn(_options.PredictedLabelColumnName, new KeyDataViewType(typeof(uint), labels.Count), ScoringBinding.Names("KeyValues", labels));
-            added.AddColumn(_options.ScoreColumnName, new VectorDataViewType(NumberDataViewType.Single, labels.Count), ScoringBinding.Names("SlotNames", labels));
-        }
-        SchemaShape outputs = MLNetInternals.Shape(added.ToSchema());
-        HashSet<string> replaced = [.. outputs.Select(c => c.Name)];
-        return new SchemaShape(inputSchema.Where(c => !replaced.Contains(c.Name)).Concat(outputs));
-    }
-
-    private static void Check(SchemaShape schema, string name, string role, string expected, Func<DataViewType, bool> accepts)
-    {
-        SchemaShape.Column? column = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name);
-        if (column is not { } found)
-            throw InputColumns.Missing(name, role, expected, schema.Select(c => c.Name));
-        if (found.Kind != SchemaShape.Column.VectorKind.Scalar || !accepts(found.ItemType))
-            throw InputColumns.WrongType(name, expected, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType : $"{found.Kind} of {found.ItemType}");
+        return RowBinding.OutputShape(inputSchema, ClipBinding.Columns(Columns, sides, dimension: 1, _options.Labels).Select(c => c.Column));
     }
 }

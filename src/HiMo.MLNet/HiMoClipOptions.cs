@@ -3,11 +3,16 @@ namespace HiMo.MLNet;
 /// <summary>What <c>mlContext.Transforms.HiMoClip(options)</c> trains and which columns it reads and writes.</summary>
 public sealed class HiMoClipOptions
 {
-    /// <summary>Pictures: a text column of file paths, or an image column (<c>MLImage</c>). Default: <c>ImagePath</c>.</summary>
-    public string ImageColumnName { get; set; } = "ImagePath";
+    /// <summary>
+    /// Pictures: a text column of file paths, or an image column (<c>MLImage</c>). Null for a checkpoint that is applied to
+    /// captions alone; training needs pictures. Default: <c>ImagePath</c>.
+    /// </summary>
+    public string? ImageColumnName { get; set; } = "ImagePath";
 
-    /// <summary>Captions: a text column. Default: <c>Caption</c>.</summary>
-    public string CaptionColumnName { get; set; } = "Caption";
+    /// <summary>
+    /// Captions: a text column. Null for a checkpoint that is applied to pictures alone; training needs captions. Default: <c>Caption</c>.
+    /// </summary>
+    public string? CaptionColumnName { get; set; } = "Caption";
 
     /// <summary>A folder that relative picture paths start from. Default: null, the working folder.</summary>
     public string? ImageFolder { get; set; }
@@ -19,12 +24,24 @@ public sealed class HiMoClipOptions
     public string TextEmbeddingColumnName { get; set; } = "TextEmbedding";
 
     /// <summary>
+    /// Output for data with pictures and captions: how well they match, a single, the cosine of the two embeddings, in [-1, 1].
+    /// Null for no such column. Default: <c>Similarity</c>.
+    /// </summary>
+    public string? SimilarityColumnName { get; set; } = "Similarity";
+
+    /// <summary>
     /// Labels of a zero-shot classifier on top of the embeddings; see <see cref="HiMoClipTransformer.ForZeroShot"/>. Default: null, no classifier.
     /// </summary>
     public IReadOnlyList<string>? Labels { get; set; }
 
     /// <summary>Texts with <c>{0}</c> in the place of the label. Default: null, the bare label. See <see cref="HiMoClipTemplates"/>.</summary>
     public IReadOnlyList<string>? Templates { get; set; }
+
+    /// <summary>
+    /// With <see cref="Labels"/>: the cosine, in [-1, 1], that a picture needs with its best label; below it the predicted label is
+    /// missing, "none of these". See <see cref="HiMoClipTransformer.ForZeroShot"/> for how to choose one. Default: null, always a label.
+    /// </summary>
+    public float? Threshold { get; set; }
 
     /// <summary>Output with <see cref="Labels"/>: the best label, a key. Default: <c>PredictedLabel</c>.</summary>
     public string PredictedLabelColumnName { get; set; } = "PredictedLabel";
@@ -173,8 +190,13 @@ public sealed class HiMoClipOptions
 
     internal void Validate()
     {
-        Require(!string.IsNullOrWhiteSpace(ImageColumnName), nameof(ImageColumnName), ImageColumnName, "a column name");
-        Require(!string.IsNullOrWhiteSpace(CaptionColumnName), nameof(CaptionColumnName), CaptionColumnName, "a column name");
+        RequireInput(ImageColumnName, nameof(ImageColumnName));
+        RequireInput(CaptionColumnName, nameof(CaptionColumnName));
+        Require(ImageColumnName is not null || CaptionColumnName is not null, nameof(ImageColumnName), null, $"a column name where {nameof(CaptionColumnName)} is null");
+        Require(ImageColumnName is not null || Labels is null, nameof(ImageColumnName), null, $"a column name where there are {nameof(Labels)}: they are for pictures");
+        Require(Threshold is null or (>= -1 and <= 1), nameof(Threshold), Threshold, "a cosine, in [-1, 1], or null");
+        Require(Threshold is null || Labels is not null, nameof(Threshold), Threshold, $"null where there are no {nameof(Labels)}");
+        Require(SimilarityColumnName is null || !string.IsNullOrWhiteSpace(SimilarityColumnName), nameof(SimilarityColumnName), SimilarityColumnName, "a column name, or null");
         Require(!string.IsNullOrWhiteSpace(ImageEmbeddingColumnName), nameof(ImageEmbeddingColumnName), ImageEmbeddingColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(TextEmbeddingColumnName), nameof(TextEmbeddingColumnName), TextEmbeddingColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(PredictedLabelColumnName), nameof(PredictedLabelColumnName), PredictedLabelColumnName, "a column name");
@@ -207,9 +229,14 @@ public sealed class HiMoClipOptions
         Architecture!.Validate();
     }
 
-    private static void Require(bool condition, string name, object? found, string expected)
+    private void RequireInput(string? column, string name) => Require(column is null ? Epochs == 0 : !string.IsNullOrWhiteSpace(column), name, column,
+        Epochs == 0 ? "a column name, or null" : "a column name: training needs pictures and captions");
+
+    private static void Require(bool condition, string name, object? found, string expected) => Require(condition, nameof(HiMoClipOptions), name, found, expected);
+
+    internal static void Require(bool condition, string type, string name, object? found, string expected)
     {
         if (!condition)
-            throw new ArgumentOutOfRangeException($"{nameof(HiMoClipOptions)}.{name}", found, $"{nameof(HiMoClipOptions)}.{name} must be {expected}; it is {found ?? "null"}.");
+            throw new ArgumentOutOfRangeException($"{type}.{name}", found, $"{type}.{name} must be {expected}; it is {found ?? "null"}.");
     }
 }

@@ -39,7 +39,7 @@ internal static class LoadBenchmark
     private static void Write(string path, ScalarType type)
     {
         using var model = new ClipModel(ClipArchitecture.ViTB32);
-        model.Initialize();
+        model.Initialize(new Generator(1));
         foreach (string name in ClipWeights.Tensors(model).Keys)
             model.StoredTypes[name] = type;
         using FileStream file = File.Create(path);

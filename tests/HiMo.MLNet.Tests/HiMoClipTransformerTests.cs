@@ -209,20 +209,6 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
         Assert.Empty(trained.Model.Transform(trained.MLContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>())).GetColumn<float[]>("ImageEmbedding"));
 
     [Fact]
-    public void Embeddings_feed_ML_NETs_own_trainers()
-    {
-        IDataView labelled = trained.MLContext.Data.LoadFromEnumerable(trained.Pictures.Rows.Select((r, i) => new { r.ImagePath, r.Caption, Label = i < 8 ? "warm" : "cold" }).ToArray());
-        var pipeline = trained.MLContext.Transforms.Conversion.MapValueToKey("Label")
-            .Append(trained.MLContext.Transforms.HiMoClip(ToyPictures.Options(epochs: 1)))
-            .AppendCacheCheckpoint(trained.MLContext)
-            .Append(trained.MLContext.MulticlassClassification.Trainers.SdcaMaximumEntropy("Label", "ImageEmbedding"));
-
-        MulticlassClassificationMetrics metrics = trained.MLContext.MulticlassClassification.Evaluate(pipeline.Fit(labelled).Transform(labelled));
-
-        Assert.InRange(metrics.MicroAccuracy, 0.5, 1);
-    }
-
-    [Fact]
     public void A_shared_model_lives_as_long_as_one_of_its_transformers()
     {
         HiMoClipTransformer model = trained.Pictures.Train(trained.MLContext, ToyPictures.Options(epochs: 1));

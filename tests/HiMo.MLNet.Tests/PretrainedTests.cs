@@ -1,4 +1,3 @@
-using HiMo.MLNet.Modeling;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using static TorchSharp.torch;
@@ -12,24 +11,11 @@ public sealed class PretrainedTests : IDisposable
 
     public void Dispose() => _pictures.Dispose();
 
-    private string Checkpoint(ScalarType type)
-    {
-        random.manual_seed(11);
-        using var model = new ClipModel(ToyPictures.Tiny);
-        model.Initialize();
-        foreach (string name in ClipWeights.Tensors(model).Keys)
-            model.StoredTypes[name] = type;
-        string path = Path.Combine(_pictures.Folder, $"{type}.safetensors");
-        using FileStream file = File.Create(path);
-        ClipWeights.Save(model, file);
-        return path;
-    }
-
     [Fact]
     public void A_checkpoint_needs_no_training_data()
     {
         IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()), data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
-        var pipeline = _mlContext.Transforms.HiMoClip(Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: HiMoClipTemplates.Photo)
+        var pipeline = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: HiMoClipTemplates.Photo)
             .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
 
         IDataView scored = pipeline.Fit(empty).Transform(data);
@@ -44,7 +30,7 @@ public sealed class PretrainedTests : IDisposable
     [InlineData(ScalarType.BFloat16)]
     public void File_to_zip_to_another_process_and_back_keeps_every_bit(ScalarType type)
     {
-        string file = Checkpoint(type), zip = Path.Combine(_pictures.Folder, "model.zip"), back = Path.Combine(_pictures.Folder, "back.safetensors");
+        string file = _pictures.Checkpoint(type), zip = Path.Combine(_pictures.Folder, "model.zip"), back = Path.Combine(_pictures.Folder, "back.safetensors");
         IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
         using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
             _mlContext.Model.Save(model, data.Schema, zip);
@@ -61,7 +47,7 @@ public sealed class PretrainedTests : IDisposable
     {
         IDataView pictures = _mlContext.Data.LoadFromEnumerable(_pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
 
-        IDataView scored = _mlContext.Transforms.HiMoClip(Checkpoint(ScalarType.Float16)).Append(_mlContext.Transforms.CopyColumns("Features", "ImageEmbedding"))
+        IDataView scored = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float16)).Append(_mlContext.Transforms.CopyColumns("Features", "ImageEmbedding"))
             .Fit(pictures).Transform(pictures);
 
         Assert.Equal(16, scored.GetColumn<float[]>("Features").Count());
@@ -83,7 +69,7 @@ public sealed class PretrainedTests : IDisposable
     [Fact]
     public void A_model_zip_is_inspected_like_the_checkpoint_that_it_came_from()
     {
-        string file = Checkpoint(ScalarType.Float16), zip = Path.Combine(_pictures.Folder, "inspected.zip"), other = Path.Combine(_pictures.Folder, "other.zip");
+        string file = _pictures.Checkpoint(ScalarType.Float16), zip = Path.Combine(_pictures.Folder, "inspected.zip"), other = Path.Combine(_pictures.Folder, "other.zip");
         IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
         ITransformer copy = _mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(data);
         using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))

@@ -6,8 +6,8 @@ using Microsoft.ML.Data;
 namespace HiMo.MLNet.Tests;
 
 /// <summary>
-/// An application that knows Microsoft.ML alone: it loads a model zip, scores one picture and prints the values. Nothing in
-/// it mentions this library.
+/// An application that knows Microsoft.ML alone: it loads a model zip, scores one row and prints the values. Nothing in it
+/// mentions this library.
 /// </summary>
 internal static class SeparateProcess
 {
@@ -26,14 +26,31 @@ internal static class SeparateProcess
         }
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(args[0], out _);
-        if (args.Length == 2)
+        switch (args.Length)
         {
-            SaveCheckpoint(model, args[1]);
-            return;
+            case 2:
+                SaveCheckpoint(model, args[1]);
+                break;
+            case 3:
+                IDataView scored = model.Transform(mlContext.Data.LoadFromEnumerable([new Input { ImagePath = args[1], Caption = args[2] }]));
+                foreach (string column in (string[])["ImageEmbedding", "TextEmbedding", "Score"])
+                    Console.WriteLine(string.Join(' ', scored.GetColumn<float[]>(column).Single().Select(v => v.ToString("r", CultureInfo.InvariantCulture))));
+                break;
+            default:
+                PredictionEngine<Query, Found> engine = mlContext.Model.CreatePredictionEngine<Query, Found>(model);
+                Console.Write(string.Join('\n', engine.Predict(new() { Caption = args[3] }).SearchResults));
+                break;
         }
-        IDataView scored = model.Transform(mlContext.Data.LoadFromEnumerable([new Input { ImagePath = args[1], Caption = args[2] }]));
-        foreach (string column in (string[])["ImageEmbedding", "TextEmbedding", "Score"])
-            Console.WriteLine(string.Join(' ', scored.GetColumn<float[]>(column).Single().Select(v => v.ToString("r", CultureInfo.InvariantCulture))));
+    }
+
+    private sealed class Query
+    {
+        public string Caption { get; set; } = "";
+    }
+
+    private sealed class Found
+    {
+        public string[] SearchResults { get; set; } = [];
     }
 
     // By itself, so that the scoring above runs without any mention of the library.
@@ -43,6 +60,9 @@ internal static class SeparateProcess
     public static float[][] Run(string zip, string image, string caption) =>
         [.. Start(zip, image, caption).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split(' ').Select(v => float.Parse(v, CultureInfo.InvariantCulture)).ToArray())];
+
+    /// <summary>Loads the zip of a model and an image search; returns the pictures found for a text.</summary>
+    public static string[] Search(string zip, string text) => Start(zip, "", "", text).Split('\n');
 
     /// <summary>Loads the zip and writes its weights as safetensors.</summary>
     public static void Export(string zip, string checkpoint) => Start(zip, checkpoint);

@@ -1,6 +1,8 @@
 using System.Diagnostics.CodeAnalysis;
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Tests.Images;
 using Microsoft.ML;
+using TorchSharp;
 
 namespace HiMo.MLNet.Tests;
 
@@ -47,6 +49,29 @@ public sealed class ToyPictures : IDisposable
 
     internal HiMoClipTransformer Train(MLContext mlContext, HiMoClipOptions? options = null) =>
         mlContext.Transforms.HiMoClip(options ?? Options()).Fit(mlContext.Data.LoadFromEnumerable(Rows));
+
+    /// <summary>
+    /// A checkpoint of a tiny model with random weights, in the folder of the pictures; larger ones than training begins
+    /// with, so that pictures differ.
+    /// </summary>
+    internal string Checkpoint(torch.ScalarType type = torch.ScalarType.Float32, ulong seed = 11)
+    {
+        using var scope = torch.NewDisposeScope();
+        using var _ = torch.no_grad();
+        using var model = new ClipModel(Tiny);
+        using var generator = new torch.Generator(seed);
+        model.Initialize(generator);
+        foreach ((string name, torch.Tensor weights) in ClipWeights.Tensors(model))
+        {
+            model.StoredTypes[name] = type;
+            if (weights.dim() > 1 || name == "visual.class_embedding")
+                weights.copy_(torch.randn(weights.shape, generator: generator) * Math.Sqrt((double)weights.shape[0] / weights.numel()));
+        }
+        string path = Path.Combine(Folder, $"{type}-{seed}.safetensors");
+        using FileStream file = File.Create(path);
+        ClipWeights.Save(model, file);
+        return path;
+    }
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }

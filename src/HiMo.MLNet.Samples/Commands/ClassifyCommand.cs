@@ -33,7 +33,7 @@ internal static class ClassifyCommand
             using HiMoClipTransformer? made = names is null ? null : model.Transformer.ForZeroShot(names, args.GetValue(templates) is { Length: > 0 } texts ? texts : null);
             HiMoClipTransformer classifier = made ?? model.Transformer;
             Answer[] answers = Progress.Show($"classifying {pictures.Count}", report =>
-                model.Transform(classifier, classifier.ImageColumnName, pictures.Counted(report, cancellation)).GetColumn<float[]>(classifier.ScoreColumnName)
+                model.Transform(classifier, ModelFile.ImageColumn(classifier), pictures.Counted(report, cancellation)).GetColumn<float[]>(classifier.ScoreColumnName)
                     .Zip(pictures, (scores, picture) => new Answer(picture, Best(classifier.Labels, scores, args.GetValue(top)))).ToArray());
             Console.WriteLine(args.GetValue(json) ? Json.Line(answers) : string.Join(Environment.NewLine, answers.Select(Line)));
         });

@@ -18,11 +18,19 @@ internal static class TrainCommand
         ["RN50x4"] = ClipArchitecture.RN50x4,
     };
 
+    private static readonly Dictionary<string, Func<ContrastiveObjective>> s_objectives = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["himo"] = () => new HiMoObjective(),
+        ["clip"] = () => new ClipObjective(),
+        ["long-clip"] = () => new LongClipObjective(),
+        ["smart-clip"] = () => new SmartClipObjective(),
+    };
+
     private static readonly HiMoClipOptions s_standard = new();
 
     private static readonly Option<string> s_data = new("--data") { Description = CaptionedPictures.Help, HelpName = "DATA", Required = true };
-    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName };
-    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName };
+    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName! };
+    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName! };
     private static readonly Option<string?> s_imageFolder = new("--image-folder") { Description = "Where relative picture paths start. Default: the table's folder.", HelpName = "FOLDER" };
     private static readonly Option<string?> s_checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.", HelpName = "FILE" };
     private static readonly Option<string> s_architecture = new("--architecture") { Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "small" };
@@ -30,11 +38,18 @@ internal static class TrainCommand
     private static readonly Option<int> s_batchSize = new("--batch-size") { Description = "Pictures of a contrastive batch; more are better.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.BatchSize };
     private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size") { Description = "Pictures in memory at a time, for the same result. Default: the batch.", HelpName = "COUNT" };
     private static readonly Option<double?> s_learningRate = new("--learning-rate") { Description = "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.", HelpName = "RATE" };
+    private static readonly Option<string> s_objective = new("--objective") { Description = $"What training minimises: {string.Join(", ", s_objectives.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "himo" };
+    private static readonly Option<TrainingPrecision> s_precision = new("--precision") { Description = "The type of the heavy products.", DefaultValueFactory = _ => s_standard.Precision };
+    private static readonly Option<string?> s_checkpoints = new("--checkpoints") { Description = "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.", HelpName = "FOLDER" };
     private static readonly Option<int?> s_seed = new("--seed") { Description = "Repeats a training.", HelpName = "NUMBER" };
     private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
     private static readonly Option<bool> s_json = Json.Option();
 
-    static TrainCommand() => s_architecture.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_architectures.Keys]);
+    static TrainCommand()
+    {
+        s_architecture.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_architectures.Keys]);
+        s_objective.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_objectives.Keys]);
+    }
 
     public static Command Create()
     {
@@ -42,8 +57,8 @@ internal static class TrainCommand
             "Train a CLIP model, or fine-tune a checkpoint, on pictures with captions.\n"
             + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
         {
-            s_data, s_imageColumn, s_captionColumn, s_imageFolder, s_checkpoint, s_architecture, s_epochs, s_batchSize, s_microBatchSize, s_learningRate, s_seed,
-            s_output, ModelFile.Gpu, s_json,
+            s_data, s_imageColumn, s_captionColumn, s_imageFolder, s_checkpoint, s_architecture, s_objective, s_epochs, s_batchSize,
+            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, ModelFile.Gpu, s_json,
         };
         command.Validators.Add(result =>
         {
@@ -89,6 +104,10 @@ internal static class TrainCommand
         BatchSize = args.GetValue(s_batchSize),
         MicroBatchSize = args.GetValue(s_microBatchSize),
         LearningRate = args.GetValue(s_learningRate),
+        Objective = s_objectives[args.GetRequiredValue(s_objective)](),
+        Precision = args.GetValue(s_precision),
+        CheckpointFolder = args.GetValue(s_checkpoints),
+        ResumeFrom = args.GetValue(s_checkpoints) is { } folder && Directory.Exists(folder) ? folder : null,
         CancellationToken = cancellation,
     };
 }

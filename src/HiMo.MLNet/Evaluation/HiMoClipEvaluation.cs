@@ -103,7 +103,8 @@ public static class HiMoClipEvaluation
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
-            throw InputColumns.WrongType(column.Name, "text (file paths tell which rows are of one picture)", column.Type);
+            throw InputColumns.WrongType(
+                column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
         return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
@@ -116,7 +117,7 @@ public static class HiMoClipEvaluation
     public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
         Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
 
-    /// <summary>Zero-shot classification by the labels of a classifier.</summary>
+    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
     /// <param name="model">A model with labels: <c>model.ForZeroShot(labels, templates)</c>.</param>
     /// <param name="data">Rows with the model's picture column and the label.</param>
     /// <param name="labelColumnName">A text column with one of the model's labels in each row. Of class folders read by
@@ -154,7 +155,7 @@ public static class HiMoClipEvaluation
             case "class-folder":
                 string[] folders = [.. options.ClassNames?.Keys ?? set.Captions.Distinct()];
                 string[] names = [.. folders.Select(folder => options.ClassNames?[folder] ?? folder)];
-                ZeroShotHead.Check(folders, options.Templates);
+                ZeroShotHead.Check(folders, options.Templates, threshold: null);
                 EmbeddingMatrix classes = ZeroShotClassification.ClassEmbeddings(
                     evaluator.EmbedTexts([.. names.SelectMany(n => options.Templates.Select(t => t.Replace("{0}", n, StringComparison.Ordinal)))], "classes"), options.Templates.Count);
                 return Metrics(model, options, name, format, set, evaluator, new(set, images, null, [], null, null)) with
@@ -193,7 +194,7 @@ public static class HiMoClipEvaluation
 
     private static int? Count(IDataView data) => (int?)data.GetRowCount();
 
-    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string textColumn)
+    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
     {
         ArgumentNullException.ThrowIfNull(data);
         DataViewSchema.Column image = InputColumns.Image(data.Schema, model.Columns.Image), text = InputColumns.Text(data.Schema, textColumn);

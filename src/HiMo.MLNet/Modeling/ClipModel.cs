@@ -103,17 +103,21 @@ internal sealed class ClipModel : Module
         ? positional_embedding.narrow(0, 0, length)
         : cat([positional_embedding.narrow(0, 0, KeptPositions), positional_embedding_res.narrow(0, KeptPositions, length - KeptPositions)], 0);
 
-    /// <summary>Draws new weights as the original code does, from TorchSharp's generator.</summary>
-    public void Initialize()
+    /// <summary>Draws new weights as the original code does.</summary>
+    /// <param name="generator">Not torch's own, which the whole process shares; TorchSharp's <c>nn.init</c> would draw from that.</param>
+    public void Initialize(Generator generator)
     {
         using var _ = no_grad();
-        (visual as VisionTransformer)?.Initialize();
-        (visual as ModifiedResNet)?.Initialize();
-        init.normal_(token_embedding.weight!, 0, 0.02);
-        init.normal_(positional_embedding, 0, 0.01);
+        foreach (Parameter weight in parameters())
+            if (weight.shape is [_, var channels, var height, var length])    // convolutions: PyTorch's default
+                weight.uniform_(-Math.Pow(channels * height * length, -0.5), Math.Pow(channels * height * length, -0.5), generator);
+        (visual as VisionTransformer)?.Initialize(generator);
+        (visual as ModifiedResNet)?.Initialize(generator);
+        token_embedding.weight!.normal_(0, 0.02, generator);
+        positional_embedding.normal_(0, 0.01, generator);
         positional_embedding_res.copy_(positional_embedding);
-        transformer.Initialize(Architecture.TextWidth, Architecture.TextLayers);
-        init.normal_(text_projection, 0, Math.Pow(Architecture.TextWidth, -0.5));
+        transformer.Initialize(Architecture.TextWidth, Architecture.TextLayers, generator);
+        text_projection.normal_(0, Math.Pow(Architecture.TextWidth, -0.5), generator);
         logit_scale.fill_(InitialLogitScale);
     }
 }

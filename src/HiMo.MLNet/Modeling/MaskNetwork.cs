@@ -44,14 +44,14 @@ internal sealed class MaskNetwork : Module
         return (binary + (probability - probability.detach())).MoveToOuterDisposeScope();
     }
 
-    /// <summary>Draws new weights from TorchSharp's generator. All masks begin open, so that training begins as CLIP's.</summary>
-    public void Initialize()
+    /// <summary>Draws new weights. All masks begin open, so that training begins as CLIP's.</summary>
+    public void Initialize(Generator generator)
     {
         using var _ = no_grad();
         double std = Math.Pow(_width, -0.5);
-        block.Initialize(std, std * Math.Pow(2, -0.5), Math.Pow(2 * _width, -0.5));
-        pool.Initialize(std, std);
-        init.normal_(proj.weight!, 0, 0.1 * std);
+        block.Initialize(std, std * Math.Pow(2, -0.5), Math.Pow(2 * _width, -0.5), generator);
+        pool.Initialize(std, std, generator);
+        proj.weight!.normal_(0, 0.1 * std, generator);
         init.ones_(proj.bias!);
     }
 }

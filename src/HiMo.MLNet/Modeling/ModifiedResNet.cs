@@ -48,12 +48,12 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
         return attnpool.forward(x);                                           // (B, d)
     }
 
-    public void Initialize()
+    public void Initialize(Generator generator)
     {
         foreach (ModuleList<Bottleneck> stage in (ModuleList<Bottleneck>[])[layer1, layer2, layer3, layer4])
             foreach (Bottleneck block in stage)
                 block.Initialize();
-        attnpool.Initialize();
+        attnpool.Initialize(generator);
     }
 }
 
@@ -139,11 +139,14 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
 
     private static Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], -1, ClipArchitecture.HeadWidth).transpose(1, 2);
 
-    public void Initialize()
+    public void Initialize(Generator generator)
     {
         double std = Math.Pow(_width, -0.5);
-        init.normal_(positional_embedding, 0, std);
+        positional_embedding.normal_(0, std, generator);
         foreach (Linear projection in (Linear[])[q_proj, k_proj, v_proj, c_proj])
-            init.normal_(projection.weight!, 0, std);
+        {
+            projection.weight!.normal_(0, std, generator);
+            projection.bias!.uniform_(-std, std, generator);
+        }
     }
 }

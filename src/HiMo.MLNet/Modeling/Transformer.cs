@@ -39,11 +39,11 @@ internal sealed class Transformer : Module<Tensor, Tensor>
     }
 
     /// <summary>CLIP's initialisation: residual branches shrink with depth.</summary>
-    public void Initialize(int width, int layers)
+    public void Initialize(int width, int layers, Generator generator)
     {
         double attention = Math.Pow(width, -0.5), projection = attention * Math.Pow(2 * layers, -0.5), mlp = Math.Pow(2 * width, -0.5);
         foreach (ResidualAttentionBlock block in resblocks)
-            block.Initialize(attention, projection, mlp);
+            block.Initialize(attention, projection, mlp, generator);
     }
 }
 
@@ -76,10 +76,10 @@ internal sealed class ResidualAttentionBlock : Module<Tensor, Tensor>
         return (row + mlp.forward(ln_2.forward(row))).squeeze(1);             // (B, C)
     }
 
-    public void Initialize(double attention, double projection, double mlpStd)
+    public void Initialize(double attention, double projection, double mlpStd, Generator generator)
     {
-        attn.Initialize(attention, projection);
-        mlp.Initialize(mlpStd, projection);
+        attn.Initialize(attention, projection, generator);
+        mlp.Initialize(mlpStd, projection, generator);
     }
 }
 
@@ -127,11 +127,11 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
     private Tensor Merge(Tensor heads) =>
         MixedPrecision.Linear(out_proj, heads.transpose(1, 2).reshape(heads.shape[0], heads.shape[2], -1));
 
-    public void Initialize(double attention, double projection)
+    public void Initialize(double attention, double projection, Generator generator)
     {
-        init.normal_(in_proj_weight, 0, attention);
+        in_proj_weight.normal_(0, attention, generator);
         init.zeros_(in_proj_bias);
-        init.normal_(out_proj.weight!, 0, projection);
+        out_proj.weight!.normal_(0, projection, generator);
         init.zeros_(out_proj.bias!);
     }
 }
@@ -153,11 +153,11 @@ internal sealed class Mlp : Module<Tensor, Tensor>
     // x · σ(1.702 x)
     private static Tensor QuickGelu(Tensor x) => x * sigmoid(1.702 * x);
 
-    public void Initialize(double inner, double projection)
+    public void Initialize(double inner, double projection, Generator generator)
     {
-        init.normal_(c_fc.weight!, 0, inner);
+        c_fc.weight!.normal_(0, inner, generator);
         init.zeros_(c_fc.bias!);
-        init.normal_(c_proj.weight!, 0, projection);
+        c_proj.weight!.normal_(0, projection, generator);
         init.zeros_(c_proj.bias!);
     }
 }

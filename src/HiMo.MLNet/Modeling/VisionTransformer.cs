@@ -36,12 +36,12 @@ internal sealed class VisionTransformer : Module<Tensor, Tensor>
         return MixedPrecision.MatMul(ln_post.forward(transformer.ForwardAt(x, classToken)), proj);   // (B, d)
     }
 
-    public void Initialize()
+    public void Initialize(Generator generator)
     {
         double scale = Math.Pow(_architecture.VisionWidth, -0.5);
-        init.normal_(class_embedding, 0, scale);
-        init.normal_(positional_embedding, 0, scale);
-        init.normal_(proj, 0, scale);
-        transformer.Initialize(_architecture.VisionWidth, _architecture.VisionLayers[0]);
+        class_embedding.normal_(0, scale, generator);
+        positional_embedding.normal_(0, scale, generator);
+        proj.normal_(0, scale, generator);
+        transformer.Initialize(_architecture.VisionWidth, _architecture.VisionLayers[0], generator);
     }
 }

@@ -8,13 +8,13 @@ namespace HiMo.MLNet.Scoring;
 
 /// <summary>
 /// A trained model ready to embed: pictures and texts in, normalised embeddings out. Safe for concurrent calls; shared by
-/// transformers, and freed with the last of them.
+/// transformers, and freed with the last of them, or at the end of the last call.
 /// </summary>
 /// <param name="model">The networks.</param>
 /// <param name="tokenizer">Cuts texts into tokens.</param>
 /// <param name="device">Where the networks are.</param>
 /// <param name="source">The model's file, for errors.</param>
-internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device, string source)
+internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device, string source) : IDisposable
 {
     private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
     private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
@@ -34,6 +34,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     {
         get
         {
+            using ClipEncoder held = Share();
             using var scope = NewDisposeScope();
             using var _ = no_grad();
             return model.LogitScale.exp().item<float>();
@@ -41,7 +42,14 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     }
 
     /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
-    public string WeightsHash => _fingerprint.Value;
+    public string WeightsHash
+    {
+        get
+        {
+            using ClipEncoder held = Share();
+            return _fingerprint.Value;
+        }
+    }
 
     private static string Fingerprint(ClipModel model, ClipTokenizer tokenizer)
     {
@@ -63,13 +71,20 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
                 $"{source}: texts cannot be encoded: expected CLIP's vocabulary of {tokenizer.VocabularySize} tokens, found {model.Architecture.VocabularySize} tokens.");
     }
 
+    /// <summary>One share more; every share is given back by disposing of it.</summary>
+    /// <exception cref="ObjectDisposedException">The model is freed.</exception>
     public ClipEncoder Share()
     {
-        Interlocked.Increment(ref _owners);
-        return this;
+        for (int owners = _owners; ; owners = _owners)
+        {
+            ObjectDisposedException.ThrowIf(owners <= 0, typeof(HiMoClipTransformer));
+            if (Interlocked.CompareExchange(ref _owners, owners + 1, owners) == owners)
+                return this;
+        }
     }
 
-    public void Release()
+    /// <summary>Gives a share back.</summary>
+    public void Dispose()
     {
         if (Interlocked.Decrement(ref _owners) == 0)
             model.Dispose();
@@ -78,7 +93,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     /// <returns>Row-major (count, d), normalised.</returns>
     public float[] EncodeImages(IReadOnlyList<RgbImage> images)
     {
-        ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
+        using ClipEncoder held = Share();
         int size = model.Architecture.ImageSize;
         var pixels = new byte[images.Count * _preprocessor.Length];
         Parallel.For(0, images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
@@ -92,8 +107,8 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     /// <exception cref="CheckpointFormatException">The model's vocabulary is not the tokenizer's.</exception>
     public float[] EncodeTexts(IReadOnlyList<string> texts)
     {
-        ObjectDisposedException.ThrowIf(_owners <= 0, typeof(HiMoClipTransformer));
         CheckVocabulary();
+        using ClipEncoder held = Share();
         int context = model.Architecture.ContextLength, longest = 0;
         var tokens = new long[texts.Count * context];
         for (int i = 0; i < texts.Count; i++)

@@ -8,30 +8,49 @@ namespace HiMo.MLNet.Scoring;
 /// <summary>Reads pictures and captions out of the rows of a data view, with errors that name the column.</summary>
 internal static class InputColumns
 {
-    public static bool IsImage(DataViewType type) => type is ImageDataViewType or TextDataViewType;
-
-    /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
-    public static DataViewSchema.Column Image(DataViewSchema schema, string name)
+    /// <summary>A kind of input column: what it is for and which types it may have.</summary>
+    public sealed record Kind(string Role, string Expected, Func<DataViewType, bool> Accepts, bool IsVector = false)
     {
-        DataViewSchema.Column column = Find(schema, name, "picture", "text (a file path) or an image (MLImage)");
-        return IsImage(column.Type) ? column : throw WrongType(name, "text (a file path) or an image (MLImage)", column.Type);
+        public static Kind Picture { get; } = new("picture", "text (a file path) or an image (MLImage)", type => type is ImageDataViewType or TextDataViewType);
+
+        public static Kind Caption { get; } = new("caption", "text", type => type is TextDataViewType);
+
+        public static Kind Name { get; } = new("name", "text", type => type is TextDataViewType);
+
+        public static Kind Embedding { get; } = new("embedding", "a vector of singles of known size", type => type == NumberDataViewType.Single, IsVector: true);
     }
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
-    public static DataViewSchema.Column Text(DataViewSchema schema, string name)
+    /// <exception cref="InvalidOperationException">There is no name: the transformer does not use pictures.</exception>
+    public static DataViewSchema.Column Image(DataViewSchema schema, string? name) => Find(schema, name ?? throw Unused("pictures", nameof(HiMoClipOptions.ImageColumnName)), Kind.Picture);
+
+    /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">There is no name: the transformer does not use captions.</exception>
+    public static DataViewSchema.Column Text(DataViewSchema schema, string? name) => Find(schema, name ?? throw Unused("captions", nameof(HiMoClipOptions.CaptionColumnName)), Kind.Caption);
+
+    public static InvalidOperationException Unused(string what, string option) => new($"This model was made without {what}: {nameof(HiMoClipOptions)}.{option} is null.");
+
+    /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
+    public static DataViewSchema.Column Find(DataViewSchema schema, string name, Kind kind)
     {
-        DataViewSchema.Column column = Find(schema, name, "caption", "text");
-        return column.Type is TextDataViewType ? column : throw WrongType(name, "text", column.Type);
+        DataViewSchema.Column column = schema.GetColumnOrNull(name) ?? throw Missing(name, kind, schema.Where(c => !c.IsHidden).Select(c => c.Name));
+        bool fits = kind.IsVector ? column.Type is VectorDataViewType { Size: > 0 } vector && kind.Accepts(vector.ItemType) : kind.Accepts(column.Type);
+        return fits ? column : throw WrongType(name, kind, column.Type);
     }
 
-    private static DataViewSchema.Column Find(DataViewSchema schema, string name, string role, string expected) =>
-        schema.GetColumnOrNull(name) ?? throw Missing(name, role, expected, schema.Where(c => !c.IsHidden).Select(c => c.Name));
+    /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
+    public static void Check(SchemaShape schema, string name, Kind kind)
+    {
+        SchemaShape.Column found = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name) ?? throw Missing(name, kind, schema.Select(c => c.Name));
+        if (found.Kind != (kind.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar) || !kind.Accepts(found.ItemType))
+            throw WrongType(name, kind, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType : $"{found.Kind} of {found.ItemType}");
+    }
 
-    public static ArgumentOutOfRangeException Missing(string name, string role, string expected, IEnumerable<string> found) => new(
-        nameof(name), $"The {role} column '{name}' is missing: expected a column of {expected}; the data has {string.Join(", ", found.Select(c => $"'{c}'"))}.");
+    private static ArgumentOutOfRangeException Missing(string name, Kind kind, IEnumerable<string> found) => new(
+        nameof(name), $"The {kind.Role} column '{name}' is missing: expected a column of {kind.Expected}; the data has {string.Join(", ", found.Select(c => $"'{c}'"))}.");
 
-    public static ArgumentOutOfRangeException WrongType(string name, string expected, object found) => new(
-        nameof(name), $"Column '{name}' has the wrong type: expected {expected}; found {found}.");
+    public static ArgumentOutOfRangeException WrongType(string name, Kind kind, object found) => new(
+        nameof(name), $"Column '{name}' has the wrong type: expected {kind.Expected}; found {found}.");
 
     /// <summary>
     /// Reads the current row's picture as a deferred load: a path decodes when it is called, an image is copied at once.
@@ -53,9 +72,9 @@ internal static class InputColumns
             };
         }
         ValueGetter<MLImage> getImage = row.GetGetter<MLImage>(column);
+        MLImage? image = null;                                                // given back to the getter, which frees it if it is its own
         return () =>
         {
-            MLImage? image = null;
             getImage(ref image!);
             if (image is null)
                 return null;

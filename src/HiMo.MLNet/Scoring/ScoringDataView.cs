@@ -4,14 +4,12 @@ using Microsoft.ML.Data;
 namespace HiMo.MLNet.Scoring;
 
 /// <summary>The transformed data: lazy, scored in batches while a cursor moves.</summary>
-internal sealed class ScoringDataView(HiMoClipTransformer transformer, IDataView source) : IDataView
+internal sealed class ScoringDataView(RowBinding binding, IDataView source) : IDataView
 {
     /// <summary>Rows scored at a time.</summary>
     private const int BatchSize = 32;
 
-    private readonly ScoringBinding _binding = new(transformer, source.Schema);
-
-    public DataViewSchema Schema => _binding.OutputSchema;
+    public DataViewSchema Schema => binding.OutputSchema;
 
     public bool CanShuffle => source.CanShuffle;
 
@@ -20,8 +18,7 @@ internal sealed class ScoringDataView(HiMoClipTransformer transformer, IDataView
     public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
     {
         DataViewSchema.Column[] needed = [.. columnsNeeded];
-        DataViewSchema.Column[] inputs = [.. _binding.Dependencies(needed)];
-        return new Cursor(_binding, source.GetRowCursor(inputs, rand), needed);
+        return new Cursor(binding, source.GetRowCursor(binding.GetDependencies(needed), rand), needed);
     }
 
     // One cursor is all there is to gain: a batch already uses every core.
@@ -30,29 +27,27 @@ internal sealed class ScoringDataView(HiMoClipTransformer transformer, IDataView
 
     private sealed class Cursor : DataViewRowCursor
     {
-        private readonly ScoringBinding _binding;
+        private readonly RowBinding _binding;
         private readonly DataViewRowCursor _input;
         private readonly HashSet<int> _active;
         private readonly Dictionary<int, PassedColumn> _passed;
         private readonly bool _scores;
-        private readonly Action _collect;
-        private readonly Func<ScoredRows> _score;
+        private readonly BatchScorer _scorer;
         private readonly ValueGetter<DataViewRowId> _getId;
         private readonly DataViewRowId[] _ids = new DataViewRowId[BatchSize];
         private readonly long[] _batches = new long[BatchSize];
-        private ScoredRows? _scored;
         private int _row = -1, _count;
         private long _position = -1;
 
-        public Cursor(ScoringBinding binding, DataViewRowCursor input, DataViewSchema.Column[] active)
+        public Cursor(RowBinding binding, DataViewRowCursor input, DataViewSchema.Column[] active)
         {
             _binding = binding;
             _input = input;
             _active = [.. active.Select(c => c.Index)];
-            HashSet<OutputColumn> outputs = _active.Select(i => binding.Output(i)).OfType<OutputColumn>().ToHashSet();
-            _scores = outputs.Count > 0;
-            (_collect, _score) = binding.Start(input, outputs);
-            _passed = _active.Where(i => binding.Output(i) is null).ToDictionary(i => i, i => PassedColumn.Create(input, input.Schema[i], BatchSize));
+            HashSet<int> added = [.. _active.Select(binding.Added).OfType<int>()];
+            _scores = added.Count > 0;
+            _scorer = binding.Start(input, added);
+            _passed = _active.Where(i => binding.Added(i) is null).ToDictionary(i => i, i => PassedColumn.Create(input, input.Schema[i], BatchSize));
             _getId = input.GetIdGetter();
         }
 
@@ -80,17 +75,18 @@ internal sealed class ScoringDataView(HiMoClipTransformer transformer, IDataView
         private bool Fill()
         {
             _row = _count = 0;
+            _scorer.Clear();
             while (_count < BatchSize && _input.MoveNext())
             {
                 foreach (PassedColumn column in _passed.Values)
                     column.Read(_count);
                 _getId(ref _ids[_count]);
                 _batches[_count] = _input.Batch;
-                _collect();
+                _scorer.Collect();
                 _count++;
             }
             if (_count > 0 && _scores)
-                _scored = _score();
+                _scorer.Score();
             return _count > 0;
         }
 
@@ -100,8 +96,8 @@ internal sealed class ScoringDataView(HiMoClipTransformer transformer, IDataView
         {
             if (!IsColumnActive(column))
                 throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' was not asked for when this cursor was made.");
-            return _binding.Output(column.Index) is { } output
-                ? ScoredGetter.Create<TValue>(column, output, () => (_scored!, CurrentRow()))
+            return _binding.Added(column.Index) is { } added
+                ? _scorer.Getter<TValue>(column, added, CurrentRow)
                 : _passed[column.Index].Getter<TValue>(column, CurrentRow);
         }
 
@@ -162,8 +158,7 @@ internal sealed class ScoringDataView(HiMoClipTransformer transformer, IDataView
                 _given[row] = true;
                 s_copy(ref _values[row], ref value);
             };
-            return getter as ValueGetter<TOther>
-                ?? throw new InvalidOperationException($"Column '{column.Name}' holds {column.Type}; its values cannot be read as {typeof(TOther)}.");
+            return BatchScorer.Typed<TOther>(getter, column);
         }
 
         public override void Dispose()

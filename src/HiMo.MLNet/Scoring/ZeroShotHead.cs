@@ -4,7 +4,7 @@ namespace HiMo.MLNet.Scoring;
 
 /// <summary>
 /// Zero-shot classification: a class is the normalised mean of its templates' normalised embeddings, its probability the
-/// softmax of s · cosine.
+/// softmax of s · cosine. With a threshold, a picture that is near no class has no label.
 /// </summary>
 internal sealed class ZeroShotHead
 {
@@ -12,9 +12,11 @@ internal sealed class ZeroShotHead
     private readonly float _scale;
     private readonly int _dimension;
 
-    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>.</exception>
-    public static void Check(IReadOnlyList<string> labels, IReadOnlyList<string> templates)
+    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; or the threshold is not a cosine.</exception>
+    public static void Check(IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold)
     {
+        if (threshold is not (null or (>= -1 and <= 1)))
+            throw new ArgumentOutOfRangeException(nameof(threshold), threshold, $"The threshold must be a cosine, in [-1, 1], or null; it is {threshold}.");
         if (labels.Count == 0)
             throw new ArgumentException("Zero-shot classification needs at least one label.", nameof(labels));
         if (labels.Any(string.IsNullOrWhiteSpace))
@@ -27,10 +29,11 @@ internal sealed class ZeroShotHead
             throw new ArgumentException($"The template '{bad}' has no {{0}} in the place of the label.", nameof(templates));
     }
 
-    public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates)
+    public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold)
     {
         Labels = labels;
         Templates = templates;
+        Threshold = threshold;
         _dimension = encoder.Dimension;
         _scale = encoder.LogitScale;
         _classes = new float[labels.Count * _dimension];
@@ -51,12 +54,20 @@ internal sealed class ZeroShotHead
     /// <summary>(labels, d), normalised.</summary>
     public ReadOnlySpan<float> Classes => _classes;
 
-    /// <param name="image">A normalised embedding.</param>
-    /// <param name="probabilities">One a label.</param>
-    public void Score(ReadOnlySpan<float> image, Span<float> probabilities)
+    /// <summary>The least cosine with the best label's class below which no label is predicted; null for none.</summary>
+    public float? Threshold { get; }
+
+    /// <param name="image">A normalised embedding; NaN for a missing picture.</param>
+    /// <param name="probabilities">Receives one a label; NaN for a missing picture.</param>
+    /// <returns>The key of the best label, from 1; 0 if its cosine is below the threshold, or for a missing picture.</returns>
+    public uint Classify(ReadOnlySpan<float> image, Span<float> probabilities)
     {
         for (int label = 0; label < Labels.Count; label++)
-            probabilities[label] = _scale * TensorPrimitives.Dot(image, _classes.AsSpan(label * _dimension, _dimension));
+            probabilities[label] = TensorPrimitives.Dot(image, _classes.AsSpan(label * _dimension, _dimension));
+        int best = TensorPrimitives.IndexOfMax(probabilities);
+        bool known = probabilities[best] >= (Threshold ?? float.NegativeInfinity);
+        TensorPrimitives.Multiply(probabilities, _scale, probabilities);
         TensorPrimitives.SoftMax(probabilities, probabilities);
+        return known ? (uint)best + 1 : 0;
     }
 }

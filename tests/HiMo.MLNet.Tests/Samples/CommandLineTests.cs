@@ -46,7 +46,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         {
             random.manual_seed(11);
             using var model = new ClipModel(architecture);
-            model.Initialize();
+            model.Initialize(new TorchSharp.torch.Generator(1));
             using FileStream file = File.Create(At(name));
             ClipWeights.Save(model, file);
             return file.Name;

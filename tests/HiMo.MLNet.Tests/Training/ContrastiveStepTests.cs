@@ -9,6 +9,8 @@ public sealed class ContrastiveStepTests
 {
     public static TheoryData<ContrastiveObjective> Objectives => [new ClipObjective(), new LongClipObjective { ImageComponents = 3 }, new HiMoObjective(), new SmartClipObjective()];
 
+    private static readonly Generator s_generator = new(5);
+
     // Ten pairs: two captions a pair for Long-CLIP.
     private static ContrastiveBatch Batch(ContrastiveObjective objective) => new(
         randint(0, 256, [10, 3, 32, 32]).to(ScalarType.Byte),
@@ -18,9 +20,9 @@ public sealed class ContrastiveStepTests
     private static NetworkReplica Networks(ContrastiveObjective objective)
     {
         var model = new ClipModel(ToyPictures.Tiny);
-        model.Initialize();
+        model.Initialize(s_generator);
         MaskNetwork? masks = objective.CreateMaskNetwork(model.Architecture);
-        masks?.Initialize();
+        masks?.Initialize(s_generator);
         // Masks begin open; a lower bias closes about half of each.
         if (masks is not null)
             using (no_grad())

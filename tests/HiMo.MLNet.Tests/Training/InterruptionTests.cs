@@ -4,7 +4,7 @@ using Microsoft.ML.Runtime;
 
 namespace HiMo.MLNet.Tests.Training;
 
-/// <summary>Trainings that are killed, cancelled, or run into a full disk. They draw from torch's one generator: they run alone.</summary>
+/// <summary>Trainings that are killed, cancelled, or run into a full disk. Bits are compared: they run alone.</summary>
 [Collection(MeasuresMemory.Name)]
 public sealed class InterruptionTests : IDisposable
 {

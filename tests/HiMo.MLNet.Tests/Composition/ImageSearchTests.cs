@@ -1,0 +1,140 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Tests.Composition;
+
+public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
+{
+    private sealed class Point
+    {
+        public string ImagePath { get; set; } = "";
+
+        [VectorType(2)]
+        public float[] ImageEmbedding { get; set; } = [];
+    }
+
+    private sealed class Query
+    {
+        public string Caption { get; set; } = "";
+    }
+
+    private sealed class Found
+    {
+        public string[] SearchResults { get; set; } = [];
+        public float[] SearchScores { get; set; } = [];
+    }
+
+    // "d" points where "c" does.
+    private static readonly Point[] s_points =
+    [
+        new() { ImagePath = "a", ImageEmbedding = [1, 0] }, new() { ImagePath = "b", ImageEmbedding = [0, 2] },
+        new() { ImagePath = "c", ImageEmbedding = [0.6f, 0.8f] }, new() { ImagePath = "d", ImageEmbedding = [3, 4] },
+    ];
+
+    private HiMoClipImageSearchTransformer Search(int k, params Point[] points) =>
+        tiny.MLContext.Transforms.HiMoClipImageSearch(k).Fit(tiny.MLContext.Data.LoadFromEnumerable(points));
+
+    private Found Find(ITransformer search, params float[] query) => tiny.MLContext.Data.CreateEnumerable<Found>(
+        search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new Point { ImageEmbedding = query }])), reuseRowObject: false).Single();
+
+    [Fact]
+    public void Finds_the_nearest_pictures_best_first_and_of_equal_ones_the_first()
+    {
+        Found found = Find(Search(k: 3, s_points), 6, 8);
+
+        Assert.Equal(["c", "d", "b"], found.SearchResults);
+        TinyModel.Close([1, 1, 0.8f], found.SearchScores);
+        Assert.Equal(["a", "c"], Find(Search(k: 2, s_points), 1, -1).SearchResults);
+    }
+
+    [Fact]
+    public void A_query_without_a_direction_finds_nothing()
+    {
+        foreach (float[] query in (float[][])[[float.NaN, 1], [0, 0]])
+        {
+            Found found = Find(Search(k: 2, s_points), query);
+            Assert.Equal(["", ""], found.SearchResults);
+            Assert.Equal([float.NaN, float.NaN], found.SearchScores);
+        }
+    }
+
+    [Fact]
+    public void Fewer_pictures_than_asked_for_are_all_found_with_a_warning()
+    {
+        var log = new List<string>();
+        var mlContext = new MLContext();
+        mlContext.Log += (_, e) => log.Add(e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning ? e.Message : "");
+        Point missing = new() { ImagePath = "missing", ImageEmbedding = [float.NaN, float.NaN] };
+
+        HiMoClipImageSearchTransformer search = mlContext.Transforms.HiMoClipImageSearch(k: 9).Fit(mlContext.Data.LoadFromEnumerable([.. s_points, missing]));
+
+        Assert.Equal(["c", "d", "b", "a"], Find(search, 6, 8).SearchResults);
+        Assert.Equal((4, 4), (search.K, search.Count));
+        Assert.Contains(log, line => line.Contains("K is 9, and there are 4 pictures", StringComparison.Ordinal));
+        Assert.Contains(log, line => line.Contains("1 of 5 pictures have no embedding", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void No_pictures_are_an_error()
+    {
+        var error = Assert.Throws<InvalidOperationException>(() => Search(k: 1));
+
+        Assert.Contains("'ImageEmbedding'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Columns_that_do_not_fit_are_named()
+    {
+        HiMoClipImageSearchTransformer search = Search(k: 1, s_points);
+        using HiMoClipTransformer model = tiny.Fit();
+
+        Assert.Contains("'TextEmbedding' has the wrong type: expected a vector of 2 singles", Assert.Throws<ArgumentOutOfRangeException>(() => search.Transform(model.Transform(tiny.Data))).Message, StringComparison.Ordinal);
+        Assert.Contains("The query column 'ImageEmbedding' is missing", Assert.Throws<ArgumentOutOfRangeException>(() => search.Transform(tiny.Data)).Message, StringComparison.Ordinal);
+        Assert.Contains("The embedding column 'ImageEmbedding' is missing", Assert.Throws<ArgumentOutOfRangeException>(() => tiny.MLContext.Transforms.HiMoClipImageSearch().Fit(tiny.Data)).Message, StringComparison.Ordinal);
+        Assert.Contains("HiMoClipImageSearchOptions.K must be at least 1", Assert.Throws<ArgumentOutOfRangeException>(() => tiny.MLContext.Transforms.HiMoClipImageSearch(k: 0)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_text_finds_pictures_here_and_in_another_process()
+    {
+        IDataView pictures = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
+        var search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(pictures);
+        string zip = tiny.FileName("search.zip");
+        tiny.MLContext.Model.Save(search, pictures.Schema, zip);
+        Query[] queries = [new() { Caption = "The top is blue." }, new() { Caption = "Yellow, all of it." }];
+
+        Found[] found = [.. tiny.MLContext.Data.CreateEnumerable<Found>(search.Transform(tiny.MLContext.Data.LoadFromEnumerable(queries)), reuseRowObject: false)];
+
+        using HiMoClipTransformer model = tiny.Fit();
+        float[][] images = [.. model.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding")];
+        float[][] texts = [.. model.Transform(tiny.MLContext.Data.LoadFromEnumerable(queries)).GetColumn<float[]>("TextEmbedding")];
+        using var engine = tiny.MLContext.Model.CreatePredictionEngine<Query, Found>(search);
+        for (int i = 0; i < queries.Length; i++)
+        {
+            var best = images.Select((image, row) => (Path: tiny.Pictures.Rows[row].ImagePath, Cosine: image.Zip(texts[i], (a, b) => a * b).Sum())).OrderByDescending(p => p.Cosine).Take(5).ToArray();
+            TinyModel.Close([.. best.Select(p => p.Cosine)], found[i].SearchScores);
+            Assert.Equal(best.Select(p => p.Path), found[i].SearchResults);
+            Assert.Equal(found[i].SearchResults, engine.Predict(queries[i]).SearchResults);
+        }
+        Assert.Equal(found[1].SearchResults, SeparateProcess.Search(zip, queries[1].Caption));
+    }
+
+    [Fact]
+    public void A_picture_finds_itself_first()
+    {
+        var search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
+            .Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions
+            {
+                K = 3,
+                NameColumnName = "Caption",
+                QueryColumnName = "ImageEmbedding",
+                ResultsColumnName = "Similar",
+                ScoresColumnName = "HowSimilar",
+            })).Fit(tiny.Data);
+
+        IDataView scored = search.Transform(tiny.Data);
+
+        Assert.Equal(tiny.Pictures.Rows.Select(r => r.Caption), scored.GetColumn<string[]>("Similar").Select(names => names[0]));
+        Assert.All(scored.GetColumn<float[]>("HowSimilar"), scores => Assert.Equal(1, scores[0], 1e-5f));
+    }
+}
