@@ -9,21 +9,22 @@ internal static class GrowthSection
 
     public static void Write(Html html, ReportedData data)
     {
-        var models = data.Detailed.Where(m => m.Details.Growths.Count > 0).ToArray();
-        // The largest K has the most to show.
-        int last = models.Length == 0 ? -1 : models[0].Details.Growths.Count - 1;
-        if (last < 0 || models.All(m => m.Details.Growths[last].Similarities.All(s => s.Length < 2)))
+        // The largest K has the most to show; of models with another one there is nothing to compare.
+        Growth? shown = data.Detailed.SelectMany(m => m.Details.Growths).MaxBy(g => g.K ?? int.MaxValue);
+        if (shown is null || shown.Similarities.All(s => s.Length < 2))
             return;
-        int? k = models[0].Details.Growths[last].K;
+        int? k = shown.K;
+        (int Place, HiMoClipMetrics Metrics, Growth Growth)[] models = [.. data.Detailed
+            .Select(m => (m.Place, m.Metrics, Growth: m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Growth is not null).Select(m => (m.Place, m.Metrics, m.Growth!))];
         html.Add($"<section id=\"{data.Id}-growth\"><h3>Does a caption match better with every sentence?</h3>");
         html.Add($"<p>{(k is null
             ? "HiMo-Docci tells every caption in texts that grow."
             : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its picture, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a cross. The thick line is the mean of all captions.</p>");
         html.Add($"<div class=\"charts\">");
-        foreach (var (place, metrics, details) in models)
-            WriteChart(html, data, place, metrics, details.Growths[last]);
+        foreach ((int place, HiMoClipMetrics metrics, Growth growth) in models)
+            WriteChart(html, data, place, metrics, growth);
         html.Add($"</div>");
-        WriteExamples(html, data, [.. models.Select(m => (m.Place, m.Details.Growths[last]))], models[0].Details.Set, k);
+        WriteExamples(html, data, [.. models.Select(m => (m.Place, m.Growth))], data.Detailed[0].Details.Set, k);
         html.Add($"</section>");
     }
 
@@ -128,7 +129,7 @@ internal static class GrowthSection
             {
                 float[] s = growth.Similarities[caption];
                 bool here = part > 0 && s[part] <= s[part - 1];
-                html.Add($"<td class=\"number{(here ? " falls" : "")}\">{s[part]:0.000}{new Markup(part == 0 ? "" : here ? " <span aria-label=\"falls\">▼</span>" : " <span aria-label=\"rises\">▲</span>")}</td>");
+                html.Add($"<td class=\"number{(here ? " falls" : "")}\">{s[part]:0.000}{new Markup(part == 0 ? "" : here ? " <span role=\"img\" aria-label=\"falls\">▼</span>" : " <span role=\"img\" aria-label=\"rises\">▲</span>")}</td>");
             }
             html.Add($"</tr>");
         }

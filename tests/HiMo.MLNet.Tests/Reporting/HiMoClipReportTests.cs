@@ -146,7 +146,7 @@ public sealed partial class HiMoClipReportTests : IDisposable
         string page = Page(s_first, s_second);
 
         Assert.Equal(["<mark>It barks.</mark>"], Regex.Matches(page, "<mark>.*?</mark>").Select(m => m.Value));
-        Assert.Contains("<td class=\"number falls\">0.300 <span aria-label=\"falls\">▼</span></td>", page);
+        Assert.Contains("<td class=\"number falls\">0.300 <span role=\"img\" aria-label=\"falls\">▼</span></td>", page);
         Assert.Contains("Divide the models", page);
         Assert.DoesNotContain("Divide the models", Page(s_first));
     }
@@ -184,6 +184,19 @@ public sealed partial class HiMoClipReportTests : IDisposable
     }
 
     [Fact]
+    public void Models_measured_with_another_K_are_compared_where_they_can_be()
+    {
+        Growth two = new(2, [[0.1f, 0.2f], [0.2f, 0.1f], [0.1f, 0.2f]]);
+        HiMoClipMetrics other = s_second with { ModelName = "other", Details = s_second.Details! with { Growths = [two] }, Monotonicity = [SemanticMonotonicity.HiMoAt2(two.Similarities)] };
+
+        string page = Page(s_first, other);
+
+        Assert.Contains("first: similarity as captions grow", page);
+        Assert.DoesNotContain("other: similarity as captions grow", page);
+        Assert.Contains("other</span> rank", page);
+    }
+
+    [Fact]
     public void Without_embeddings_there_are_the_tables()
     {
         string page = Page(s_first with { Details = null });
@@ -198,6 +211,8 @@ public sealed partial class HiMoClipReportTests : IDisposable
         HiMoClipMetrics other = Metrics("other", [[], []], [0, 60], captions: s_captions[..2]);
 
         Assert.Contains("'animals'", Assert.Throws<ArgumentException>(() => HiMoClipReport.Tables(s_first, other)).Message);
+        HiMoClipMetrics words = Metrics("words", [[], [], []], [0, 60, 120], captions: [.. s_captions.Select(c => c + " More.")]);
+        Assert.Contains("words others (3 and 3)", Assert.Throws<ArgumentException>(() => HiMoClipReport.Tables(s_first, words)).Message);
         Assert.Equal(2, HiMoClipReport.Tables(s_first, other with { DataName = "two" }).Count);
         Assert.Throws<ArgumentException>(() => HiMoClipReport.Tables());
     }
