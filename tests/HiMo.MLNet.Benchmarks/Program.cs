@@ -7,17 +7,17 @@ switch (args)
     case []:
         Run("load", "float32");
         Run("load", "float16");
-        foreach (string micro in (string[])["256", "64", "16"])
-            Run("step", micro);
+        foreach ((string batch, string micro) in ((string, string)[])[("256", "256"), ("256", "64"), ("256", "16"), ("1024", "64")])
+            Run("step", batch, micro);
         return 0;
     case ["load", var type]:
         LoadBenchmark.Run(type);
         return 0;
-    case ["step", var micro]:
-        StepBenchmark.Run(int.Parse(micro, System.Globalization.CultureInfo.InvariantCulture));
+    case ["step", var batch, var micro]:
+        StepBenchmark.Run(int.Parse(batch, System.Globalization.CultureInfo.InvariantCulture), int.Parse(micro, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step MICROBATCH]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH]");
         return 2;
 }
 

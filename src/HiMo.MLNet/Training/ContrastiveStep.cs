@@ -72,13 +72,14 @@ internal sealed class ContrastiveStep(
         return Read(whole);
     }
 
-    /// <summary>The objective of a batch, without gradients.</summary>
+    /// <summary>The objective of a batch, without gradients, on the first device: batch norm's statistics are its alone.</summary>
     public StepResult Evaluate(ContrastiveBatch batch)
     {
+        if (replicas.Count > 1)
+            return new ContrastiveStep([_first], objective, microBatchSize ?? Math.Max(1, batch.Count / replicas.Count), precision).Evaluate(batch);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        CopyWeights();
-        (Tensor v, Tensor[] texts) = Embed(batch, (batch.Count + replicas.Count - 1) / replicas.Count);
+        (Tensor v, Tensor[] texts) = Embed(batch, batch.Count);
         return Read(Compute(v, texts, batch));
     }
 

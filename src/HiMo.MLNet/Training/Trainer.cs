@@ -100,6 +100,8 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
                             break;
                     }
                 }
+                if (data.Unreadable is { Count: > 0 } unreadable)
+                    warn($"Epoch {state.Epoch}: {unreadable.Count} of {pairCount} pictures could not be read and were left out. The first: {unreadable[0].Message}");
                 bool stop = false;
                 if (validation is not null)
                 {
