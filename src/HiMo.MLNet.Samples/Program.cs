@@ -17,6 +17,7 @@ RootCommand root = new("CLIP models that understand long captions, in ML.NET: in
     TrainCommand.Create(),
     QuickstartCommand.Create(),
     CompareObjectivesCommand.Create(),
+    SampleCommand.Create(),
     QuickstartCommand.CreateClassifySamples(),
 };
 root.HelpName = "himo";

@@ -6,19 +6,28 @@ namespace HiMo.MLNet.Tests.Samples;
 /// <summary>A program of this repository, built with the tests and run where it lies.</summary>
 internal static class BuiltProgram
 {
+    // All projects build into bin/CONFIGURATION/… below themselves.
+    private static readonly DirectoryInfo s_bin = Bin();
+
+    /// <summary>The repository.</summary>
+    public static string Root { get; } = Path.GetFullPath(Path.Combine("..", "..", ".."), s_bin.FullName);
+
+    private static DirectoryInfo Bin()
+    {
+        DirectoryInfo bin = new(AppContext.BaseDirectory);
+        while (bin.Name != "bin")
+            bin = bin.Parent ?? throw new DirectoryNotFoundException($"Expected a folder 'bin' above '{AppContext.BaseDirectory}'.");
+        return bin;
+    }
+
     /// <param name="project">The project's folder in the repository.</param>
     /// <param name="assembly">The file name of what it builds.</param>
     /// <param name="workingFolder">Null for that of the tests.</param>
     /// <param name="arguments">Of its command line.</param>
     public static Process Start(string project, string assembly, string? workingFolder, params string[] arguments)
     {
-        // All projects build into bin/CONFIGURATION/… below themselves.
-        DirectoryInfo root = new(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "HiMo.MLNet.sln")))
-            root = root.Parent ?? throw new DirectoryNotFoundException($"There is no HiMo.MLNet.sln above '{AppContext.BaseDirectory}'.");
-        string built = Path.GetRelativePath(Path.Combine(root.FullName, "tests", "HiMo.MLNet.Tests"), AppContext.BaseDirectory);
-
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(root.FullName, project, built, assembly), .. arguments])
+        string built = Path.GetRelativePath(s_bin.FullName, AppContext.BaseDirectory);
+        var start = new ProcessStartInfo("dotnet", [Path.Combine(Root, project, "bin", built, assembly), .. arguments])
         {
             WorkingDirectory = workingFolder,
             RedirectStandardOutput = true,
