@@ -61,7 +61,7 @@ internal static class SampleCommand
             File.Copy(drawing.ImagePath, Path.Combine(folder, $"{drawing.Name.Replace('/', ' ')}.png"), overwrite: true);
         ImageSearch.Train(Saved("ImageSearch.mlnet"), folder, checkpoint);
 
-        foreach (string sentence in (string[])["A food that is a fruit. It shows a red apple.", "An animal of the sea.", "Transport on land. It shows a bus."])
+        foreach (string sentence in (string[])["A food that is a fruit. It shows a red apple.", "An animal of the sea. It shows a tropical fish.", "Transport on land. It shows a bus."])
         {
             Console.WriteLine(sentence);
             foreach ((string image, float score) in ImageSearch.PredictAllLabels(new() { Caption = sentence }))
