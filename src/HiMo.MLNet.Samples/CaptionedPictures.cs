@@ -16,11 +16,14 @@ internal static class CaptionedPictures
     /// <exception cref="IOException">There is no such file or folder, or nothing known in it.</exception>
     public static (IDataView Data, string? Folder) Load(MLContext mlContext, string spec)
     {
-        bool isTable = spec.StartsWith(TablePrefix, StringComparison.Ordinal);
-        string path = isTable ? spec[TablePrefix.Length..] : spec;
-        isTable |= File.Exists(path) && Path.GetExtension(path).Equals(".tsv", StringComparison.OrdinalIgnoreCase) && !IsLongDci(Header(path));
-        return isTable ? (LoadTable(mlContext, path), Path.GetDirectoryName(Path.GetFullPath(path))) : (mlContext.Data.LoadFromImageCaptions(spec), null);
+        return Table(spec) is { } path ? (LoadTable(mlContext, path), Path.GetDirectoryName(Path.GetFullPath(path))) : (mlContext.Data.LoadFromImageCaptions(spec), null);
     }
+
+    /// <summary>The path of a table, or null if a data set is meant.</summary>
+    public static string? Table(string spec) =>
+        spec.StartsWith(TablePrefix, StringComparison.Ordinal) ? spec[TablePrefix.Length..]
+        : File.Exists(spec) && Path.GetExtension(spec).Equals(".tsv", StringComparison.OrdinalIgnoreCase) && !IsLongDci(Header(spec)) ? spec
+        : null;
 
     private static bool IsLongDci(string[] header) => header.Contains("filepath") && header.Contains("title");
 

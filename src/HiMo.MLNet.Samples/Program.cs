@@ -15,6 +15,7 @@ RootCommand root = new("CLIP models that understand long captions, in ML.NET: in
     ClassifyCommand.Create(),
     SearchCommand.Create(),
     TrainCommand.Create(),
+    EvalCommand.Create(),
     QuickstartCommand.Create(),
     CompareObjectivesCommand.Create(),
     SampleCommand.Create(),

@@ -6,7 +6,7 @@ using Spectre.Console;
 
 namespace HiMo.MLNet.Samples;
 
-/// <summary>Trains on the sample drawings, saves, and has a second process load the model and classify drawings it never saw.</summary>
+/// <summary>Trains on the sample drawings, saves, has a second process load the model and classify drawings it never saw, and writes a report.</summary>
 internal static class Quickstart
 {
     public static void Run(int epochs, int? drawings, CancellationToken cancellation)
@@ -18,7 +18,7 @@ internal static class Quickstart
 
         HiMoClipTransformer model = Train(mlContext, train, folder, epochs, cancellation);
         AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
-        Measure(model, test);
+        HiMoClipMetrics metrics = Measure(model, test, cancellation);
 
         string zip = Path.Combine(AppContext.BaseDirectory, "emoji-model.zip");
         mlContext.Model.Save(model.ForZeroShot(Kinds(mlContext, train), ["{0}."]), train.Schema, zip);
@@ -31,6 +31,11 @@ internal static class Quickstart
         second.WaitForExit();
         if (second.ExitCode != 0)
             throw new InvalidOperationException($"The second process ended with exit code {second.ExitCode}.");
+
+        string report = Path.Combine(AppContext.BaseDirectory, "emoji-report.html");
+        HiMoClipReport.SaveHtml(report, metrics);
+        AnsiConsole.MarkupLine("[bold]5. A report[/] with charts and examples; open it in a browser:");
+        Console.WriteLine(report);
     }
 
     private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
@@ -42,21 +47,19 @@ internal static class Quickstart
                 return mlContext.Transforms.HiMoClip(options).Fit(train);
             });
 
-    private static void Measure(HiMoClipTransformer model, IDataView test)
+    private static HiMoClipMetrics Measure(HiMoClipTransformer model, IDataView test, CancellationToken cancellation)
     {
-        var clock = Stopwatch.StartNew();
-        RetrievalMetrics retrieval = model.EvaluateRetrieval(test);
-        double perSecond = (retrieval.ImageCount + retrieval.TextCount) / clock.Elapsed.TotalSeconds;
-        MonotonicityMetrics himo = model.EvaluateMonotonicity(test, 3);
+        HiMoClipMetrics metrics = model.Evaluate(test, new() { ModelName = "emoji model", DataName = "held-out drawings", CancellationToken = cancellation });
+        RetrievalMetrics retrieval = metrics.Retrieval!;
         Table table = new Table().AddColumns("held-out drawings", "this model", "chance");
         void Row(string name, double value, double chance) =>
             table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %", chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
         Row("recall@1, picture to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
         Row("recall@5, picture to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
         Row("recall@1, caption to picture", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
-        Row("HiMo@3, captions that match better with every sentence", himo.Score, 100.0 / 6);
+        Row("HiMo@3, captions that match better with every sentence", metrics.Monotonicity.Single(himo => himo.K == 3).Score, 100.0 / 6);
         AnsiConsole.Write(table);
-        AnsiConsole.MarkupLineInterpolated($"{perSecond:f0} embeddings a second.");
+        return metrics;
     }
 
     private static string[] Kinds(MLContext mlContext, IDataView data) =>

@@ -71,6 +71,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     private HiMoClipTransformer Apply()
     {
         torch.Device device = TorchRuntime.ChooseDevice(_host);
+        if (!Path.Exists(_options.Checkpoint))
+            throw new FileNotFoundException($"There is no checkpoint '{_options.Checkpoint}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, captionColumnName, epochs).)", _options.Checkpoint);
         ClipModel model = ClipWeights.Load(_options.Checkpoint!);
         try
         {
@@ -126,7 +128,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
             TrainingData Data(IDataView view, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
                 () => ReadPairs(view), _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input, augmentation,
-                model.Architecture, encoder.Tokenizer, state.Seed);
+                model.Architecture, encoder.Tokenizer, state.Seed, (long)(_options.MaxUnreadableShare * pairs));
             TrainingData data = Data(input, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
             Validation? validation = _options.ValidationSet is not { } held ? null : new(_options.ValidationMetric,
                 Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(encoder, Columns, _options.ImageFolder), held);

@@ -146,6 +146,12 @@ public sealed class HiMoClipOptions
     public ImageAugmentation? Augmentation { get; set; }
 
     /// <summary>
+    /// The share of the pictures, in [0, 1), that may be unreadable: they are left out, and counted in <c>mlContext.Log</c> after
+    /// every epoch. More of them end the training. Default: 0, the first one does.
+    /// </summary>
+    public double MaxUnreadableShare { get; set; }
+
+    /// <summary>
     /// Pairs that are not trained on, with the same columns. After every epoch the model is judged on them, and the one of the
     /// best epoch is what <c>Fit</c> returns. Default: null, the model of the last step.
     /// </summary>
@@ -217,6 +223,7 @@ public sealed class HiMoClipOptions
         Require(FrozenImageBlocks >= 0, nameof(FrozenImageBlocks), FrozenImageBlocks, "at least 0");
         Require(FrozenTextBlocks >= 0, nameof(FrozenTextBlocks), FrozenTextBlocks, "at least 0");
         Require(CaptionSampling is null || Enum.IsDefined(CaptionSampling.Value), nameof(CaptionSampling), CaptionSampling, "a value of the enumeration, or null");
+        Require(MaxUnreadableShare is >= 0 and < 1, nameof(MaxUnreadableShare), MaxUnreadableShare, "in [0, 1)");
         Require(Enum.IsDefined(ValidationMetric), nameof(ValidationMetric), ValidationMetric, "a value of the enumeration");
         Require(Patience is null or >= 1, nameof(Patience), Patience, "at least 1, or null");
         Require(Patience is null || ValidationSet is not null, nameof(Patience), Patience, $"null without a {nameof(ValidationSet)}");

@@ -7,21 +7,21 @@ switch (args)
     case []:
         Run("load", "float32");
         Run("load", "float16");
-        foreach (string micro in (string[])["256", "64", "16"])
-            Run("step", micro);
+        foreach ((string batch, string micro) in ((string, string)[])[("256", "256"), ("256", "64"), ("256", "16"), ("1024", "64")])
+            Run("step", batch, micro);
         return 0;
     case ["load", var type]:
         LoadBenchmark.Run(type);
         return 0;
-    case ["step", var micro]:
-        StepBenchmark.Run(Number(micro));
+    case ["step", var batch, var micro]:
+        StepBenchmark.Run(Number(batch), Number(micro));
         return 0;
     case ["soak"]:
         return await SoakBenchmark.RunAsync(100_000, 10_000) ? 0 : 1;
     case ["soak", var predictions, var requests]:
         return await SoakBenchmark.RunAsync(Number(predictions), Number(requests)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step MICROBATCH | soak [PREDICTIONS REQUESTS]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
         return 2;
 }
 

@@ -6,12 +6,11 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Benchmarks;
 
-/// <summary>Time and peak memory of a HiMo-CLIP step over a batch of 256, at one micro-batch size.</summary>
+/// <summary>Time and peak memory of a HiMo-CLIP step over a batch, at one micro-batch size.</summary>
 internal static class StepBenchmark
 {
-    public static void Run(int microBatch)
+    public static void Run(int batch, int microBatch)
     {
-        const int batch = 256;
         random.manual_seed(1);
         var architecture = new ClipArchitecture(256, 64, [4], 256, 8, 256, 4);
         using var model = new ClipModel(architecture);

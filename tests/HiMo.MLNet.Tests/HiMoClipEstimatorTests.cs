@@ -106,6 +106,29 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     }
 
     [Fact]
+    public void Unreadable_pictures_are_left_out_up_to_a_share_and_counted()
+    {
+        string broken = Path.Combine(_pictures.Folder, "broken.png");
+        File.WriteAllText(broken, "not a picture");
+        _pictures.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
+        _pictures.Rows.Add(new() { ImagePath = Path.Combine(_pictures.Folder, "none.png"), Caption = "Missing." });
+        var warnings = new List<string>();
+        _mlContext.Log += (_, e) =>
+        {
+            if (e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning)
+                warnings.Add(e.Message);
+        };
+        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        options.MaxUnreadableShare = 0.12;                                    // two of eighteen
+
+        _pictures.Train(_mlContext, options).Dispose();
+
+        Assert.Contains("2 of 18 pictures", Assert.Single(warnings), StringComparison.Ordinal);
+        options.MaxUnreadableShare = 0.1;
+        Assert.Contains("MaxUnreadableShare allows 1", Assert.Throws<ImageReadException>(() => _pictures.Train(_mlContext, options)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Empty_data_is_refused()
     {
         IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>());

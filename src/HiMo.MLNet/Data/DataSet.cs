@@ -6,11 +6,15 @@ namespace HiMo.MLNet.Data;
 /// <param name="format">The format's name, as <see cref="DataSets.Open(string, string)"/> takes it.</param>
 /// <param name="path">The folder, or the file in it that lists the images.</param>
 /// <param name="read">Begins reading.</param>
-internal sealed class DataSet(string format, string path, Func<IEnumerable<CaptionedImage>> read) : IEnumerable<CaptionedImage>
+/// <param name="notes">What is there but not read.</param>
+internal sealed class DataSet(string format, string path, Func<IEnumerable<CaptionedImage>> read, Func<IEnumerable<string>> notes) : IEnumerable<CaptionedImage>
 {
     public string Format { get; } = format;
 
     public string Path { get; } = path;
+
+    /// <summary>What is there but not read, for users to know.</summary>
+    public IEnumerable<string> Notes => notes();
 
     public IEnumerator<CaptionedImage> GetEnumerator() => read().GetEnumerator();
 

@@ -6,7 +6,7 @@ internal static class DataSets
     private static readonly Format[] Formats =
     [
         new("urban1k", "folders 'image' and 'caption'", (root, _) => Urban1k.Read(root)) { IsLaidOut = Urban1k.IsLaidOut },
-        new("image-folder", "pictures with a .txt beside each", (root, _) => ImageFolder.Read(root)) { IsLaidOut = ImageFolder.IsLaidOut },
+        new("image-folder", "pictures with a .txt beside each", (root, _) => ImageFolder.Read(root)) { IsLaidOut = ImageFolder.IsLaidOut, Notes = ImageFolder.Notes },
         new("sharegpt4v", "a .json array of {image, conversations}", ShareGpt4v.Read),
         new("docci", "a .jsonl or .jsonlines of {image_file, description}", (root, file) => Docci.Read(root, file)),
         new("docci-train", "as docci, the rows of split 'train'", (root, file) => Docci.Read(root, file, "train")) { ListedAs = "docci" },
@@ -90,7 +90,7 @@ internal static class DataSets
         };
     }
 
-    private static DataSet Make(Format format, DataRoot root, string path) => new(format.Name, path, () => format.Read(root, path));
+    private static DataSet Make(Format format, DataRoot root, string path) => new(format.Name, path, () => format.Read(root, path), () => format.Notes(root));
 
     private static string LookedFor(Format? wanted) =>
         $"looked for {string.Join("; ", Formats.Where(f => (wanted ?? f) == f).Select(f => $"{f.Name}: {f.Layout}"))}.";
@@ -110,6 +110,9 @@ internal static class DataSets
     {
         /// <summary>For a format without a file that lists the images: whether a folder is laid out so.</summary>
         public Func<DataRoot, bool>? IsLaidOut { get; init; }
+
+        /// <summary>What is there but not read.</summary>
+        public Func<DataRoot, IEnumerable<string>> Notes { get; init; } = _ => [];
 
         /// <summary>What <see cref="AnnotationFile.Recognize"/> calls the file that lists the images.</summary>
         public string ListedAs { get; init; } = Name;

@@ -21,4 +21,16 @@ internal static class ImageFolder
             yield return new CaptionedImage(image, [File.ReadAllText(text).Trim().ReplaceLineEndings(" ")], source);
         }
     }
+
+    /// <summary>A text without a picture may be a licence or a caption whose picture was lost: nothing tells which.</summary>
+    public static IEnumerable<string> Notes(DataRoot root)
+    {
+        HashSet<string> captions = [.. PictureFiles.Below(root).Select(picture => Path.ChangeExtension(picture, ".txt"))];
+        string[] alone = [.. Directory.EnumerateFiles(root.FullPath, "*.txt", new EnumerationOptions { RecurseSubdirectories = true })
+            .Select(file => Path.GetRelativePath(root.FullPath, file).Replace('\\', '/')).Where(file => !captions.Contains(file)).Order(StringComparer.Ordinal)];
+        if (alone.Length > 0)
+        {
+            yield return $"{alone.Length} text files have no picture beside them and are not read; the first is '{alone[0]}'.";
+        }
+    }
 }

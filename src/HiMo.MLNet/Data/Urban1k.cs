@@ -1,6 +1,8 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption.</summary>
+/// <summary>
+/// Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption. Pictures without a caption come last, with none.
+/// </summary>
 internal static class Urban1k
 {
     private const string Images = "image";
@@ -11,12 +13,20 @@ internal static class Urban1k
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
+        HashSet<string> silent = [.. Directory.EnumerateFiles(Path.Combine(root.FullPath, Images), "*.jpg").Select(file => Path.GetFileNameWithoutExtension(file))];
         foreach (string file in Directory.EnumerateFiles(Path.Combine(root.FullPath, Captions), "*.txt").Order(StringComparer.Ordinal))
         {
             SourceLocation source = new(file);
             string captionFile = root.Resolve($"{Captions}/{Path.GetFileName(file)}", source);
             string image = root.Resolve($"{Images}/{Path.GetFileNameWithoutExtension(file)}.jpg", source);
+            silent.Remove(Path.GetFileNameWithoutExtension(file));
             yield return new CaptionedImage(image, [File.ReadLines(captionFile).FirstOrDefault("")], source);
+        }
+
+        foreach (string name in silent.Order(StringComparer.Ordinal))
+        {
+            SourceLocation source = new(Path.Combine(root.FullPath, Images));
+            yield return new CaptionedImage(root.Resolve($"{Images}/{name}.jpg", source), [], source);
         }
     }
 }

@@ -1,16 +1,67 @@
+using HiMo.MLNet.Data;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Scoring;
-using HiMo.MLNet.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
 namespace HiMo.MLNet;
 
-/// <summary>The metrics of the papers, for a model and a data view with pictures and captions.</summary>
+/// <summary>The metrics of the papers, for a model and a data view or a data set with pictures and captions.</summary>
 public static class HiMoClipEvaluation
 {
-    private const int BatchSize = 64;
+    /// <summary>
+    /// All metrics that suit a data set: recall both ways and HiMo@K for captions (HiMo-Docci: over its own growing texts), COLA-multi
+    /// for COLA, zero-shot classification for class folders. When none of its pictures is there, its captions are still counted.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="dataSet">A folder or a file that lists pictures, after the name of its format and a colon if that is not to be
+    /// told from what is there: <c>urban1k:data/Urban1k</c>. Formats: see <c>mlContext.Data.LoadFromImageCaptions</c>.</param>
+    /// <param name="options">What to measure; null for the defaults.</param>
+    /// <exception cref="ArgumentException">No such format, or an option out of range; or a folder is not among <see cref="HiMoClipEvaluationOptions.ClassNames"/>.</exception>
+    /// <exception cref="FileNotFoundException">No such folder or file.</exception>
+    /// <exception cref="InvalidDataException">The format is not found there; a row is not as it wants it; or pictures are missing or
+    /// unreadable beyond <see cref="HiMoClipEvaluationOptions.MaxUnreadableShare"/>.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, string dataSet, HiMoClipEvaluationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new();
+        DataSet data = DataSets.Open(dataSet);
+        CaptionedImage[] images = [.. data];
+        if (images.Length == 0)
+            throw new InvalidDataException($"'{data.Path}': expected pictures and captions in the format {data.Format}, found none.");
+        CaptionedImage[] missing = [.. images.Where(image => !File.Exists(image.ImagePath))];
+        string name = options.DataName ?? dataSet;
+        using var evaluator = new Evaluator(model, options);
+        evaluator.Notes.AddRange(data.Notes);
+        if (missing.Length == images.Length)
+        {
+            EvaluatedSet texts = new([.. images.Select(i => i.ImagePath)], [.. images.SelectMany(i => i.Captions)],
+                [.. images.SelectMany((image, i) => Enumerable.Repeat(i, image.Captions.Count))]);
+            evaluator.Notes.Add($"None of the {images.Length} pictures is there (the first was looked for at '{images[0].ImagePath}'): only the captions are counted.");
+            return Metrics(model, options, name, data.Format, data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts, evaluator) with { PictureCount = 0 };
+        }
+        if (missing.Length > options.MaxUnreadableShare * images.Length)
+            throw new InvalidDataException(
+                $"{missing.Length} of {images.Length} pictures are missing; the first is '{missing[0].ImagePath}', which {missing[0].Source} names. "
+                + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
+        return Evaluate(model, options, name, data.Format, evaluator, images.Select(i => new EvaluationRow(new(i.ImagePath, null), i.Captions)), images.Length);
+    }
+
+    /// <summary>Recall both ways and HiMo@K. Rows with the same picture path are one picture with several captions.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <param name="options">What to measure; null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; or an option is out of range.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new();
+        using var evaluator = new Evaluator(model, options);
+        return Evaluate(model, options, options.DataName ?? "data", null, evaluator, Rows(model, data, model.Columns.Text), Count(data));
+    }
 
     /// <summary>
     /// Recall of the right caption among all captions, for every picture, and of the right picture, for every caption.
@@ -20,34 +71,8 @@ public static class HiMoClipEvaluation
     /// <param name="data">Rows with the model's picture and caption columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data)
-    {
-        ArgumentNullException.ThrowIfNull(model);
-        List<float> images = [], texts = [];
-        List<int> imageOfText = [];
-        Dictionary<string, int> known = new(StringComparer.Ordinal);
-        int imageCount = 0;
-        foreach (Pair[] batch in Pairs(model, data).Chunk(BatchSize))
-        {
-            texts.AddRange(model.Encoder.EncodeTexts([.. batch.Select(p => p.Caption)]));
-            List<RgbImage> fresh = [];
-            foreach (Pair pair in batch)
-            {
-                if (pair.Path is null || !known.TryGetValue(pair.Path, out int image))
-                {
-                    image = imageCount++;
-                    fresh.Add(pair.Load());
-                    if (pair.Path is not null)
-                        known.Add(pair.Path, image);
-                }
-                imageOfText.Add(image);
-            }
-            if (fresh.Count > 0)
-                images.AddRange(model.Encoder.EncodeImages(fresh));
-        }
-        int d = model.Encoder.Dimension;
-        return Retrieval.Evaluate(Matrix(images, d), Matrix(texts, d), imageOfText.ToArray());
-    }
+    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
+        Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
 
     /// <summary>
     /// HiMo@K, semantic monotonicity: whether the similarity of a picture with the first 1, 2, … K parts of its caption
@@ -61,50 +86,131 @@ public static class HiMoClipEvaluation
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data, int k)
     {
-        ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 2);
-        int d = model.Encoder.Dimension;
-        List<float[]> similarities = [];
-        foreach (Pair[] batch in Pairs(model, data).Chunk(BatchSize))
-        {
-            float[] images = model.Encoder.EncodeImages([.. batch.Select(p => p.Load())]);
-            for (int i = 0; i < batch.Length; i++)
-            {
-                string[] parts = [.. GrowingText.Segments(Sentences.Split(batch[i].Caption), k)];
-                float[] texts = parts.Length > 0 ? model.Encoder.EncodeTexts(parts) : [];
-                float[] row = new float[parts.Length];
-                for (int part = 0; part < parts.Length; part++)
-                    row[part] = System.Numerics.Tensors.TensorPrimitives.Dot(images.AsSpan(i * d, d), texts.AsSpan(part * d, d));
-                similarities.Add(row);
-            }
-        }
-        return k switch
-        {
-            2 => SemanticMonotonicity.HiMoAt2(similarities),
-            3 => SemanticMonotonicity.HiMoAt3(similarities),
-            _ => SemanticMonotonicity.HiMoAtK(similarities, k),
-        };
+        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
     }
 
-    private sealed record Pair(string? Path, Func<RgbImage> Load, string Caption);
+    /// <summary>
+    /// HiMo@K as published for HiMo-Docci: the captions of a picture, in the order of their rows, are the texts that grow. Any number
+    /// of them; the score is the mean Pearson correlation of (1, 2, …) with the similarities.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's caption column and, as text, its picture column: <c>LoadFromImageCaptions("himo-docci:PATH")</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
+            throw InputColumns.WrongType(
+                column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
+        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
+    }
 
-    private static IEnumerable<Pair> Pairs(HiMoClipTransformer model, IDataView data)
+    /// <summary>COLA, multi-object setting: two consecutive rows are the two pictures, with their captions, of one question.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's picture and caption columns: <c>LoadFromImageCaptions("cola:PATH")</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ArgumentException">The number of rows is odd.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
+        Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
+
+    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
+    /// <param name="model">A model with labels: <c>model.ForZeroShot(labels, templates)</c>.</param>
+    /// <param name="data">Rows with the model's picture column and the label.</param>
+    /// <param name="labelColumnName">A text column with one of the model's labels in each row. Of class folders read by
+    /// <c>LoadFromImageCaptions("class-folder:PATH")</c> that is <c>Caption</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ArgumentException">The model has no labels, or a row has another one.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static ZeroShotMetrics EvaluateZeroShot(this HiMoClipTransformer model, IDataView data, string labelColumnName = "Label")
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (model.ZeroShot is not { } head)
+            throw new ArgumentException("Expected a model with labels: call ForZeroShot first.", nameof(model));
+        return Run(model, data, labelColumnName, (_, set, images) => Evaluator.ZeroShot(
+            set, images, head.Labels, head.Labels, new EmbeddingMatrix([.. head.Classes], images.Dimension).Normalize()));
+    }
+
+    private static T Run<T>(HiMoClipTransformer model, IDataView data, string? textColumn, Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        using var evaluator = new Evaluator(model, new());
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text), Count(data));
+        return measure(evaluator, set, images);
+    }
+
+    private static HiMoClipMetrics Evaluate(
+        HiMoClipTransformer model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator, IEnumerable<EvaluationRow> rows, int? total)
+    {
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(rows, total, format == "cola" ? 2 : 1);
+        if (set.Captions.Count == 0)
+            throw new InvalidDataException($"{name}: expected captions, found {set.Pictures.Count} pictures without one.");
+        if (set.Pictures.Count - set.PictureOfCaption.Distinct().Count() is > 0 and var silent)
+            evaluator.Notes.Add($"{silent} of {set.Pictures.Count} pictures have no caption: captions are searched among them, but they ask for none.");
+        switch (format)
+        {
+            case "class-folder":
+                string[] folders = [.. options.ClassNames?.Keys ?? set.Captions.Distinct()];
+                string[] names = [.. folders.Select(folder => options.ClassNames?[folder] ?? folder)];
+                ZeroShotHead.Check(folders, options.Templates, threshold: null);
+                EmbeddingMatrix classes = ZeroShotClassification.ClassEmbeddings(
+                    evaluator.EmbedTexts([.. names.SelectMany(n => options.Templates.Select(t => t.Replace("{0}", n, StringComparison.Ordinal)))], "classes"), options.Templates.Count);
+                return Metrics(model, options, name, format, set, evaluator, new(set, images, null, [], null, null)) with
+                {
+                    ZeroShot = Evaluator.ZeroShot(set, images, folders, names, classes),
+                };
+            case "cola":
+                EmbeddingMatrix pairs = evaluator.EmbedTexts(set.Captions, "captions");
+                return Metrics(model, options, name, format, set, evaluator, new(set, images, pairs, [], null, null)) with { Cola = Evaluator.Cola(set, images, pairs) };
+            default:
+                set = format == "himo-docci" ? set.AsGrowingTexts() : set;
+                EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");
+                (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, set.PictureOfCaption);
+                IReadOnlyList<Growth> growths = evaluator.Grow(set, images, texts, set.OwnTexts is null ? [.. options.K.Distinct()] : [null]);
+                return Metrics(model, options, name, format, set, evaluator, new(set, images, texts, growths, imageRanks, textRanks)) with
+                {
+                    Retrieval = Retrieval.Recalls(imageRanks, textRanks),
+                    Monotonicity = [.. growths.Select(Evaluator.Score)],
+                };
+        }
+    }
+
+    private static HiMoClipMetrics Metrics(
+        HiMoClipTransformer model, HiMoClipEvaluationOptions options, string name, string? format, EvaluatedSet set, Evaluator evaluator, EvaluationDetails? details = null) => new()
+        {
+            ModelName = options.ModelName,
+            WeightsHash = model.Encoder.WeightsHash,
+            DataName = name,
+            Format = format,
+            PictureCount = set.Pictures.Count,
+            UnreadableCount = evaluator.UnreadableCount,
+            Captions = set.Statistics(model.Encoder.Tokenizer, model.Architecture.ContextLength),
+            Notes = evaluator.Notes,
+            Details = options.KeepsEmbeddings ? details : null,
+        };
+
+    private static int? Count(IDataView data) => (int?)data.GetRowCount();
+
+    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
     {
         ArgumentNullException.ThrowIfNull(data);
-        DataViewSchema.Column image = InputColumns.Image(data.Schema, model.Columns.Image), text = InputColumns.Text(data.Schema, model.Columns.Text);
+        DataViewSchema.Column image = InputColumns.Image(data.Schema, model.Columns.Image), text = InputColumns.Text(data.Schema, textColumn);
         using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
-        Func<Func<RgbImage>?> readImage = InputColumns.ImageReader(cursor, image, model.ImageFolder);
-        Func<string> readText = InputColumns.TextReader(cursor, text);
         Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
+        Func<Func<RgbImage>?>? readImage = readPath is null ? InputColumns.ImageReader(cursor, image, null) : null;
+        Func<string> readText = InputColumns.TextReader(cursor, text);
         while (cursor.MoveNext())
-            yield return new(readPath?.Invoke(),
-                readImage() ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there."), readText());
-    }
-
-    private static EmbeddingMatrix Matrix(List<float> values, int dimension)
-    {
-        var matrix = new EmbeddingMatrix([.. values], dimension);
-        matrix.Normalize();
-        return matrix;
+        {
+            string? path = readPath?.Invoke();
+            if (path is "")
+                path = null;
+            RgbImage? pixels = readImage?.Invoke()?.Invoke();
+            if (path is null && pixels is null)
+                throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            yield return new(new(path is null || model.ImageFolder is null ? path : Path.Combine(model.ImageFolder, path), pixels), [readText()]);
+        }
     }
 }

@@ -16,6 +16,14 @@ internal static class Retrieval
     /// <param name="imageOfText">For every caption the row of its image; several captions may share one.</param>
     public static RetrievalMetrics Evaluate(EmbeddingMatrix images, EmbeddingMatrix texts, ReadOnlySpan<int> imageOfText)
     {
+        (QueryRanks imageRanks, QueryRanks textRanks) = Rank(images, texts, imageOfText);
+        return Recalls(imageRanks, textRanks);
+    }
+
+    /// <summary>Where the best right answer of every image and of every caption stands.</summary>
+    /// <inheritdoc cref="Evaluate"/>
+    public static (QueryRanks Images, QueryRanks Texts) Rank(EmbeddingMatrix images, EmbeddingMatrix texts, ReadOnlySpan<int> imageOfText)
+    {
         Check(images, texts, imageOfText);
 
         var imageTally = new Tally(images.Count);
@@ -24,44 +32,33 @@ internal static class Retrieval
         Count(images, texts, imageTally, textTally);
 
         // The counts so far include the right answers themselves. None is above the best right answer.
-        double image1 = 0, image5 = 0, image10 = 0;
-        int queries = 0;
-        for (int i = 0; i < images.Count; i++)
+        int[] one = new int[texts.Count];
+        Array.Fill(one, 1);
+        return (Ranks(imageTally, rightTied), Ranks(textTally, one));
+
+        static QueryRanks Ranks(Tally tally, int[] right)
         {
-            if (rightTied[i] == 0)
+            for (int i = 0; i < right.Length; i++)
             {
-                continue;
+                tally.Equal[i] -= right[i];
             }
 
-            queries++;
-            int better = imageTally.Greater[i], tied = imageTally.Equal[i] - rightTied[i];
-            image1 += TiedRank.HitProbability(1, better, tied, rightTied[i]);
-            image5 += TiedRank.HitProbability(5, better, tied, rightTied[i]);
-            image10 += TiedRank.HitProbability(10, better, tied, rightTied[i]);
+            return new QueryRanks(tally.Best, tally.Greater, tally.Equal, right);
         }
-
-        double text1 = 0, text5 = 0, text10 = 0;
-        for (int i = 0; i < texts.Count; i++)
-        {
-            int better = textTally.Greater[i], tied = textTally.Equal[i] - 1;
-            text1 += TiedRank.HitProbability(1, better, tied);
-            text5 += TiedRank.HitProbability(5, better, tied);
-            text10 += TiedRank.HitProbability(10, better, tied);
-        }
-
-        return new RetrievalMetrics
-        {
-            ImageToTextRecallAt1 = 100 * image1 / queries,
-            ImageToTextRecallAt5 = 100 * image5 / queries,
-            ImageToTextRecallAt10 = 100 * image10 / queries,
-            TextToImageRecallAt1 = 100 * text1 / texts.Count,
-            TextToImageRecallAt5 = 100 * text5 / texts.Count,
-            TextToImageRecallAt10 = 100 * text10 / texts.Count,
-            ImageCount = images.Count,
-            TextCount = texts.Count,
-            ImageQueryCount = queries,
-        };
     }
+
+    public static RetrievalMetrics Recalls(QueryRanks images, QueryRanks texts) => new()
+    {
+        ImageToTextRecallAt1 = images.RecallAt(1),
+        ImageToTextRecallAt5 = images.RecallAt(5),
+        ImageToTextRecallAt10 = images.RecallAt(10),
+        TextToImageRecallAt1 = texts.RecallAt(1),
+        TextToImageRecallAt5 = texts.RecallAt(5),
+        TextToImageRecallAt10 = texts.RecallAt(10),
+        ImageCount = images.Count,
+        TextCount = texts.Count,
+        ImageQueryCount = images.QueryCount,
+    };
 
     private static void Check(EmbeddingMatrix images, EmbeddingMatrix texts, ReadOnlySpan<int> imageOfText)
     {

@@ -20,13 +20,17 @@ internal static class ImageDecoder
     internal const int MaxSide = 65_535;
 
     /// <exception cref="ImageReadException">The file is missing, unreadable, empty, no image, truncated or too large (<see cref="MaxPixels"/>, <see cref="MaxSide"/>).</exception>
-    public static RgbImage Decode(string path)
+    public static RgbImage Decode(string path) => Read(path, stream => Decode(stream, path));
+
+    /// <summary>Reads an image file in any way; what goes wrong with the file is told as decoding tells it.</summary>
+    /// <exception cref="ImageReadException">The file is missing or unreadable.</exception>
+    public static T Read<T>(string path, Func<FileStream, T> read)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
             using var stream = File.OpenRead(path);
-            return Decode(stream, path);
+            return read(stream);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

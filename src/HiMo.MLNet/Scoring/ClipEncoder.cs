@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Text;
@@ -16,6 +17,7 @@ namespace HiMo.MLNet.Scoring;
 internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device, string source) : IDisposable
 {
     private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
+    private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
     private int _owners = 1;
 
     public ClipModel Model => model;
@@ -37,6 +39,27 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
             using var _ = no_grad();
             return model.LogitScale.exp().item<float>();
         }
+    }
+
+    /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
+    public string WeightsHash
+    {
+        get
+        {
+            using ClipEncoder held = Share();
+            return _fingerprint.Value;
+        }
+    }
+
+    private static string Fingerprint(ClipModel model, ClipTokenizer tokenizer)
+    {
+        using var hash = SHA256.Create();
+        using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
+        {
+            tokenizer.WriteMerges(stream);
+            ClipWeights.Save(model, stream);
+        }
+        return Convert.ToHexStringLower(hash.Hash!);
     }
 
     /// <summary>Pictures can be embedded with any vocabulary, texts only with the one that the model was trained with.</summary>

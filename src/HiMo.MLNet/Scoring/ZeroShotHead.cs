@@ -51,6 +51,9 @@ internal sealed class ZeroShotHead
 
     public IReadOnlyList<string> Templates { get; }
 
+    /// <summary>(labels, d), normalised.</summary>
+    public ReadOnlySpan<float> Classes => _classes;
+
     /// <summary>The least cosine with the best label's class below which no label is predicted; null for none.</summary>
     public float? Threshold { get; }
 

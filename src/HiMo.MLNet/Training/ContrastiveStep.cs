@@ -72,13 +72,14 @@ internal sealed class ContrastiveStep(
         return Read(whole);
     }
 
-    /// <summary>The objective of a batch, without gradients.</summary>
+    /// <summary>The objective of a batch, without gradients, on the first device: batch norm's statistics are its alone.</summary>
     public StepResult Evaluate(ContrastiveBatch batch)
     {
+        if (replicas.Count > 1)
+            return new ContrastiveStep([_first], objective, microBatchSize ?? Math.Max(1, batch.Count / replicas.Count), precision).Evaluate(batch);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        CopyWeights();
-        (Tensor v, Tensor[] texts) = Embed(batch, (batch.Count + replicas.Count - 1) / replicas.Count);
+        (Tensor v, Tensor[] texts) = Embed(batch, batch.Count);
         return Read(Compute(v, texts, batch));
     }
 
@@ -102,8 +103,7 @@ internal sealed class ContrastiveStep(
         try
         {
             using var _ = no_grad();
-            return (cat([.. parts.Select(p => p.Images)], 0),
-                [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => cat([.. parts.Select(p => p.Texts[i])], 0))]);
+            return (Join([.. parts.Select(p => p.Images)]), [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => Join([.. parts.Select(p => p.Texts[i])]))]);
         }
         finally
         {
@@ -111,6 +111,9 @@ internal sealed class ContrastiveStep(
                 tensor.Dispose();
         }
     }
+
+    // Of one tensor, TorchSharp 0.105's cat gives that tensor itself, not a new one.
+    private static Tensor Join(Tensor[] parts) => parts.Length == 1 ? parts[0].alias() : cat(parts, 0);
 
     private ObjectiveValue Compute(Tensor v, IReadOnlyList<Tensor> texts, ContrastiveBatch batch) =>
         objective.Compute(v, texts, _first.Clip.LogitScale, batch with

@@ -100,6 +100,8 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
                             break;
                     }
                 }
+                if (data.Unreadable is { Count: > 0 } unreadable)
+                    warn($"Epoch {state.Epoch}: {unreadable.Count} of {pairCount} pictures could not be read and were left out. The first: {unreadable[0].Message}");
                 bool stop = false;
                 if (validation is not null)
                 {
@@ -144,7 +146,8 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
         double score = await validation!.ScoreAsync(step, options.CancellationToken);
         TrainMode();
         double gain = validation.HigherIsBetter ? score : -score;
-        if (state.BestScore is null || gain > state.BestScore)
+        // Not a number: a metric that these pairs do not have, as HiMo@3 of short captions. It is never the best.
+        if (!double.IsNaN(gain) && (state.BestScore is null || gain > state.BestScore))
         {
             (state.BestScore, state.BestEpoch) = (gain, state.Epoch);
             ReleaseBest();

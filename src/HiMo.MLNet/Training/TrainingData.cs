@@ -23,15 +23,21 @@ internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Ca
 /// <param name="architecture">The sizes of pictures and captions.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="seed">The same seed gives the same batches.</param>
+/// <param name="maxUnreadable">The pictures of a pass that may be unreadable and are then left out of their batches.</param>
 internal sealed class TrainingData(
     Func<IEnumerable<TrainingPair>> pairs, IReadOnlyList<CaptionSampling> captions, int batchSize, bool dropLast, ImageAugmentation? augmentation,
-    ClipArchitecture architecture, ClipTokenizer tokenizer, int seed)
+    ClipArchitecture architecture, ClipTokenizer tokenizer, int seed, long maxUnreadable = 0)
 {
     /// <summary>Pairs held for shuffling: a pair leaves in the place of a random one of these.</summary>
     private const int ShufflePool = 16_384;
 
     private readonly ClipPreprocessor _preprocessor = new(architecture.ImageSize);
     private readonly ImageAugmenter? _augmenter = augmentation is null ? null : new(augmentation, architecture.ImageSize);
+
+    private readonly List<ImageReadException> _unreadable = [];
+
+    /// <summary>What could not be read in the current pass.</summary>
+    public IReadOnlyList<ImageReadException> Unreadable => _unreadable;
 
     /// <summary>One shuffled pass over the data. The caller disposes the batches.</summary>
     /// <param name="epoch">Which order.</param>
@@ -47,6 +53,7 @@ internal sealed class TrainingData(
     private async IAsyncEnumerable<ContrastiveBatch> Batches(
         Func<IEnumerable<TrainingPair>> pass, int skip, int number, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
     {
+        _unreadable.Clear();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var channel = Channel.CreateBounded<ContrastiveBatch>(1);
         Task producer = Task.Run(async () =>
@@ -102,13 +109,23 @@ internal sealed class TrainingData(
         var pixels = new byte[chunk.Length * _preprocessor.Length];
         long[][] tokens = [.. captions.Select(_ => new long[chunk.Length * context])];
         int[][] lengths = [.. captions.Select(_ => new int[chunk.Length])];
+        var failed = new ImageReadException?[chunk.Length];
         try
         {
             Parallel.For(0, chunk.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
             {
                 var random = new Random(Mix(number, i));
                 Span<byte> planes = pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length);
-                RgbImage image = chunk[i].Load();
+                RgbImage image;
+                try
+                {
+                    image = chunk[i].Load();
+                }
+                catch (ImageReadException e)
+                {
+                    failed[i] = e;
+                    return;
+                }
                 if (_augmenter is null)
                     _preprocessor.Process(image, planes);
                 else
@@ -120,6 +137,17 @@ internal sealed class TrainingData(
         catch (AggregateException e) when (e.InnerException is not null)
         {
             System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
+        }
+        if (failed.OfType<ImageReadException>().ToArray() is { Length: > 0 } errors)
+        {
+            _unreadable.AddRange(errors);
+            if (_unreadable.Count > maxUnreadable)
+                throw maxUnreadable == 0 ? errors[0] : new ImageReadException(errors[^1].Path,
+                    $"{errors[^1].Reason}; it is number {_unreadable.Count}, and {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {maxUnreadable}", errors[^1]);
+            TrainingPair[] readable = [.. chunk.Where((_, i) => failed[i] is null)];
+            if (readable.Length < 2)
+                throw new ImageReadException(errors[^1].Path, $"{errors[^1].Reason}; of the {chunk.Length} pictures of its batch, {errors.Length} are unreadable", errors[^1]);
+            return Build(readable, number, cancellation);
         }
         var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
         long[] pictures = [.. chunk.Select((pair, i) => pair.Path is null || numbers.TryAdd(pair.Path, i) ? i : numbers[pair.Path])];

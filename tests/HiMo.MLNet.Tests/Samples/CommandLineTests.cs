@@ -65,7 +65,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         SamplesProgram.Result help = SamplesProgram.Run("--help");
 
         Assert.Equal((0, ""), (help.ExitCode, help.Errors));
-        foreach (string command in (string[])["inspect", "embed", "classify", "search", "train", "quickstart"])
+        foreach (string command in (string[])["inspect", "embed", "classify", "search", "train", "eval", "quickstart"])
             Assert.Contains($"Example: himo {command} ", help.Output, StringComparison.Ordinal);
         Assert.DoesNotContain("classify-samples", help.Output, StringComparison.Ordinal);
     }
@@ -261,7 +261,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         SamplesProgram.Result result = SamplesProgram.Run("quickstart", "--epochs", "1", "--drawings", "16");
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
-        foreach (string expected in (string[])["recall@1, picture to caption", "HiMo@3", "emoji-model.zip", "predicted"])
+        foreach (string expected in (string[])["recall@1, picture to caption", "HiMo@3", "emoji-model.zip", "predicted", "emoji-report.html"])
             Assert.Contains(expected, result.Output, StringComparison.Ordinal);
     }
 

@@ -183,29 +183,45 @@ public sealed class TrainingOptionsTests : IDisposable
     [InlineData(ValidationMetric.HiMoAt3)]
     public void Fit_returns_the_best_epoch_on_the_validation_set(ValidationMetric metric)
     {
-        IDataView held = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        // For three epochs there is one picture only, which every caption finds. Then there are sixteen.
+        ToyPictures.Row[] rows = [.. _pictures.Rows.Select(r => new ToyPictures.Row { ImagePath = _pictures.Rows[0].ImagePath, Caption = r.Caption })];
+        string folder = Path.Combine(_pictures.Folder, "checkpoints");
         var seen = new List<TrainingProgress>();
-        HiMoClipOptions options = Options(o => (o.ValidationSet, o.ValidationMetric, o.LearningRate, o.BatchSize, o.Progress) = (held, metric, 0.03, 16, new Collect(seen)), epochs: 12);
-        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
-
-        double[] scores = [.. seen.Where(p => p.ValidationScore is not null).Select(p => p.ValidationScore!.Value)];
-        Assert.Equal(12, scores.Length);
-        double best = metric == ValidationMetric.Loss ? scores.Min() : scores.Max();
-        if (metric == ValidationMetric.HiMoAt3)
-            Assert.Equal(best, model.EvaluateMonotonicity(held, 3).Score, 6);
-        if (metric == ValidationMetric.RecallAt1)
+        HiMoClipOptions options = Options(o => (o.ValidationMetric, o.CaptionSampling, o.CheckpointFolder, o.CheckpointsKept) = (metric, CaptionSampling.Mixed, folder, 6), epochs: 6);
+        options.ValidationSet = _mlContext.Data.LoadFromEnumerable(rows);
+        options.Progress = new Collect(seen, p =>
         {
-            RetrievalMetrics recall = model.EvaluateRetrieval(held);
-            Assert.Equal(best, (recall.ImageToTextRecallAt1 + recall.TextToImageRecallAt1) / 2, 6);
-            Assert.NotEqual(best, scores[^1]);                                // else the last epoch would do as well
-        }
+            if (p.Epoch == 3 && p.ValidationScore is not null)
+                for (int i = 0; i < rows.Length; i++)
+                    rows[i].ImagePath = _pictures.Rows[i].ImagePath;
+        });
+        Dictionary<string, float[]> returned = Weights(options);
+
+        List<double> scores = [.. seen.Where(p => p.ValidationScore is not null).Select(p => p.ValidationScore!.Value)];
+        Assert.Equal(6, scores.Count);
+        int best = scores.IndexOf(metric == ValidationMetric.Loss ? scores.Min() : scores.Max());
+        if (metric == ValidationMetric.RecallAt1)
+            Assert.Equal((0, 100.0), (best, scores[0]));
+        // Every epoch left a checkpoint: two steps each.
+        Dictionary<string, (long[], float[] Values)> checkpoint = GoldenFile.Read(Path.Combine(folder, $"step-{2 * (best + 1):d8}.safetensors"));
+        Assert.All(returned, tensor => Assert.Equal(checkpoint[tensor.Key].Values, tensor.Value));
+    }
+
+    [Fact]
+    public void A_metric_that_the_validation_set_does_not_have_chooses_no_epoch()
+    {
+        _pictures.Rows.ForEach(row => row.Caption = "Too short for three parts.");
+        HiMoClipOptions options = Options(o => (o.ValidationSet, o.ValidationMetric, o.CheckpointFolder) =
+            (_mlContext.Data.LoadFromEnumerable(_pictures.Rows), ValidationMetric.HiMoAt3, Path.Combine(_pictures.Folder, "checkpoints")));
+        _pictures.Train(_mlContext, options).Dispose();
+        Assert.NotEmpty(Directory.GetFiles(options.CheckpointFolder!));
     }
 
     [Fact]
     public void Patience_ends_a_training_that_does_not_get_better()
     {
         var seen = new List<TrainingProgress>();
-        // HiMo@3 of captions of two sentences is not a number: it never gets better. At a rate of nothing, neither does the loss.
+        // At a rate of nothing, the loss does not get better.
         HiMoClipOptions options = Options(o => (o.ValidationSet, o.Patience, o.LearningRate, o.WeightDecay, o.Progress) =
             (_mlContext.Data.LoadFromEnumerable(_pictures.Rows), 2, 1e-30, 0, new Collect(seen)), epochs: 50);
         _pictures.Train(_mlContext, options).Dispose();
@@ -246,8 +262,12 @@ public sealed class TrainingOptionsTests : IDisposable
         Assert.Equal(4, events.Split("loss/component").Length - 1);          // four steps
     }
 
-    private sealed class Collect(List<TrainingProgress> seen) : IProgress<TrainingProgress>
+    private sealed class Collect(List<TrainingProgress> seen, Action<TrainingProgress>? then = null) : IProgress<TrainingProgress>
     {
-        public void Report(TrainingProgress value) => seen.Add(value);
+        public void Report(TrainingProgress value)
+        {
+            seen.Add(value);
+            then?.Invoke(value);
+        }
     }
 }

@@ -1,0 +1,164 @@
+using HiMo.MLNet.Evaluation;
+
+namespace HiMo.MLNet.Reporting;
+
+/// <summary>Semantic monotonicity: a chart for each model, and captions that keep it, break it, or part the models.</summary>
+internal static class GrowthSection
+{
+    private const int StepsDrawn = 180, ExamplesEach = 4, LongText = 240;
+
+    public static void Write(Html html, ReportedData data)
+    {
+        // The largest K has the most to show; of models with another one there is nothing to compare.
+        Growth? shown = data.Detailed.SelectMany(m => m.Details.Growths).MaxBy(g => g.K ?? int.MaxValue);
+        if (shown is null || shown.Similarities.All(s => s.Length < 2))
+            return;
+        int? k = shown.K;
+        (int Place, HiMoClipMetrics Metrics, Growth Growth)[] models = [.. data.Detailed
+            .Select(m => (m.Place, m.Metrics, Growth: m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Growth is not null).Select(m => (m.Place, m.Metrics, m.Growth!))];
+        html.Add($"<section id=\"{data.Id}-growth\"><h3>Does a caption match better with every sentence?</h3>");
+        html.Add($"<p>{(k is null
+            ? "HiMo-Docci tells every caption in texts that grow."
+            : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its picture, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a cross. The thick line is the mean of all captions.</p>");
+        html.Add($"<div class=\"charts\">");
+        foreach ((int place, HiMoClipMetrics metrics, Growth growth) in models)
+            WriteChart(html, data, place, metrics, growth);
+        html.Add($"</div>");
+        WriteExamples(html, data, [.. models.Select(m => (m.Place, m.Growth))], data.Detailed[0].Details.Set, k);
+        html.Add($"</section>");
+    }
+
+    private static void WriteChart(Html html, ReportedData data, int place, HiMoClipMetrics metrics, Growth growth)
+    {
+        float[][] lines = [.. growth.Similarities.Where(s => s.Length >= 2)];
+        double[] grid = growth.K is { } k ? [.. Enumerable.Range(1, k).Select(i => i / (double)k)] : [.. Enumerable.Range(1, 10).Select(i => i / 10.0)];
+        (double X, double Y)[] mean = [.. grid
+            .Select(x => (x, Values: lines.Where(s => 1.0 / s.Length <= x + 1e-9).Select(s => At(Scaled(s), x)).ToArray()))
+            .Where(p => p.Values.Length > 0).Select(p => (p.x, p.Values.Average()))];
+        int whole = lines.Count(s => Falls(s) == 0);
+        double share = 100.0 * whole / lines.Length;
+
+        var chart = new Chart($"{data.Id}-growth-{place}", $"{metrics.ModelName}: similarity as captions grow",
+            FormattableString.Invariant($"{whole} of {lines.Length} captions ({share:0.0} %) rise at every step. The mean of the scaled similarity goes {string.Join(", ", mean.Select(p => FormattableString.Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
+            (Math.Min(grid[0], lines.Min(s => 1.0 / s.Length)) - 0.02, 1.02), (-0.06, 1.06));
+        chart.XAxis("share of the caption that is told", grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, FormattableString.Invariant($"{x:0 %}"))));
+        chart.YAxis("scaled similarity", [(0, "0"), (0.5, "0.5"), (1, "1")]);
+        // As many as can still be told apart.
+        int count = Math.Min(lines.Length, (int)(StepsDrawn / lines.Average(s => s.Length)));
+        float[][] drawn = [.. Enumerable.Range(0, count).Select(i => lines[(int)((long)i * lines.Length / count)])];
+        foreach (float[] line in drawn)
+            chart.Pieces($"sample m{place % 4}", Steps(line, falls: false));
+        foreach (float[] line in drawn.Where(line => Falls(line) > 0))
+        {
+            chart.Pieces("fall", Steps(line, falls: true));
+            foreach ((_, (double x, double y)) in Steps(line, falls: true))
+                chart.Cross("cross", x, y);
+        }
+        chart.Line($"mean-back", mean).Line($"mean m{place % 4}", mean);
+        foreach ((double x, double y) in mean)
+            chart.Dot($"mean m{place % 4}", x, y);
+
+        html.Add($"<figure><figcaption>{data.Label(place)} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every step{new Markup(drawn.Length < lines.Length ? $"; {drawn.Length} are drawn" : "")}</figcaption>{chart.ToMarkup()}");
+        html.Add($"<details><summary>The figures</summary><table><thead><tr><th scope=\"col\">told</th><th scope=\"col\">mean, scaled</th>");
+        if (growth.K is not null)
+            html.Add($"<th scope=\"col\">mean similarity</th><th scope=\"col\">captions that fall here</th>");
+        html.Add($"</tr></thead><tbody>");
+        foreach ((int i, (double x, double y)) in mean.Index())
+        {
+            html.Add($"<tr><th scope=\"row\">{new Markup(FormattableString.Invariant($"{x:0 %}"))}</th><td>{y:0.00}</td>");
+            if (growth.K is not null)
+            {
+                html.Add($"<td>{lines.Average(s => s[i]):0.000}</td><td>");
+                if (i > 0)
+                    html.Add($"{lines.Count(s => s[i] <= s[i - 1])}");
+                html.Add($"</td>");
+            }
+            html.Add($"</tr>");
+        }
+        html.Add($"</tbody></table></details></figure>");
+    }
+
+    private static void WriteExamples(Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int? k)
+    {
+        int[] scored = [.. Enumerable.Range(0, set.Captions.Count).Where(c => models.All(m => m.Growth.Similarities[c].Length >= 2))];
+        bool Rises(int caption, int model) => Falls(models[model].Growth.Similarities[caption]) == 0;
+        double Fall(int caption, int model) => Depth(models[model].Growth.Similarities[caption]);
+        double Gain(int caption, int model) => models[model].Growth.Similarities[caption] is var s ? s[^1] - s[0] : 0;
+        int[] all = [.. Enumerable.Range(0, models.Length)];
+
+        HashSet<int> shown = [];
+        Group("Rise most", models.Length > 1 ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption", scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))));
+        if (models.Length > 1)
+            Group("Divide the models", $"rise for one and fall for another", scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
+                .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))));
+        Group("Fall most", models.Length > 1 ? "for all models together" : "wherever they fall", scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))));
+
+        void Group(string title, string what, IEnumerable<int> captions)
+        {
+            int[] chosen = [.. captions.Where(c => !shown.Contains(c)).Take(ExamplesEach)];
+            if (chosen.Length == 0)
+                return;
+            shown.UnionWith(chosen);
+            bool fits = models.Length <= 2 && chosen.All(c => set.Captions[c].Length <= LongText);
+            html.Add($"<h4>{title} <small>{what}</small></h4><div class=\"cards {(fits ? "two" : "one")}\">");
+            foreach (int caption in chosen)
+                WriteExample(html, data, models, set, caption, k);
+            html.Add($"</div>");
+        }
+    }
+
+    private static void WriteExample(Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
+    {
+        IReadOnlyList<string> texts = set.GrowingTexts(caption, k);
+        html.Add($"<article class=\"card growing\"><div class=\"picture\">{Thumbnail.Of(set.Pictures[set.PictureOfCaption[caption]], 224, "The picture of this caption")}</div><table><thead><tr><th scope=\"col\">part</th>");
+        foreach ((int place, _) in models)
+            html.Add($"<th scope=\"col\" class=\"number\">{data.Label(place)}</th>");
+        html.Add($"</tr></thead><tbody>");
+        for (int part = 0; part < texts.Count; part++)
+        {
+            string words = part == 0 ? texts[0] : texts[part][ReportedData.SharedWords(texts[part], texts[part - 1])..].Trim();
+            bool falls = part > 0 && models.Any(m => m.Growth.Similarities[caption] is var s && s[part] <= s[part - 1]);
+            string shortened = ReportedData.Shorten(words, 400);
+            html.Add($"<tr><th scope=\"row\">");
+            if (falls)
+                html.Add($"<mark>{shortened}</mark>");
+            else
+                html.Add($"{shortened}");
+            html.Add($"</th>");
+            foreach ((_, Growth growth) in models)
+            {
+                float[] s = growth.Similarities[caption];
+                bool here = part > 0 && s[part] <= s[part - 1];
+                html.Add($"<td class=\"number{(here ? " falls" : "")}\">{s[part]:0.000}{new Markup(part == 0 ? "" : here ? " <span role=\"img\" aria-label=\"falls\">▼</span>" : " <span role=\"img\" aria-label=\"rises\">▲</span>")}</td>");
+            }
+            html.Add($"</tr>");
+        }
+        html.Add($"</tbody></table></article>");
+    }
+
+    private static int Falls(float[] s) => Enumerable.Range(1, s.Length - 1).Count(i => s[i] <= s[i - 1]);
+
+    private static double Depth(float[] s) => Enumerable.Range(1, s.Length - 1).Sum(i => Math.Max(0, s[i - 1] - (double)s[i]));
+
+    private static IEnumerable<((double X, double Y) From, (double X, double Y) To)> Steps(float[] line, bool falls)
+    {
+        double[] y = Scaled(line);
+        return Enumerable.Range(1, y.Length - 1).Where(i => line[i] <= line[i - 1] == falls)
+            .Select(i => (((double)i / y.Length, y[i - 1]), ((i + 1.0) / y.Length, y[i])));
+    }
+
+    /// <summary>From the lowest (0) to the highest (1); equal ones are in the middle.</summary>
+    private static double[] Scaled(float[] s)
+    {
+        float low = s.Min(), high = s.Max();
+        return [.. s.Select(v => high > low ? (v - low) / (double)(high - low) : 0.5)];
+    }
+
+    /// <summary>The line through values at 1/n, 2/n, … 1.</summary>
+    private static double At(double[] values, double x)
+    {
+        double place = Math.Clamp((x * values.Length) - 1, 0, values.Length - 1);
+        int before = (int)Math.Min(place, values.Length - 1);
+        return before + 1 >= values.Length ? values[^1] : values[before] + ((place - before) * (values[before + 1] - values[before]));
+    }
+}

@@ -1,0 +1,33 @@
+using SkiaSharp;
+
+namespace HiMo.MLNet.Reporting;
+
+/// <summary>Small copies of pictures, inside the page.</summary>
+internal static class Thumbnail
+{
+    /// <summary>An <c>img</c> of at most <paramref name="side"/> pixels a side, or a box that says that the picture is not at hand.</summary>
+    public static Markup Of(string? path, int side, string alternative)
+    {
+        var html = new Html();
+        return (path is null ? null : DataUri(path, side)) is { } uri
+            ? html.Add($"<img src=\"{new Markup(uri)}\" alt=\"{alternative}\">").ToMarkup()
+            : html.Add($"<span class=\"no-picture\" role=\"img\" aria-label=\"{alternative}\">picture not at hand</span>").ToMarkup();
+    }
+
+    private static string? DataUri(string path, int side)
+    {
+        // Pictures may have gone since they were measured: a report is no place to fail for that.
+        using SKCodec? codec = SKCodec.Create(path);
+        using SKBitmap? picture = codec is null ? null : SKBitmap.Decode(codec);
+        if (picture is null)
+            return null;
+        double scale = Math.Min(1, side / (double)Math.Max(picture.Width, picture.Height));
+        var size = new SKSizeI(Math.Max(1, (int)Math.Round(picture.Width * scale)), Math.Max(1, (int)Math.Round(picture.Height * scale)));
+        using SKBitmap? small = scale < 1 ? picture.Resize(size, SKFilterQuality.Medium) : picture.Copy();
+        if (small is null)
+            return null;
+        bool transparent = small.AlphaType is not SKAlphaType.Opaque;
+        using SKData? data = small.Encode(transparent ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, 82);
+        return data is null ? null : $"data:image/{(transparent ? "png" : "jpeg")};base64,{Convert.ToBase64String(data.AsSpan())}";
+    }
+}
