@@ -18,6 +18,7 @@ RootCommand root = new("CLIP models that understand long captions, in ML.NET: in
     EvalCommand.Create(),
     QuickstartCommand.Create(),
     CompareObjectivesCommand.Create(),
+    SampleCommand.Create(),
     QuickstartCommand.CreateClassifySamples(),
 };
 root.HelpName = "himo";

@@ -14,12 +14,18 @@ switch (args)
         LoadBenchmark.Run(type);
         return 0;
     case ["step", var batch, var micro]:
-        StepBenchmark.Run(int.Parse(batch, System.Globalization.CultureInfo.InvariantCulture), int.Parse(micro, System.Globalization.CultureInfo.InvariantCulture));
+        StepBenchmark.Run(Number(batch), Number(micro));
         return 0;
+    case ["soak"]:
+        return await SoakBenchmark.RunAsync(100_000, 10_000) ? 0 : 1;
+    case ["soak", var predictions, var requests]:
+        return await SoakBenchmark.RunAsync(Number(predictions), Number(requests)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
         return 2;
 }
+
+static int Number(string text) => int.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
 
 static void Run(params string[] arguments)
 {

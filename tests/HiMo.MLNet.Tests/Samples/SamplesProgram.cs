@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using System.Text.Json;
 
 namespace HiMo.MLNet.Tests.Samples;
@@ -20,18 +19,7 @@ internal static class SamplesProgram
         return Finish(process);
     }
 
-    public static Process Start(params string[] arguments)
-    {
-        var start = new ProcessStartInfo("dotnet", [Assembly(), .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardOutputEncoding = Encoding.UTF8,
-            StandardErrorEncoding = Encoding.UTF8,
-        };
-        start.Environment["OMP_NUM_THREADS"] = "1";                           // tests run side by side
-        return Process.Start(start)!;
-    }
+    public static Process Start(params string[] arguments) => BuiltProgram.Start("src/HiMo.MLNet.Samples", "himo-samples.dll", null, arguments);
 
     public static Result Finish(Process process)
     {
@@ -39,15 +27,5 @@ internal static class SamplesProgram
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         return new(process.ExitCode, output, errors.Result);
-    }
-
-    // Both projects build into bin/CONFIGURATION/… below themselves.
-    private static string Assembly()
-    {
-        DirectoryInfo root = new(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(root.FullName, "HiMo.MLNet.sln")))
-            root = root.Parent ?? throw new DirectoryNotFoundException($"There is no HiMo.MLNet.sln above '{AppContext.BaseDirectory}'.");
-        string built = Path.GetRelativePath(Path.Combine(root.FullName, "tests", "HiMo.MLNet.Tests"), AppContext.BaseDirectory);
-        return Path.Combine(root.FullName, "src", "HiMo.MLNet.Samples", built, "himo-samples.dll");
     }
 }

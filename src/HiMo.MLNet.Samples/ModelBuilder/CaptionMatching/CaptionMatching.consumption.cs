@@ -1,0 +1,72 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Samples.ModelBuilder;
+
+/// <summary>How well long captions match a picture.</summary>
+public partial class CaptionMatching
+{
+    /// <summary>
+    /// model input class for CaptionMatching.
+    /// </summary>
+    #region model input class
+    public class ModelInput
+    {
+        [LoadColumn(0)]
+        [ColumnName(@"ImagePath")]
+        public string ImagePath { get; set; } = "";
+
+        [LoadColumn(1)]
+        [ColumnName(@"Caption")]
+        public string Caption { get; set; } = "";
+    }
+
+    #endregion
+
+    /// <summary>
+    /// model output class for CaptionMatching.
+    /// </summary>
+    #region model output class
+    public class ModelOutput
+    {
+        /// <summary>The cosine of the picture and the caption, in [-1, 1].</summary>
+        [ColumnName(@"Similarity")]
+        public float Similarity { get; set; }
+    }
+
+    #endregion
+
+    private static readonly string MLNetModelPath = Path.GetFullPath("CaptionMatching.mlnet", AppContext.BaseDirectory);
+
+    public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
+
+    private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
+    {
+        var mlContext = new MLContext();
+        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out var _);
+        return mlContext.Model.CreatePredictionEngine<ModelInput, ModelOutput>(mlModel);
+    }
+
+    /// <summary>
+    /// Use this method to predict on <see cref="ModelInput"/>.
+    /// </summary>
+    /// <param name="input">model input.</param>
+    /// <returns><seealso cref="ModelOutput"/></returns>
+    public static ModelOutput Predict(ModelInput input)
+    {
+        var predEngine = PredictEngine.Value;
+        return predEngine.Predict(input);
+    }
+
+    /// <summary>
+    /// Use this method to compare captions of one picture.
+    /// </summary>
+    /// <param name="imagePath">File path of the picture.</param>
+    /// <param name="captions">The captions; they stand in the place of labels.</param>
+    /// <returns>Captions and similarities, best first.</returns>
+    public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(string imagePath, IEnumerable<string> captions)
+    {
+        return captions.Select(caption => KeyValuePair.Create(caption, Predict(new ModelInput { ImagePath = imagePath, Caption = caption }).Similarity))
+            .OrderByDescending(c => c.Value);
+    }
+}

@@ -1,0 +1,73 @@
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Samples.ModelBuilder;
+
+/// <summary>Image search by a sentence.</summary>
+public partial class ImageSearch
+{
+    /// <summary>
+    /// model input class for ImageSearch.
+    /// </summary>
+    #region model input class
+    public class ModelInput
+    {
+        /// <summary>What the pictures should show.</summary>
+        [LoadColumn(0)]
+        [ColumnName(@"Caption")]
+        public string Caption { get; set; } = "";
+    }
+
+    #endregion
+
+    /// <summary>
+    /// model output class for ImageSearch.
+    /// </summary>
+    #region model output class
+    public class ModelOutput
+    {
+        /// <summary>File paths, best first.</summary>
+        [ColumnName(@"SearchResults")]
+        public string[] SearchResults { get; set; } = [];
+
+        /// <summary>Their cosines with the sentence.</summary>
+        [ColumnName(@"SearchScores")]
+        public float[] SearchScores { get; set; } = [];
+    }
+
+    #endregion
+
+    private static readonly string MLNetModelPath = Path.GetFullPath("ImageSearch.mlnet", AppContext.BaseDirectory);
+
+    public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
+
+    private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
+    {
+        var mlContext = new MLContext();
+        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out var _);
+        return mlContext.Model.CreatePredictionEngine<ModelInput, ModelOutput>(mlModel);
+    }
+
+    /// <summary>
+    /// Use this method to predict on <see cref="ModelInput"/>.
+    /// </summary>
+    /// <param name="input">model input.</param>
+    /// <returns><seealso cref="ModelOutput"/></returns>
+    public static ModelOutput Predict(ModelInput input)
+    {
+        var predEngine = PredictEngine.Value;
+        return predEngine.Predict(input);
+    }
+
+    /// <summary>
+    /// Use this method to predict all results with their scores.
+    /// </summary>
+    /// <param name="input">model input.</param>
+    /// <returns>Pictures and scores, best first.</returns>
+    public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(ModelInput input)
+    {
+        var predEngine = PredictEngine.Value;
+        var result = predEngine.Predict(input);
+        return result.SearchResults.Zip(result.SearchScores, (image, score) => KeyValuePair.Create(image, score)).OrderByDescending(c => c.Value);
+    }
+}

@@ -1,0 +1,24 @@
+using Microsoft.ML;
+
+namespace HiMo.MLNet.Samples.ModelBuilder;
+
+/// <summary>The checkpoint that the samples start from, where the user has none.</summary>
+internal static class SampleModel
+{
+    /// <summary>Trains a small CLIP on the sample drawings and writes it as a checkpoint.</summary>
+    public static string Train(int epochs, CancellationToken cancellation)
+    {
+        var mlContext = new MLContext(seed: 1);
+        string folder = SampleData.Unpack(), checkpoint = Path.Combine(AppContext.BaseDirectory, "sample-model.safetensors");
+        (IDataView train, _) = SampleData.Load(mlContext, folder);
+        using HiMoClipTransformer model = Progress.Show("starting", report =>
+        {
+            HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
+            options.Progress = new TrainingReport(report, epochs);
+            options.CancellationToken = cancellation;
+            return mlContext.Transforms.HiMoClip(options).Fit(train);
+        });
+        model.SaveCheckpoint(checkpoint);
+        return checkpoint;
+    }
+}

@@ -1,0 +1,144 @@
+using System.Diagnostics;
+using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Tests.Samples;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+using TorchSharp;
+
+namespace HiMo.MLNet.Benchmarks;
+
+/// <summary>
+/// Whether memory stays flat over many predictions: through one prediction engine, and through the web API sample under
+/// parallel load. A tiny model with random weights, so that what leaks is not lost beside what is computed.
+/// </summary>
+internal static class SoakBenchmark
+{
+    /// <summary>
+    /// Calls before the first that counts. What is called often is compiled anew for the first seconds, which a server, with
+    /// more code and fewer calls, spends on more of them; heaps and pools reach their size meanwhile.
+    /// </summary>
+    private const int EngineWarmUp = 10_000, ServerWarmUp = 5_000;
+
+    private const int Samples = 100;
+
+    private const double MostGrowth = 0.03;
+
+    private const int Clients = 8;
+
+    private sealed class Input
+    {
+        public string ImagePath { get; set; } = "";
+        public string Caption { get; set; } = "";
+    }
+
+    private sealed class Output
+    {
+        public float[] TextEmbedding { get; set; } = [];
+        public float[] Score { get; set; } = [];
+    }
+
+    /// <returns>Whether memory stayed flat in both.</returns>
+    public static async Task<bool> RunAsync(int predictions, int requests)
+    {
+        torch.set_num_threads(1);                                             // the model is too small to be divided
+        string folder = Directory.CreateTempSubdirectory("himo-soak").FullName;
+        try
+        {
+            string picture = Path.Combine(folder, "picture.png"), zip = Path.Combine(folder, "model.zip");
+            var pixels = new byte[64 * 64 * 4];
+            new Random(1).NextBytes(pixels);
+            for (int i = 3; i < pixels.Length; i += 4)
+                pixels[i] = 255;
+            using (MLImage image = MLImage.CreateFromPixels(64, 64, MLPixelFormat.Rgba32, pixels))
+                image.Save(picture);
+            SaveModel(folder, zip);
+            bool engine = OneEngine(zip, picture, predictions), web = await WebAsync(zip, picture, requests);
+            return engine && web;
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
+    private static void SaveModel(string folder, string zip)
+    {
+        string checkpoint = Path.Combine(folder, "tiny.safetensors");
+        using (var model = new ClipModel(new(32, 32, [1], 64, 8, 64, 1)))
+        using (FileStream file = File.Create(checkpoint))
+        {
+            model.Initialize(new torch.Generator(1));
+            ClipWeights.Save(model, file);
+        }
+        var mlContext = new MLContext();
+        IDataView none = mlContext.Data.LoadFromEnumerable(Array.Empty<Input>());
+        using HiMoClipTransformer classifier = mlContext.Transforms.HiMoClip(checkpoint, labels: ["red", "green", "blue"]).Fit(none);
+        mlContext.Model.Save(classifier, none.Schema, zip);
+    }
+
+    private static bool OneEngine(string zip, string picture, int predictions)
+    {
+        Console.WriteLine($"{predictions} predictions through one engine, after {EngineWarmUp} to warm up");
+        var mlContext = new MLContext();
+        using var engine = mlContext.Model.CreatePredictionEngine<Input, Output>(mlContext.Model.Load(zip, out _));
+        var input = new Input { ImagePath = picture, Caption = "Two colours. The top is red. The bottom is green." };
+        var curve = new Curve(predictions, () => torch.Tensor.TotalCount);
+        using Process self = Process.GetCurrentProcess();
+        for (int i = 1 - EngineWarmUp; i <= predictions; i++)
+        {
+            engine.Predict(input);
+            curve.Done(i, self);
+        }
+        return curve.IsFlat();
+    }
+
+    private static async Task<bool> WebAsync(string zip, string picture, int requests)
+    {
+        Console.WriteLine($"{requests} requests to the web API from {Clients} clients, after {ServerWarmUp} to warm up");
+        byte[] body = File.ReadAllBytes(picture);
+        using var web = new WebProgram(zip);
+        var curve = new Curve(requests, null);
+        int sent = -ServerWarmUp, done = -ServerWarmUp;
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
+        {
+            while (Interlocked.Increment(ref sent) <= requests)
+            {
+                using var content = new ByteArrayContent(body);
+                using HttpResponseMessage response = await web.Client.PostAsync("/classify", content);
+                if (!response.IsSuccessStatusCode)
+                    throw new InvalidOperationException($"{response.StatusCode}: {await response.Content.ReadAsStringAsync()}\n{string.Join('\n', web.Log)}");
+                lock (curve)
+                    curve.Done(++done, web.Process);
+            }
+        }));
+        return curve.IsFlat();
+    }
+
+    /// <summary>Resident memory, and live tensors, over the calls from 1 on; a hundred samples and one before, of which every tenth is printed.</summary>
+    private sealed class Curve(int calls, Func<long>? countTensors)
+    {
+        private readonly List<(long Bytes, long? Tensors)> _samples = [];
+        private readonly Stopwatch _clock = new();
+
+        public void Done(int call, Process process)
+        {
+            if (call < 0 || (long)call * Samples / calls < _samples.Count)
+                return;
+            _clock.Start();
+            process.Refresh();
+            _samples.Add((process.WorkingSet64, countTensors?.Invoke()));
+            if ((_samples.Count - 1) % (Samples / 10) == 0)
+                Console.WriteLine($"{call,7}  {call / _clock.Elapsed.TotalSeconds,6:f0} a second  {process.WorkingSet64 / 1e6,7:f1} MB"
+                    + (_samples[^1].Tensors is { } tensors ? $"  {tensors} live tensors" : ""));
+        }
+
+        public bool IsFlat()
+        {
+            double growth = (double)_samples.Max(sample => sample.Bytes) / _samples.Min(sample => sample.Bytes) - 1;
+            bool constant = _samples.All(sample => sample.Tensors == _samples[0].Tensors), flat = growth <= MostGrowth && constant;
+            Console.WriteLine($"{(flat ? "flat" : "NOT FLAT")}: resident memory within {growth:p1} (at most {MostGrowth:p0})"
+                + (countTensors is null ? "" : constant ? ", live tensors constant" : ", live tensors NOT constant"));
+            return flat;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+using System.Diagnostics;
+
+namespace HiMo.MLNet.Tests.Samples;
+
+/// <summary>The first example of the README, compiled from there by HiMo.MLNet.ReadmeProgram.</summary>
+public sealed class ReadmeProgramTests
+{
+    [Fact]
+    public void Trains_saves_loads_and_predicts()
+    {
+        using var pictures = new ToyPictures();
+        File.WriteAllLines(Path.Combine(pictures.Folder, "pictures.tsv"),
+            ["ImagePath\tCaption", .. pictures.Rows.Select(row => $"{Path.GetFileName(row.ImagePath)}\t{row.Caption}")]);
+        File.Copy(pictures.Rows[0].ImagePath, Path.Combine(pictures.Folder, "tom.jpg"));
+
+        using Process program = BuiltProgram.Start("tests/HiMo.MLNet.ReadmeProgram", "HiMo.MLNet.ReadmeProgram.dll", pictures.Folder);
+        SamplesProgram.Result result = SamplesProgram.Finish(program);
+
+        Assert.Equal((0, ""), (result.ExitCode, result.Errors));
+        Assert.Matches(@"^cat \d+\s?%, dog \d+\s?%$", result.Output.Trim());
+        Assert.True(File.Exists(Path.Combine(pictures.Folder, "model.zip")));
+    }
+}

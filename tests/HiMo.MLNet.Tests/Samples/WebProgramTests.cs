@@ -1,0 +1,93 @@
+using System.Net;
+using System.Net.Http.Json;
+using Microsoft.ML;
+
+namespace HiMo.MLNet.Tests.Samples;
+
+public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixture<WebProgramTests.Server>
+{
+    /// <summary>The sample with a tiny model of three labels, and the pictures.</summary>
+    public sealed class Server : IDisposable
+    {
+        private readonly WebProgram _web;
+
+        public Server()
+        {
+            var mlContext = new MLContext(seed: 3);
+            IDataView data = mlContext.Data.LoadFromEnumerable(Pictures.Rows);
+            using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(Pictures.Checkpoint(), labels: ["red", "green", "blue"]).Fit(data);
+            string zip = Path.Combine(Pictures.Folder, "model.zip");
+            mlContext.Model.Save(model, data.Schema, zip);
+            using var engine = mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
+            Expected = [.. Pictures.Rows.Select(row => engine.Predict(row).Score)];
+            _web = new(zip);
+        }
+
+        public ToyPictures Pictures { get; } = new();
+
+        /// <summary>The probabilities of the labels, for every picture.</summary>
+        public float[][] Expected { get; }
+
+        public HttpClient Client => _web.Client;
+
+        public void Dispose()
+        {
+            _web.Dispose();
+            Pictures.Dispose();
+        }
+
+        private sealed class Prediction
+        {
+            public float[] Score { get; set; } = [];
+        }
+    }
+
+    private sealed record Answer(string Label, Dictionary<string, float> Probabilities);
+
+    private sealed record Problem(string Detail);
+
+    private static readonly string[] s_labels = ["red", "green", "blue"];
+
+    [Fact]
+    public async Task Classifies_pictures_as_the_model_does_for_many_clients_at_a_time()
+    {
+        Answer[] answers = await Task.WhenAll(server.Pictures.Rows.Select(async row =>
+        {
+            using var picture = new ByteArrayContent(await File.ReadAllBytesAsync(row.ImagePath)) { Headers = { ContentType = new("application/x-www-form-urlencoded") } };
+            using HttpResponseMessage response = await server.Client.PostAsync("/classify", picture);
+            return (await response.Content.ReadFromJsonAsync<Answer>())!;
+        }));
+
+        foreach ((Answer answer, float[] expected) in answers.Zip(server.Expected))
+        {
+            Assert.Equal(s_labels[expected.IndexOf(expected.Max())], answer.Label);
+            Assert.Equal(expected.OrderDescending(), answer.Probabilities.Values, (a, b) => Math.Abs(a - b) < 1e-5);
+            Assert.All(s_labels.Zip(expected), label => Assert.Equal(label.Second, answer.Probabilities[label.First], 1e-5));
+        }
+    }
+
+    [Fact]
+    public async Task Takes_a_form_with_a_file()
+    {
+        using var form = new MultipartFormDataContent { { new ByteArrayContent(await File.ReadAllBytesAsync(server.Pictures.Rows[5].ImagePath)), "picture", "toy.png" } };
+
+        using HttpResponseMessage response = await server.Client.PostAsync("/classify", form);
+
+        Answer answer = (await response.Content.ReadFromJsonAsync<Answer>())!;
+        Assert.Equal(server.Expected[5].Max(), answer.Probabilities[answer.Label], 1e-5);
+    }
+
+    [Theory]
+    [InlineData("not a picture", "it is not an image of a known format")]
+    [InlineData("", "it is empty")]
+    public async Task What_is_no_picture_is_a_bad_request(string body, string expected)
+    {
+        using HttpResponseMessage response = await server.Client.PostAsync("/classify", new StringContent(body));
+
+        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+        Assert.Contains(expected, (await response.Content.ReadFromJsonAsync<Problem>())!.Detail, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Tells_its_use() => Assert.Contains("red, green, blue", await server.Client.GetStringAsync("/"), StringComparison.Ordinal);
+}
