@@ -39,7 +39,8 @@ internal static class LoadBenchmark
     private static void Write(string path, ScalarType type)
     {
         using var model = new ClipModel(ClipArchitecture.ViTB32);
-        model.Initialize(new Generator(1));
+        using (var generator = new Generator(1))
+            model.Initialize(generator);
         foreach (string name in ClipWeights.Tensors(model).Keys)
             model.StoredTypes[name] = type;
         using FileStream file = File.Create(path);

@@ -14,7 +14,8 @@ internal static class StepBenchmark
         random.manual_seed(1);
         var architecture = new ClipArchitecture(256, 64, [4], 256, 8, 256, 4);
         using var model = new ClipModel(architecture);
-        model.Initialize(new Generator(1));
+        using (var generator = new Generator(1))
+            model.Initialize(generator);
         using Tensor images = randint(0, 256, [batch, 3, 64, 64], dtype: ScalarType.Byte), tokens = randint(1, 40_000, [batch, 64], dtype: ScalarType.Int64);
         var step = new ContrastiveStep([new(model, null, CPU)], new HiMoObjective(), microBatch);
         using var pairs = new ContrastiveBatch(images, [tokens], arange(batch));

@@ -14,7 +14,8 @@ public sealed class TransformerTests
         using var _ = no_grad();
         random.manual_seed(8);
         var transformer = new Transformer(width: 128, layers: 3, causal);
-        transformer.Initialize(128, 3, new Generator(8));
+        using var generator = new Generator(8);
+        transformer.Initialize(128, 3, generator);
         Tensor x = randn(5, 11, 128);
         Tensor position = tensor(new long[] { 0, 3, 10, 7, 1 });
 

@@ -44,9 +44,9 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
         public string Save(ClipArchitecture architecture, string name)
         {
-            random.manual_seed(11);
+            using var generator = new Generator(11);
             using var model = new ClipModel(architecture);
-            model.Initialize(new TorchSharp.torch.Generator(1));
+            model.Initialize(generator);
             using FileStream file = File.Create(At(name));
             ClipWeights.Save(model, file);
             return file.Name;
