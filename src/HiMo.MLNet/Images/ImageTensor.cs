@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Images;
@@ -12,6 +13,6 @@ internal static class ImageTensor
         using var scope = NewDisposeScope();
         Tensor mean = tensor(ClipPreprocessor.Mean, device: bytes.device).view(3, 1, 1);
         Tensor std = tensor(ClipPreprocessor.Std, device: bytes.device).view(3, 1, 1);
-        return bytes.to(ScalarType.Float32).div_(255).sub_(mean).div_(std).MoveToOuterDisposeScope();
+        return bytes.to(ScalarType.Float32).Times(1 / 255.0).sub_(mean).div_(std).MoveToOuterDisposeScope();
     }
 }

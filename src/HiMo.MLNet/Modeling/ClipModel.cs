@@ -94,7 +94,7 @@ internal sealed class ClipModel : Module
         if (tokens.shape is not [_, > 0 and var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
             throw new ArgumentException(
                 $"The model takes int64 token ids of shape (batch, 1 to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
-        return token_embedding.forward(tokens) + Positions(length);
+        return token_embedding.forward(tokens).Plus(Positions(length));
     }
 
     private Tensor Project(Tensor row) => MixedPrecision.MatMul(ln_final.forward(row), text_projection).to(ScalarType.Float32);

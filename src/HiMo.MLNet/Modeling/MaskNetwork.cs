@@ -40,8 +40,8 @@ internal sealed class MaskNetwork : Module
         Tensor x = ln_pool.forward(block.forward(sequence));                  // (B, T, C)
         Tensor pooled = pool.ForwardAt(x, end).squeeze(1);                    // (B, C)
         Tensor probability = sigmoid(MixedPrecision.Linear(proj, pooled).to(ScalarType.Float32));   // (B, d)
-        Tensor binary = probability.gt(0.5).to(ScalarType.Float32);
-        return (binary + (probability - probability.detach())).MoveToOuterDisposeScope();
+        Tensor binary = probability.IsAbove(0.5).to(ScalarType.Float32);
+        return binary.Plus(probability - probability.detach()).MoveToOuterDisposeScope();
     }
 
     /// <summary>Draws new weights. All masks begin open, so that training begins as CLIP's.</summary>

@@ -86,7 +86,7 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
         Tensor y = functional.relu(bn1.forward(MixedPrecision.Convolve(conv1, x)));
         y = functional.relu(bn2.forward(MixedPrecision.Convolve(conv2, y)));
         y = bn3.forward(MixedPrecision.Convolve(conv3, Pool(y)));
-        return functional.relu(y + (downsample is null ? x : downsample.forward(Pool(x))));
+        return functional.relu(y.Plus(downsample is null ? x : downsample.forward(Pool(x))));
     }
 
     private Tensor Pool(Tensor x) => _stride > 1 ? functional.avg_pool2d(x, _stride) : x;
@@ -131,7 +131,7 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)                                  // (B, C, h, w)
     {
         x = x.flatten(2).transpose(1, 2);                                     // (B, hw, C)
-        x = cat([x.mean([1], keepdim: true), x], 1) + positional_embedding;   // (B, hw + 1, C)
+        x = cat([x.mean([1], keepdim: true), x], 1).Plus(positional_embedding);   // (B, hw + 1, C)
         Tensor pooled = functional.scaled_dot_product_attention(
             Heads(MixedPrecision.Linear(q_proj, x.narrow(1, 0, 1))), Heads(MixedPrecision.Linear(k_proj, x)), Heads(MixedPrecision.Linear(v_proj, x)));   // (B, heads, 1, 64)
         return MixedPrecision.Linear(c_proj, pooled.flatten(1));                             // (B, d)

@@ -10,8 +10,8 @@ namespace HiMo.MLNet.Modeling;
 internal sealed record NetworkReplica(ClipModel Clip, MaskNetwork? Masks, Device Device) : IDisposable
 {
     /// <summary>Parameters by name; those of the mask network begin with <c>mask.</c></summary>
-    public IEnumerable<(string Name, Parameter Parameter)> Parameters =>
-        Clip.named_parameters().Select(p => (p.name, p.parameter)).Concat(Masks?.named_parameters().Select(p => ("mask." + p.name, p.parameter)) ?? []);
+    public IEnumerable<(string Name, Parameter Parameter, bool IsMask)> Parameters =>
+        Clip.named_parameters().Select(p => (p.name, p.parameter, false)).Concat(Masks?.named_parameters().Select(p => ("mask." + p.name, p.parameter, true)) ?? []);
 
     public void Dispose()
     {

@@ -65,15 +65,15 @@ internal sealed class ResidualAttentionBlock : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)                                  // (B, T, C)
     {
-        x = x + attn.forward(ln_1.forward(x));
-        return x + mlp.forward(ln_2.forward(x));
+        x = x.Plus(attn.forward(ln_1.forward(x)));
+        return x.Plus(mlp.forward(ln_2.forward(x)));
     }
 
     public Tensor ForwardAt(Tensor x, Tensor position)
     {
         Tensor index = position.view(-1, 1, 1).expand(-1, 1, x.shape[2]);     // (B, 1, C)
-        Tensor row = x.gather(1, index) + attn.ForwardAt(ln_1.forward(x), position);
-        return (row + mlp.forward(ln_2.forward(row))).squeeze(1);             // (B, C)
+        Tensor row = x.gather(1, index).Plus(attn.ForwardAt(ln_1.forward(x), position));
+        return row.Plus(mlp.forward(ln_2.forward(row))).squeeze(1);             // (B, C)
     }
 
     public void Initialize(double attention, double projection, double mlpStd, Generator generator)
@@ -114,7 +114,7 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
         Tensor q = Heads(MixedPrecision.Linear(row, in_proj_weight.narrow(0, 0, width), in_proj_bias.narrow(0, 0, width)), 1)[0];
         Tensor[] kv = Heads(MixedPrecision.Linear(x, in_proj_weight.narrow(0, width, 2 * width), in_proj_bias.narrow(0, width, 2 * width)), 2);
         Tensor? mask = _causal
-            ? arange(x.shape[1], dtype: ScalarType.Int64, device: x.device).view(1, 1, 1, -1) <= position.view(-1, 1, 1, 1)   // (B, 1, 1, T)
+            ? Arithmetic.Range(x.shape[1], x.device).view(1, 1, 1, -1) <= position.view(-1, 1, 1, 1)   // (B, 1, 1, T)
             : null;
         return Merge(functional.scaled_dot_product_attention(q, kv[0], kv[1], mask));
     }
@@ -151,7 +151,7 @@ internal sealed class Mlp : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x) => MixedPrecision.Linear(c_proj, QuickGelu(MixedPrecision.Linear(c_fc, x)));
 
     // x · σ(1.702 x)
-    private static Tensor QuickGelu(Tensor x) => x * sigmoid(1.702 * x);
+    private static Tensor QuickGelu(Tensor x) => x * sigmoid(x.Times(1.702));
 
     public void Initialize(double inner, double projection, Generator generator)
     {

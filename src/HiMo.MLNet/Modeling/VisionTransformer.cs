@@ -31,7 +31,7 @@ internal sealed class VisionTransformer : Module<Tensor, Tensor>
     {
         Tensor patches = MixedPrecision.Convolve(conv1, images).flatten(2).transpose(1, 2);    // (B, patches, C)
         Tensor first = class_embedding.expand(patches.shape[0], 1, -1);       // (B, 1, C)
-        Tensor x = ln_pre.forward(cat([first, patches], 1) + positional_embedding);
+        Tensor x = ln_pre.forward(cat([first, patches], 1).Plus(positional_embedding));
         Tensor classToken = zeros(x.shape[0], dtype: ScalarType.Int64, device: x.device);
         return MixedPrecision.MatMul(ln_post.forward(transformer.ForwardAt(x, classToken)), proj);   // (B, d)
     }

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
@@ -17,7 +18,7 @@ internal static class ContrastiveLoss
     {
         Tensor imageToText = CrossEntropy(scale * images.matmul(Gathered(texts, paths).t()), targets);   // (N, N)
         Tensor textToImage = CrossEntropy(scale * texts.matmul(Gathered(images, paths).t()), targets);
-        return (imageToText + textToImage) / 2;
+        return imageToText.Plus(textToImage).Times(0.5);
     }
 
     /// <summary>The side of a product that the others' pairs bring along.</summary>
@@ -41,6 +42,6 @@ internal static class ContrastiveLoss
     {
         Tensor same = tokens.unsqueeze(0).eq(tokens.unsqueeze(1)).all(-1)
             .logical_or(pictures.unsqueeze(0).eq(pictures.unsqueeze(1))).to(ScalarType.Float32);   // (N, N)
-        return (1 - smoothing) * same / same.sum(1, keepdim: true) + smoothing / tokens.shape[0];
+        return (same.Times(1 - smoothing) / same.sum(1, keepdim: true)).Plus(smoothing / tokens.shape[0]);
     }
 }

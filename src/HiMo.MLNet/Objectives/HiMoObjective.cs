@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using static TorchSharp.torch;
 
@@ -29,6 +30,6 @@ public sealed class HiMoObjective : ContrastiveObjective
         Tensor global = ContrastiveLoss.Compute(v, u, scale, targets[0], GradientPaths);
         (Tensor components, int count) = HiDe.Decompose(u, VarianceRatio);    // U′, (N, d)
         Tensor component = ContrastiveLoss.Compute(v, components, scale, targets[0], GradientPaths);
-        return new(global + ComponentWeight * component, [("global", global), ("component", component)], count);
+        return new(global.Plus(component.Times(ComponentWeight)), [("global", global), ("component", component)], count);
     }
 }

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using static TorchSharp.torch;
 
@@ -26,6 +27,6 @@ public sealed class LongClipObjective : ContrastiveObjective
         (Tensor coarse, _) = PrincipalComponents.Keep(v, variance => ImageComponents);   // V′, (N, d)
         Tensor whole = ContrastiveLoss.Compute(v, u, scale, targets[0], GradientPaths);
         Tensor first = ContrastiveLoss.Compute(coarse, brief, scale, targets[1], GradientPaths);
-        return new(whole + first, [("long", whole), ("short", first)]);
+        return new(whole.Plus(first), [("long", whole), ("short", first)]);
     }
 }

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
@@ -26,18 +27,18 @@ internal static class PrincipalComponents
         Tensor wide = centred.to(ScalarType.Float64);
         Tensor gram = n <= d ? wide.matmul(wide.t()) : wide.t().matmul(wide); // (k, k), k = min(N, d)
         if (!double.IsFinite(gram.sum().item<double>()))
-            return ((x * float.NaN).MoveToOuterDisposeScope(), 0);            // the decomposition would throw; the loss shall tell
+            return (x.Times(double.NaN).MoveToOuterDisposeScope(), 0);            // the decomposition would throw; the loss shall tell
         (Tensor projector, int count) = Projector(gram, choose);
         projector = projector.to(x.dtype);
         Tensor kept = n <= d ? projector.matmul(centred) : centred.matmul(projector);
-        return ((kept + mean).MoveToOuterDisposeScope(), count);
+        return (kept.Plus(mean).MoveToOuterDisposeScope(), count);
     }
 
     // The projector on the leading eigenvectors of a positive semi-definite matrix, differentiable in it.
     private static (Tensor, int) Projector(Tensor gram, Func<double[], int> choose)
     {
         (Tensor values, Tensor vectors) = linalg.eigh(gram.detach());         // ascending
-        double[] variance = values.clamp(0).flip(0).cpu().data<double>().ToArray();
+        double[] variance = values.AtLeast(0).flip(0).cpu().data<double>().ToArray();
         int count = Math.Min(choose(variance), Rank(variance));
         long k = gram.shape[0], dropped = k - count;
         Tensor high = vectors.narrow(1, dropped, count), low = vectors.narrow(1, 0, dropped);
@@ -50,9 +51,9 @@ internal static class PrincipalComponents
         Tensor gap = values.narrow(0, dropped, count).unsqueeze(1) - values.narrow(0, 0, dropped).unsqueeze(0);
         double floor = Math.Max(variance[0] * 1e-10, 1e-12);                  // a tie across the cut: bounded, not infinite
         Tensor change = gram - gram.detach();
-        Tensor turned = high.t().matmul(change).matmul(low) * (gap / (gap * gap + floor * floor));
+        Tensor turned = high.t().matmul(change).matmul(low) * (gap / (gap * gap).Plus(floor * floor));
         Tensor half = high.matmul(turned).matmul(low.t());
-        return (projector + half + half.t(), count);
+        return (projector.Plus(half).Plus(half.t()), count);
     }
 
     // At least 1, so that a batch of equal embeddings has a component too.

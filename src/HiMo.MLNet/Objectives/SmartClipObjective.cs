@@ -55,13 +55,13 @@ public sealed class SmartClipObjective : ContrastiveObjective
             Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), scale), targets[0]);
         Tensor captions = ContrastiveLoss.CrossEntropy(Logits(ContrastiveLoss.Gathered(v, GradientPaths), u, m, scale).t(), targets[0]);
         Tensor open = m.mean();
-        return new(AlignmentWeight * (images + captions) + SparsityWeight * open, [("image", images), ("text", captions), ("open", open)]);
+        return new(images.Plus(captions).Times(AlignmentWeight).Plus(open.Times(SparsityWeight)), [("image", images), ("text", captions), ("open", open)]);
     }
 
     // z(i, j) in two products: ⟨v_i ⊙ m_j, u_j⟩ = ⟨v_i, m_j ⊙ u_j⟩ and ‖v_i ⊙ m_j‖² = ⟨v_i², m_j²⟩.
     private static Tensor Logits(Tensor v, Tensor u, Tensor m, Tensor scale)
     {
-        Tensor norm = v.square().matmul(m.square().t()).clamp_min(1e-12).sqrt();   // (N, N); an all-closed mask meets nothing
+        Tensor norm = v.square().matmul(m.square().t()).AtLeast(1e-12).sqrt();   // (N, N); an all-closed mask meets nothing
         return scale * v.matmul((m * u).t()) / norm;
     }
 }

@@ -37,7 +37,7 @@ internal sealed class ContrastiveStep(
         if (replicas.Count == 1 && Math.Min(microBatchSize ?? batch.Count, batch.Count) == batch.Count)
         {
             ObjectiveValue value = Compute(EncodeImages(_first, batch, 0, batch.Count), EncodeTexts(_first, batch, 0, batch.Count), batch);
-            (value.Total * lossScale).backward();
+            value.Total.Times(lossScale).backward();
             return Read(value);
         }
 
@@ -48,7 +48,7 @@ internal sealed class ContrastiveStep(
             text.requires_grad_(_trainsTexts);
         ObjectiveValue whole = Compute(v, texts, batch);
         if (whole.Total.requires_grad)
-            (whole.Total * lossScale).backward();
+            whole.Total.Times(lossScale).backward();
         InParallel(share, batch.Count, (replica, start, length) =>
         {
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
@@ -65,7 +65,7 @@ internal sealed class ContrastiveStep(
                 if (used.Length == 1)
                     used[0].Output.backward([used[0].Gradient]);
                 else
-                    used.Select(p => (p.Output * p.Gradient).sum()).Aggregate((a, b) => a + b).backward();
+                    used.Select(p => (p.Output * p.Gradient).sum()).Aggregate((a, b) => a.Plus(b)).backward();
             }
         });
         AddGradients();
@@ -159,7 +159,7 @@ internal sealed class ContrastiveStep(
                 {
                     Tensor moved = gradient.to(_first.Device, copy: true);
                     if (sum.grad is { } total)
-                        total.add_(moved);
+                        Arithmetic.Add(total, moved);
                     else
                         sum.grad = moved;
                     gradient.zero_();

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -20,14 +21,14 @@ internal sealed class LossScale(double value, int steadySteps)
 
     /// <summary>Divides the gradients by the scale.</summary>
     /// <returns>Whether they are finite.</returns>
-    public bool Unscale(IReadOnlyList<Parameter> parameters)
+    public bool Unscale(IEnumerable<Parameter> parameters)
     {
         using var scope = NewDisposeScope();
         using var _ = no_grad();
         Tensor[] gradients = [.. parameters.Select(p => p.grad).OfType<Tensor>()];
         Tensor sum = zeros([], device: gradients[0].device);
         foreach (Tensor gradient in gradients)
-            sum.add_(gradient.mul_(1 / Value).sum());
+            Arithmetic.Add(sum, Arithmetic.Scale(gradient, 1 / Value).sum());
         bool finite = float.IsFinite(sum.item<float>());
         SteadySteps = finite ? SteadySteps + 1 : 0;
         if (!finite)

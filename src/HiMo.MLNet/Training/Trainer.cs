@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
@@ -41,17 +40,12 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
 
         _networks.Clip.StoredTypes.Clear();
         TrainMode();
-        Parameter[] parameters = [.. _networks.Parameters.Select(p => p.Parameter).Where(p => p.requires_grad)];
-        using AdamW optimizer = CreateOptimizer();
-        // Present from the start, so that a parameter that a batch does not reach decays in every run alike.
-        foreach (Parameter parameter in parameters)
-        {
-            using Tensor zero = zeros_like(parameter);
-            parameter.grad = zero;
-        }
+        using var optimizer = new AdamW(
+            _networks.Parameters.Where(p => p.Parameter.requires_grad).Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.MaskLearningRate : rate)), options.WeightDecay);
         if (resumeFrom is not null)
         {
             _best = TrainingCheckpoint.Load(resumeFrom, _networks, optimizer);
+            optimizer.Steps = state.OptimizerSteps;
             _lastCheckpoint = resumeFrom;
         }
 
@@ -69,9 +63,7 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
                     using (NewDisposeScope())
                     {
                         double factor = schedule.At(state.Step);
-                        foreach ((optim.ILearningRateController group, double groupRate) in optimizer.ParamGroups.Zip([rate, options.Objective.MaskLearningRate]))
-                            group.LearningRate = groupRate * factor;
-                        optimizer.zero_grad();
+                        optimizer.ZeroGradients();
                         bool scaled = options.Precision == TrainingPrecision.Float16;
                         StepResult result = step.Backward(batch, scaled ? _lossScale.Value : 1);
                         if (!double.IsFinite(result.Loss))
@@ -79,14 +71,14 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
                                 $"The loss is {result.Loss} at step {state.Step + 1} of {steps} (learning rate {rate * factor:g3}): training stopped. "
                                 + $"A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
                                 + (_lastCheckpoint is null ? "There is no checkpoint before this step." : $"The last good checkpoint is '{_lastCheckpoint}'."));
-                        if (!scaled || _lossScale.Unscale(parameters))
+                        if (!scaled || _lossScale.Unscale(optimizer.Parameters))
                         {
                             if (options.MaxGradientNorm is { } norm)
-                                nn.utils.clip_grad_norm_(parameters, norm);
-                            optimizer.step();
+                                nn.utils.clip_grad_norm_(optimizer.Parameters, norm);
+                            optimizer.Step(factor);
                         }
                         using (no_grad())
-                            _networks.Clip.LogitScale.clamp_(max: Math.Log(options.MaxLogitScale));
+                            Arithmetic.Bound(_networks.Clip.LogitScale, Math.Log(options.MaxLogitScale));
                         (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
                         images += batch.Count;
                         TimeSpan remaining = clock.Elapsed / (state.Step - first) * (steps - state.Step);
@@ -132,14 +124,6 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
             replica.Clip.train(options.Checkpoint is null && !options.FreezeImageTower);
     }
 
-    private AdamW CreateOptimizer()
-    {
-        List<AdamW.ParamGroup> groups = [new(_networks.Clip.parameters().Where(p => p.requires_grad), new AdamW.Options { weight_decay = options.WeightDecay })];
-        if (_networks.Masks is { } masks)
-            groups.Add(new(masks.parameters(), new AdamW.Options { weight_decay = options.WeightDecay }));
-        return optim.AdamW(groups);
-    }
-
     private async Task<double> ValidateAsync(ContrastiveStep step)
     {
         _networks.Clip.eval();
@@ -181,7 +165,7 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
         try
         {
             _lastCheckpoint = TrainingCheckpoint.Save(folder, options.CheckpointsKept,
-                (at ?? state) with { LossScale = _lossScale.Value, SteadySteps = _lossScale.SteadySteps }, _networks, optimizer, _best);
+                (at ?? state) with { OptimizerSteps = optimizer.Steps, LossScale = _lossScale.Value, SteadySteps = _lossScale.SteadySteps }, _networks, optimizer, _best);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -31,8 +31,7 @@ internal static class TrainingCheckpoint
             List<(string, Tensor)> tensors = [.. ClipWeights.Tensors(networks.Clip).Select(t => (t.Key, t.Value.detach()))];
             if (networks.Masks is { } masks)
                 tensors.AddRange(masks.named_parameters().Select(p => (Prefix + "mask." + p.name, p.parameter.detach())));
-            tensors.AddRange(Moments(networks, optimizer).SelectMany(m => new[] { (Prefix + "average." + m.Name, m.State.exp_avg), (Prefix + "square." + m.Name, m.State.exp_avg_sq) }));
-            tensors.Add((Prefix + "steps", tensor(Moments(networks, optimizer).Select(m => m.State.step).ToArray())));
+            tensors.AddRange(optimizer.States.SelectMany(s => new[] { (Prefix + "average." + s.Name, s.Average), (Prefix + "square." + s.Name, s.Square) }));
             if (best is not null)
                 tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
             Durably(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
@@ -129,24 +128,14 @@ internal static class TrainingCheckpoint
         }
         foreach ((string name, Parameter parameter) in networks.Masks?.named_parameters() ?? [])
             Read("mask." + name, parameter);
-        (string Name, AdamW.State State)[] moments = [.. Moments(networks, optimizer)];
-        foreach ((string name, AdamW.State state) in moments)
+        foreach (AdamW.State state in optimizer.States)
         {
-            Read("average." + name, state.exp_avg);
-            Read("square." + name, state.exp_avg_sq);
+            Read("average." + state.Name, state.Average);
+            Read("square." + state.Name, state.Square);
         }
-        using Tensor steps = zeros(moments.Length, dtype: ScalarType.Int64);
-        Read("steps", steps);
-        long[] counts = steps.data<long>().ToArray();
-        for (int i = 0; i < counts.Length; i++)
-            moments[i].State.step = counts[i];
 
         Dictionary<string, Tensor> best = checkpoint.Tensors.Keys.Where(name => name.StartsWith(Prefix + "best.", StringComparison.Ordinal))
             .ToDictionary(name => name[(Prefix + "best.").Length..], name => checkpoint.Read(name).DetachFromDisposeScope());
         return best.Count > 0 ? best : null;
     }
-
-    // The optimizer's state, in the order of its parameters.
-    private static IEnumerable<(string Name, AdamW.State State)> Moments(NetworkReplica networks, AdamW optimizer) =>
-        networks.Parameters.Where(p => p.Parameter.requires_grad).Select(p => p.Name).Zip(optimizer.state_dict().State.Cast<AdamW.State>());
 }

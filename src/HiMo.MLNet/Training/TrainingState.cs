@@ -6,6 +6,9 @@ internal sealed record TrainingState
     /// <summary>Steps done.</summary>
     public int Step { get; set; }
 
+    /// <summary>Those of them that changed the weights: all but the ones whose float16 gradients overflowed.</summary>
+    public int OptimizerSteps { get; set; }
+
     /// <summary>The current epoch, from 1.</summary>
     public int Epoch { get; set; } = 1;
 

@@ -1,5 +1,6 @@
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
+using HiMo.MLNet.Training;
 using HiMo.MLNet.Tests.Modeling;
 using static TorchSharp.torch;
 
@@ -46,10 +47,10 @@ public class HiMoObjectiveGoldenTests
         var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], arange(6));
 
         // Every parameter, positional_embedding too, which the recorded run did not freeze.
-        using var optimizer = optim.AdamW(clip.Model.parameters(), lr: 2e-5, weight_decay: 1e-2);
+        using var optimizer = new AdamW(clip.Model.named_parameters().Select(p => (p.name, p.parameter, 2e-5)), weightDecay: 1e-2);
         for (var step = 0; step < 3; step++)
         {
-            optimizer.zero_grad();
+            optimizer.ZeroGradients();
             var value = objective.Compute(clip.Model.EncodeImage(clip.Images), [clip.Model.EncodeText(clip.Tokens)], clip.Model.LogitScale, batch);
             var parts = value.Parts.ToDictionary(p => p.Name, p => p.Value);
             var share = cancels && step > 0 ? LossesAfterCancelledGradients : Losses;
@@ -58,7 +59,7 @@ public class HiMoObjectiveGoldenTests
             value.Total.backward();
             if (step == 0)
                 CompareGradients(clip, $"{run}.grad.", cancels ? CancelledGradients : Gradients);
-            optimizer.step();
+            optimizer.Step(factor: 1);
         }
 
         using var _ = no_grad();

@@ -41,7 +41,7 @@ public sealed class ContrastiveStepTests
 
     private static Dictionary<string, Tensor> Gradients(IReadOnlyList<NetworkReplica> replicas, ContrastiveObjective objective, ContrastiveBatch batch, int? micro, ScalarType? precision = null)
     {
-        foreach ((_, var parameter) in replicas.SelectMany(r => r.Parameters))
+        foreach ((_, var parameter, _) in replicas.SelectMany(r => r.Parameters))
             parameter.grad?.zero_();
         new ContrastiveStep(replicas, objective, micro, precision).Backward(batch);
         return replicas[0].Parameters.ToDictionary(p => p.Name, p => p.Parameter.grad?.clone() ?? zeros_like(p.Parameter));

@@ -1,0 +1,88 @@
+using HiMo.MLNet.Modeling;
+using TorchSharp;
+using TorchSharp.Modules;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Training;
+
+/// <summary>
+/// AdamW (Loshchilov and Hutter 2019, algorithm 2) with β = 0.9 and 0.999 and ε = 1e-8.
+/// </summary>
+/// <remarks>In place of TorchSharp's, whose numbers a garbage collection can free in the middle of a step: see <see cref="Arithmetic"/>.</remarks>
+internal sealed class AdamW : IDisposable
+{
+    private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+
+    /// <summary>A parameter with its running averages.</summary>
+    /// <param name="Name">Its name.</param>
+    /// <param name="Parameter">It.</param>
+    /// <param name="Rate">Its learning rate, before the schedule.</param>
+    /// <param name="Average">Of the gradient.</param>
+    /// <param name="Square">Of the gradient's square.</param>
+    internal sealed record State(string Name, Parameter Parameter, double Rate, Tensor Average, Tensor Square);
+
+    private readonly double _weightDecay;
+
+    /// <param name="parameters">Names, parameters and their learning rates.</param>
+    /// <param name="weightDecay">Decoupled, at least 0.</param>
+    public AdamW(IEnumerable<(string Name, Parameter Parameter, double Rate)> parameters, double weightDecay)
+    {
+        _weightDecay = weightDecay;
+        using var _ = no_grad();
+        States = [.. parameters.Select(p => new State(p.Name, p.Parameter, p.Rate,
+            zeros_like(p.Parameter).DetachFromDisposeScope(), zeros_like(p.Parameter).DetachFromDisposeScope()))];
+        ZeroGradients();
+    }
+
+    public IReadOnlyList<State> States { get; }
+
+    /// <summary>Steps done.</summary>
+    public int Steps { get; set; }
+
+    public IEnumerable<Parameter> Parameters => States.Select(s => s.Parameter);
+
+    /// <summary>Zeros, not nothing: a parameter that a batch does not reach decays all the same.</summary>
+    public void ZeroGradients()
+    {
+        using var _ = no_grad();
+        foreach (State state in States)
+        {
+            using Tensor? gradient = state.Parameter.grad;
+            if (gradient is not null)
+            {
+                gradient.zero_();
+                continue;
+            }
+            using Tensor zero = zeros_like(state.Parameter);
+            state.Parameter.grad = zero;
+        }
+    }
+
+    /// <param name="factor">The schedule's factor on the rates.</param>
+    public void Step(double factor)
+    {
+        Steps++;
+        double bias1 = 1 - Math.Pow(Beta1, Steps), bias2 = 1 - Math.Pow(Beta2, Steps);
+        using var _ = no_grad();
+        foreach (State state in States)
+        {
+            using DisposeScope scope = NewDisposeScope();
+            Tensor gradient = state.Parameter.grad!;
+            double rate = state.Rate * factor;
+            Arithmetic.Scale(state.Parameter, 1 - rate * _weightDecay);
+            Arithmetic.Add(Arithmetic.Scale(state.Average, Beta1), gradient, 1 - Beta1);
+            using Scalar share = 1 - Beta2, step = -rate / bias1;
+            Arithmetic.Scale(state.Square, Beta2).addcmul_(gradient, gradient, share);
+            state.Parameter.addcdiv_(state.Average, state.Square.sqrt().Times(1 / Math.Sqrt(bias2)).Plus(Epsilon), step);
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (State state in States)
+        {
+            state.Average.Dispose();
+            state.Square.Dispose();
+        }
+    }
+}
