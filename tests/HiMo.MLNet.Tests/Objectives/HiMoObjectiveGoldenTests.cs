@@ -1,7 +1,7 @@
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
-using HiMo.MLNet.Training;
 using HiMo.MLNet.Tests.Modeling;
+using HiMo.MLNet.Training;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
