@@ -194,9 +194,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         var replica = new NetworkReplica(new ClipModel(first.Clip.Architecture), _options.Objective.CreateMaskNetwork(first.Clip.Architecture), device);
         Freezing.Apply(replica.Clip, _options);
+        Dictionary<string, torch.Tensor> weights = ClipWeights.Tensors(first.Clip);
         using (torch.no_grad())
             foreach ((string name, torch.Tensor tensor) in ClipWeights.Tensors(replica.Clip))
-                tensor.copy_(ClipWeights.Tensors(first.Clip)[name]);
+                tensor.copy_(weights[name]);
         replica.Clip.to(device);
         replica.Masks?.to(device);
         return replica;

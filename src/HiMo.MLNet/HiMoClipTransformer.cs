@@ -156,10 +156,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         ObjectDisposedException.ThrowIf(_disposed, this);
-        string partial = path + ".partial";
-        using (FileStream file = File.Create(partial))
-            ClipWeights.Save(Encoder.Model, file);
-        File.Move(partial, path, overwrite: true);
+        WholeFile.Write(path, file => ClipWeights.Save(Encoder.Model, file));
     }
 
     private sealed record Settings(ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates, float? Threshold = null);

@@ -1,4 +1,3 @@
-using System.Runtime.ExceptionServices;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Scoring;
 
@@ -105,26 +104,16 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
                 throw new InvalidOperationException($"The model's embedding of {what} holds {value}; expected finite numbers. Its weights are damaged.");
     }
 
-    private static void InParallel(IReadOnlyList<int> indices, ImageReadException?[] failures, Action<int> read)
+    private static void InParallel(IReadOnlyList<int> indices, ImageReadException?[] failures, Action<int> read) => ParallelLoop.For(indices.Count, at =>
     {
+        int i = indices[at];
         try
         {
-            Parallel.For(0, indices.Count, at =>
-            {
-                int i = indices[at];
-                try
-                {
-                    read(i);
-                }
-                catch (ImageReadException e)
-                {
-                    failures[i] = e;
-                }
-            });
+            read(i);
         }
-        catch (AggregateException e) when (e.InnerException is not null)
+        catch (ImageReadException e)
         {
-            ExceptionDispatchInfo.Throw(e.InnerException);
+            failures[i] = e;
         }
-    }
+    });
 }

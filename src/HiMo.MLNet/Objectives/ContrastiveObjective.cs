@@ -31,11 +31,8 @@ public abstract class ContrastiveObjective
         Require(Enum.IsDefined(GradientPaths), nameof(GradientPaths), GradientPaths, "a value of the enumeration");
     }
 
-    private protected void Require(bool condition, string name, object found, string expected)
-    {
-        if (!condition)
-            throw new ArgumentOutOfRangeException($"{GetType().Name}.{name}", found, $"{GetType().Name}.{name} must be {expected}; it is {found}.");
-    }
+    private protected void Require(bool condition, string name, object found, string expected) =>
+        HiMoClipOptions.Require(condition, GetType().Name, name, found, expected);
 
     /// <summary>The part of a caption that a step sees where the options do not say.</summary>
     internal virtual CaptionSampling DefaultSampling => CaptionSampling.Whole;

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
@@ -18,7 +19,7 @@ internal sealed record HiDeComponents(double[] Variance, IReadOnlyList<double[]>
         Tensor centred = tensor(texts.ToArray(), n, dimension).to(ScalarType.Float64);
         centred -= centred.mean([0], keepdim: true);
         (Tensor values, Tensor vectors) = linalg.eigh(centred.matmul(centred.t()));                     // ascending; Û p_i = σ_i q_i
-        values = values.clamp(0).flip(0);
+        values = values.AtLeast(0).flip(0);
         Tensor loadings = vectors.flip(1).mul(values.sqrt()).t().contiguous();                          // (N components, N captions)
         return new(values.data<double>().ToArray(),
             [.. Enumerable.Range(0, Math.Min(wanted, n)).Select(i => loadings[i].data<double>().ToArray())]);

@@ -1,3 +1,4 @@
+using System.Text;
 using HiMo.MLNet.Reporting;
 
 namespace HiMo.MLNet;
@@ -51,8 +52,6 @@ public static class HiMoClipReport
     private static void Save(string path, string text)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        string partial = path + ".partial";
-        File.WriteAllText(partial, text);
-        File.Move(partial, path, overwrite: true);
+        WholeFile.Write(path, stream => stream.Write(Encoding.UTF8.GetBytes(text)));
     }
 }

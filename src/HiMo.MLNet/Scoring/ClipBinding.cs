@@ -133,14 +133,7 @@ internal sealed class ClipBinding : RowBinding
             int d = _encoder.Dimension;
             int[] present = [.. Enumerable.Range(0, _collectedImages.Count).Where(i => _collectedImages[i] is not null)];
             var pixels = new RgbImage[present.Length];
-            try
-            {
-                Parallel.For(0, present.Length, i => pixels[i] = _collectedImages[present[i]]!());
-            }
-            catch (AggregateException e) when (e.InnerException is not null)
-            {
-                System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
-            }
+            ParallelLoop.For(present.Length, i => pixels[i] = _collectedImages[present[i]]!());
             float[] embeddings = present.Length > 0 ? _encoder.EncodeImages(pixels) : [];
             var all = new float[_collectedImages.Count * d];
             all.AsSpan().Fill(float.NaN);                                     // a missing picture has no embedding

@@ -33,8 +33,7 @@ internal sealed class ContrastiveStep(
     public StepResult Backward(ContrastiveBatch batch, double lossScale = 1)
     {
         using var scope = NewDisposeScope();
-        int share = (batch.Count + replicas.Count - 1) / replicas.Count;
-        if (replicas.Count == 1 && Math.Min(microBatchSize ?? batch.Count, batch.Count) == batch.Count)
+        if (replicas.Count == 1 && (microBatchSize ?? batch.Count) >= batch.Count)
         {
             ObjectiveValue value = Compute(EncodeImages(_first, batch, 0, batch.Count), EncodeTexts(_first, batch, 0, batch.Count), batch);
             value.Total.Times(lossScale).backward();
@@ -42,14 +41,14 @@ internal sealed class ContrastiveStep(
         }
 
         CopyWeights();
-        (Tensor v, Tensor[] texts) = Embed(batch, share);
+        (Tensor v, Tensor[] texts) = Embed(batch);
         v.requires_grad_(_trainsImages);
         foreach (Tensor text in texts)
             text.requires_grad_(_trainsTexts);
         ObjectiveValue whole = Compute(v, texts, batch);
         if (whole.Total.requires_grad)
             whole.Total.Times(lossScale).backward();
-        InParallel(share, batch.Count, (replica, start, length) =>
+        InParallel(batch.Count, (replica, start, length) =>
         {
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
             {
@@ -79,15 +78,15 @@ internal sealed class ContrastiveStep(
             return new ContrastiveStep([_first], objective, microBatchSize ?? Math.Max(1, batch.Count / replicas.Count), precision).Evaluate(batch);
         using var scope = NewDisposeScope();
         using var _ = no_grad();
-        (Tensor v, Tensor[] texts) = Embed(batch, batch.Count);
+        (Tensor v, Tensor[] texts) = Embed(batch);
         return Read(Compute(v, texts, batch));
     }
 
     // Everything embedded without a graph, on the first device.
-    private (Tensor V, Tensor[] Texts) Embed(ContrastiveBatch batch, int share)
+    private (Tensor V, Tensor[] Texts) Embed(ContrastiveBatch batch)
     {
         var embedded = new SortedList<int, (Tensor Images, Tensor[] Texts)>();
-        InParallel(share, batch.Count, (replica, start, length) =>
+        InParallel(batch.Count, (replica, start, length) =>
         {
             using var _ = no_grad();
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
@@ -170,13 +169,14 @@ internal sealed class ContrastiveStep(
         _first.Parameters.Zip(replica.Parameters, (first, other) => (first.Parameter, other.Parameter));
 
     // Every replica its contiguous share; a batch smaller than the replicas leaves some of them idle.
-    private void InParallel(int share, int count, Action<NetworkReplica, int, int> work)
+    private void InParallel(int count, Action<NetworkReplica, int, int> work)
     {
         if (replicas.Count == 1)
         {
             work(_first, 0, count);
             return;
         }
+        int share = (count + replicas.Count - 1) / replicas.Count;
         try
         {
             Task.WaitAll([.. replicas.Select((replica, i) => (replica, start: i * share)).Where(r => r.start < count)

@@ -34,30 +34,11 @@ internal static class TrainingCheckpoint
             tensors.AddRange(optimizer.States.SelectMany(s => new[] { (Prefix + "average." + s.Name, s.Average), (Prefix + "square." + s.Name, s.Square) }));
             if (best is not null)
                 tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
-            Durably(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
+            WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
         }
         foreach (string old in Files(folder).SkipLast(keep))
             File.Delete(old);
         return path;
-    }
-
-    private static void Durably(string path, Action<Stream> write)
-    {
-        string partial = path + ".partial";
-        try
-        {
-            using (FileStream file = File.Create(partial))
-            {
-                write(file);
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(partial, path, overwrite: true);
-        }
-        catch
-        {
-            File.Delete(partial);
-            throw;
-        }
     }
 
     /// <summary>Makes the folder, and sure that it can be written to.</summary>

@@ -110,34 +110,27 @@ internal sealed class TrainingData(
         long[][] tokens = [.. captions.Select(_ => new long[chunk.Length * context])];
         int[][] lengths = [.. captions.Select(_ => new int[chunk.Length])];
         var failed = new ImageReadException?[chunk.Length];
-        try
+        ParallelLoop.For(chunk.Length, i =>
         {
-            Parallel.For(0, chunk.Length, new ParallelOptions { CancellationToken = cancellation }, i =>
+            var random = new Random(Mix(number, i));
+            Span<byte> planes = pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length);
+            RgbImage image;
+            try
             {
-                var random = new Random(Mix(number, i));
-                Span<byte> planes = pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length);
-                RgbImage image;
-                try
-                {
-                    image = chunk[i].Load();
-                }
-                catch (ImageReadException e)
-                {
-                    failed[i] = e;
-                    return;
-                }
-                if (_augmenter is null)
-                    _preprocessor.Process(image, planes);
-                else
-                    _augmenter.Process(image, random, planes);
-                for (int c = 0; c < captions.Count; c++)
-                    lengths[c][i] = tokenizer.Encode(CaptionSampler.Sample(chunk[i].Caption, captions[c], random), tokens[c].AsSpan(i * context, context));
-            });
-        }
-        catch (AggregateException e) when (e.InnerException is not null)
-        {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
-        }
+                image = chunk[i].Load();
+            }
+            catch (ImageReadException e)
+            {
+                failed[i] = e;
+                return;
+            }
+            if (_augmenter is null)
+                _preprocessor.Process(image, planes);
+            else
+                _augmenter.Process(image, random, planes);
+            for (int c = 0; c < captions.Count; c++)
+                lengths[c][i] = tokenizer.Encode(CaptionSampler.Sample(chunk[i].Caption, captions[c], random), tokens[c].AsSpan(i * context, context));
+        }, cancellation);
         if (failed.OfType<ImageReadException>().ToArray() is { Length: > 0 } errors)
         {
             _unreadable.AddRange(errors);
