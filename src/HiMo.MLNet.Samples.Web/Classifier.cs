@@ -23,7 +23,10 @@ internal sealed class Classifier : IDisposable
         _model = mlContext.Model.Load(path, out _);
         IDataView none = mlContext.Data.LoadFromEnumerable(Array.Empty<Picture>());
         if (_model.GetOutputSchema(none.Schema)["PredictedLabel"].Type is KeyDataViewType)
+        {
             _model = _model.Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(_model.Transform(none)));
+        }
+
         _engines = new DefaultObjectPool<PredictionEngine<Picture, Prediction>>(new Engines(mlContext, _model), maximumRetained: 4 * Environment.ProcessorCount);
         PredictionEngine<Picture, Prediction> first = _engines.Get();
         VBuffer<ReadOnlyMemory<char>> labels = default;
@@ -43,7 +46,10 @@ internal sealed class Classifier : IDisposable
         try
         {
             await using (FileStream file = File.Create(path))
+            {
                 await picture.CopyToAsync(file, cancellation);
+            }
+
             PredictionEngine<Picture, Prediction> engine = _engines.Get();
             try
             {

@@ -43,7 +43,10 @@ internal sealed class ModelFile : IDisposable
         catch (Exception e)
         {
             while (e is TargetInvocationException && e.InnerException is { } inner)
+            {
                 e = inner;
+            }
+
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
     }
@@ -54,7 +57,7 @@ internal sealed class ModelFile : IDisposable
     /// <summary>Adds the columns of a model to rows of paths, or of texts; rows are read as they are needed.</summary>
     public IDataView Transform(HiMoClipTransformer transformer, string column, IEnumerable<string> values)
     {
-        SchemaDefinition definition = SchemaDefinition.Create(typeof(Row));
+        var definition = SchemaDefinition.Create(typeof(Row));
         definition[nameof(Row.ImagePath)].ColumnName = column;
         return transformer.Transform(MLContext.Data.LoadFromEnumerable(values.Select(value => new Row { ImagePath = value }), definition));
     }

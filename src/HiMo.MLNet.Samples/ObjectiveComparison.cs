@@ -23,17 +23,22 @@ internal static class ObjectiveComparison
     public static void Run(int epochs, int seeds, CancellationToken cancellation)
     {
         string folder = SampleData.Unpack();
-        var results = s_objectives.ToDictionary(o => o.Name, _ => new List<Result>());
+        Dictionary<string, List<Result>> results = s_objectives.ToDictionary(o => o.Name, _ => new List<Result>());
         for (int seed = 1; seed <= seeds; seed++)
+        {
             foreach ((string name, Func<ContrastiveObjective> create) in s_objectives)
             {
                 results[name].Add(Train(folder, create(), epochs, seed, cancellation));
                 Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, seed {seed}: {results[name][^1]}"));
             }
+        }
 
         Table table = new Table().AddColumns("objective", "recall@1, picture to caption", "recall@1, caption to picture", "HiMo@2", "HiMo@3");
         foreach ((string name, List<Result> runs) in results)
+        {
             table.AddRow(name, Spread(runs, r => r.ImageToText), Spread(runs, r => r.TextToImage), Spread(runs, r => r.HiMoAt2), Spread(runs, r => r.HiMoAt3));
+        }
+
         AnsiConsole.Write(table);
         AnsiConsole.WriteLine($"{epochs} epochs, {seeds} seeds; in %, mean ± standard deviation.");
     }

@@ -13,7 +13,9 @@ internal static class OutputFile
         {
             string found = Path.GetExtension(result.GetValueOrDefault<string>());
             if (!extensions.Contains(found, StringComparer.OrdinalIgnoreCase))
+            {
                 result.AddError($"--output: expected a file that ends in {string.Join(" or ", extensions)}, found '{found}'.");
+            }
         });
         return option;
     }

@@ -14,12 +14,21 @@ internal static class PictureList
     private static IEnumerable<string> Find(string place)
     {
         if (Directory.Exists(place))
+        {
             return Matching(place, "*", recurse: true);
+        }
+
         string name = Path.GetFileName(place);
         if (name.AsSpan().ContainsAny('*', '?'))                              // the shells of Windows leave patterns to the program
+        {
             return Matching(Path.GetDirectoryName(place) is { Length: > 0 } folder ? folder : ".", name, recurse: false);
+        }
+
         if (!File.Exists(place))
+        {
             throw new FileNotFoundException($"'{place}': expected a folder, a picture or a .txt list of pictures, found no such file.");
+        }
+
         return Path.GetExtension(place).Equals(".txt", StringComparison.OrdinalIgnoreCase)
             ? File.ReadLines(place).Where(line => !string.IsNullOrWhiteSpace(line))
             : [place];

@@ -20,7 +20,10 @@ internal static class Progress
     public static T Show<T>(string note, Func<Report, T> work)
     {
         if (Console.IsErrorRedirected)
+        {
             return work((_, _, _) => { });
+        }
+
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         return console.Progress().HideCompleted(true)
             .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
@@ -32,7 +35,9 @@ internal static class Progress
                     task.MaxValue = total;
                     task.Value = done;
                     if (now is not null)
+                    {
                         task.Description = Markup.Escape(now);
+                    }
                 });
             });
     }

@@ -30,7 +30,9 @@ internal static class Quickstart
             Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? [typeof(Quickstart).Assembly.Location, "classify-samples", zip] : ["classify-samples", zip]))!;
         second.WaitForExit();
         if (second.ExitCode != 0)
+        {
             throw new InvalidOperationException($"The second process ended with exit code {second.ExitCode}.");
+        }
 
         string report = Path.Combine(AppContext.BaseDirectory, "emoji-report.html");
         HiMoClipReport.SaveHtml(report, metrics);

@@ -31,10 +31,16 @@ internal static class SampleData
         {
             string partial = folder + ".partial";
             if (Directory.Exists(partial))
+            {
                 Directory.Delete(partial, recursive: true);
+            }
+
             ZipFile.ExtractToDirectory(Path.Combine(AppContext.BaseDirectory, "Data", "emoji.zip"), partial);
             if (Directory.Exists(folder))
+            {
                 Directory.Delete(folder, recursive: true);
+            }
+
             Directory.Move(partial, folder);
         }
         return folder;

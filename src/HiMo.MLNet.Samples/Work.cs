@@ -28,12 +28,17 @@ internal static class Work
     public static async Task<int> RunAsync(this ParseResult parsed)
     {
         if (parsed.Action is not ParseErrorAction wrong)
+        {
             return await parsed.InvokeAsync(new() { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = s_patience });
+        }
         // Not the standard output: what reads it expects a result.
         wrong.ShowHelp = parsed.Tokens.Count == 0;
         await parsed.InvokeAsync(new() { Output = Console.Error });
         if (parsed.CommandResult.Command is { } command and not RootCommand)
+        {
             Console.Error.WriteLine($"'himo {command.Name} --help' tells more.");
+        }
+
         return Usage;
     }
 

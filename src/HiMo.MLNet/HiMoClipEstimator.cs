@@ -23,7 +23,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         options.Validate();
         if (options.Labels is not null)
+        {
             ZeroShotHead.Check(options.Labels, options.Templates ?? ["{0}"], options.Threshold);
+        }
+
         _host = environment.Register(nameof(HiMoClipEstimator));
         _options = options;
         _ = Columns;
@@ -49,7 +52,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         ArgumentNullException.ThrowIfNull(input);
         GetOutputSchema(MLNetInternals.Shape(input.Schema));
         if (_options.ValidationSet is { } held)
+        {
             CheckValidationSet(held);
+        }
+
         return _options.Epochs == 0 ? Apply() : Train(input);
     }
 
@@ -60,7 +66,9 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             InputColumns.Image(held.Schema, _options.ImageColumnName);
             long pairs = CountRows(held, InputColumns.Text(held.Schema, _options.CaptionColumnName));
             if (pairs < 2)
+            {
                 throw new InvalidOperationException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)} must have at least 2 rows; it has {pairs}.");
+            }
         }
         catch (ArgumentOutOfRangeException e)
         {
@@ -72,7 +80,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         torch.Device device = TorchRuntime.ChooseDevice(_host);
         if (!Path.Exists(_options.Checkpoint))
+        {
             throw new FileNotFoundException($"There is no checkpoint '{_options.Checkpoint}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, captionColumnName, epochs).)", _options.Checkpoint);
+        }
+
         ClipModel model = ClipWeights.Load(_options.Checkpoint!);
         try
         {
@@ -94,9 +105,14 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         var transformer = new HiMoClipTransformer(encoder, Columns, _options.ImageFolder);
         if (_options.Labels is null)
+        {
             return transformer;
+        }
+
         using (transformer)
+        {
             return transformer.ForZeroShot(_options.Labels, _options.Templates, _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.Threshold);
+        }
     }
 
     private HiMoClipTransformer Train(IDataView input)
@@ -106,7 +122,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         DataViewSchema.Column caption = InputColumns.Text(input.Schema, _options.CaptionColumnName);
         long pairs = CountRows(input, caption);
         if (_options.CheckpointFolder is { } folder)
+        {
             TrainingCheckpoint.Prepare(folder);
+        }
+
         string? resumeFrom = _options.ResumeFrom is { } from ? TrainingCheckpoint.Find(from) : null;
         TrainingState state = StartingState(resumeFrom, pairs);
         channel.Info(MessageSensitivity.None, resumeFrom is null ? "Training begins." : $"Training goes on from step {state.Step} of '{resumeFrom}'.");
@@ -120,11 +139,18 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             ClipEncoder encoder = CreateEncoder(model, devices[0]);
             encoder.CheckVocabulary();
             if (resumeFrom is null && _options.InitialLogitScale is { } scale)
+            {
                 using (torch.no_grad())
+                {
                     model.LogitScale.fill_(Math.Log(scale));
+                }
+            }
+
             Freezing.Apply(model, _options);
             foreach (torch.Device device in devices.Skip(1))
+            {
                 replicas.Add(CreateReplica(networks, device));
+            }
 
             TrainingData Data(IDataView view, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
                 () => ReadPairs(view), _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input, augmentation,
@@ -139,7 +165,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
             networks.Masks?.Dispose();
             foreach (NetworkReplica replica in replicas.Skip(1))
+            {
                 replica.Dispose();
+            }
+
             return CreateTransformer(encoder);
         }
         catch
@@ -162,15 +191,23 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             ["rows of the data"] = pairs.ToString(CultureInfo.InvariantCulture),
         };
         if (resumeFrom is null)
+        {
             return new() { Seed = seed ?? Random.Shared.Next(), Settings = settings };
+        }
+
         TrainingState state = TrainingCheckpoint.ReadState(resumeFrom);
         if (seed is not null)
+        {
             settings["seed of the MLContext"] = seed.Value.ToString(CultureInfo.InvariantCulture);
+        }
+
         foreach ((string name, string now) in settings)
         {
             string then = name.StartsWith("seed", StringComparison.Ordinal) ? state.Seed.ToString(CultureInfo.InvariantCulture) : state.Settings.GetValueOrDefault(name, "unknown");
             if (then != now)
+            {
                 throw new InvalidOperationException($"'{resumeFrom}' was written by a training whose {name} was {then}; now it is {now}. Resume with the former, or begin anew without {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)}.");
+            }
         }
         return state;
     }
@@ -181,7 +218,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         using var generator = new torch.Generator((ulong)seed, torch.CPU);
         ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
         if (checkpoint is null)
+        {
             model.Initialize(generator);
+        }
+
         MaskNetwork? masks = _options.Objective.CreateMaskNetwork(model.Architecture);
         masks?.Initialize(generator);
         model.to(device);
@@ -196,8 +236,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         Freezing.Apply(replica.Clip, _options);
         Dictionary<string, torch.Tensor> weights = ClipWeights.Tensors(first.Clip);
         using (torch.no_grad())
+        {
             foreach ((string name, torch.Tensor tensor) in ClipWeights.Tensors(replica.Clip))
+            {
                 tensor.copy_(weights[name]);
+            }
+        }
+
         replica.Clip.to(device);
         replica.Masks?.to(device);
         return replica;
@@ -207,10 +252,12 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         _options.Progress?.Report(p);
         if (p.Step == 1 || p.Step % 10 == 0 || p.Step == p.TotalSteps || p.ValidationScore is not null)
+        {
             channel.Info(MessageSensitivity.None, string.Create(CultureInfo.InvariantCulture,
                 $"step {p.Step}/{p.TotalSteps}, epoch {p.Epoch}: loss {p.Loss:f4} ({string.Join(", ", p.LossParts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:f4}")))}"
                 + $"{(p.Components > 0 ? $", {p.Components} components" : "")}), rate {p.LearningRate:g3}, {p.ImagesPerSecond:f0} images/s, {TimeLeft(p.Remaining)} left"
                 + $"{(p.ValidationScore is { } score ? string.Create(CultureInfo.InvariantCulture, $", validation {_options.ValidationMetric} {score:f4}") : "")}"));
+        }
     }
 
     private static string TimeLeft(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:d2}:{time.Seconds:d2}");
@@ -218,11 +265,17 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     private static long CountRows(IDataView input, DataViewSchema.Column column)
     {
         if (input.GetRowCount() is { } known)
+        {
             return known;
+        }
+
         long count = 0;
         using DataViewRowCursor cursor = input.GetRowCursor([column]);
         while (cursor.MoveNext())
+        {
             count++;
+        }
+
         return count;
     }
 
@@ -234,9 +287,11 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         Func<string> readCaption = InputColumns.TextReader(cursor, caption);
         Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
         while (cursor.MoveNext())
+        {
             yield return new TrainingPair(readPath?.Invoke(),
                 readImage() ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there."),
                 readCaption());
+        }
     }
 
     /// <inheritdoc/>
@@ -245,11 +300,16 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         // Training reads both sides; a model that is only applied may find one of them missing.
-        var sides = _options.Epochs > 0 ? (Image: true, Text: true) : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
+        (bool Image, bool Text) sides = _options.Epochs > 0 ? (Image: true, Text: true) : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
         if (sides.Image)
+        {
             InputColumns.Check(inputSchema, Columns.Image!, InputColumns.Kind.Picture);
+        }
+
         if (sides.Text)
+        {
             InputColumns.Check(inputSchema, Columns.Text!, InputColumns.Kind.Caption);
+        }
         // The shape says vector, not of which size: any known size stands for it.
         return RowBinding.OutputShape(inputSchema, ClipBinding.Columns(Columns, sides, dimension: 1, _options.Labels).Select(c => c.Column));
     }

@@ -49,9 +49,14 @@ public sealed class HiMoClipEvaluationOptions
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(ModelName);
         foreach (int k in K)
+        {
             ArgumentOutOfRangeException.ThrowIfLessThan(k, 2, nameof(K));
+        }
+
         if (!(MaxUnreadableShare is >= 0 and <= 1))
+        {
             throw new ArgumentOutOfRangeException(nameof(MaxUnreadableShare), MaxUnreadableShare, "Expected a share from 0 to 1.");
+        }
     }
 }
 

@@ -53,11 +53,20 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
             }
         }
         if (names.Count == 0)
+        {
             throw new InvalidOperationException($"An image search needs pictures: of {missing} rows, none has an embedding in column '{embedding.Name}'.");
+        }
+
         if (missing > 0)
+        {
             channel.Warning(MessageSensitivity.None, $"{missing} of {names.Count + missing} pictures have no embedding and cannot be found.");
+        }
+
         if (_options.K > names.Count)
+        {
             channel.Warning(MessageSensitivity.None, $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {names.Count} pictures: a search finds {names.Count}.");
+        }
+
         var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
         return new(Math.Min(_options.K, names.Count), Columns, new PictureIndex(names, matrix.Normalize()));
     }

@@ -71,7 +71,9 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         MLNetInternals.Save(ctx, "Embeddings.bin", writer =>                  // single precision, little endian, a row a picture
         {
             for (int i = 0; i < Pictures.Count; i++)
+            {
                 writer.Write(MemoryMarshal.AsBytes(Pictures.Embeddings.Row(i)));
+            }
         });
     }
 
@@ -82,12 +84,17 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         Settings? settings = null;
         MLNetInternals.Load(context, "Settings.json", reader => settings = JsonSerializer.Deserialize<Settings>(reader.BaseStream));
         if (settings is null)
+        {
             throw new FormatException("The model zip holds no settings of an image search.");
-        var values = new float[checked(settings.Names.Count * settings.Dimension)];
+        }
+
+        float[] values = new float[checked(settings.Names.Count * settings.Dimension)];
         MLNetInternals.Load(context, "Embeddings.bin", reader =>
         {
             for (int i = 0; i < settings.Names.Count; i++)
+            {
                 reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(i * settings.Dimension, settings.Dimension)));
+            }
         });
         return new(settings.K, settings.Columns, new PictureIndex(settings.Names, new EmbeddingMatrix(values, settings.Dimension)));
     }

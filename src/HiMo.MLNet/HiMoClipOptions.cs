@@ -244,6 +244,8 @@ public sealed class HiMoClipOptions
     internal static void Require(bool condition, string type, string name, object? found, string expected)
     {
         if (!condition)
+        {
             throw new ArgumentOutOfRangeException($"{type}.{name}", found, $"{type}.{name} must be {expected}; it is {found ?? "null"}.");
+        }
     }
 }

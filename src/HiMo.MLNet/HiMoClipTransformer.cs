@@ -121,7 +121,10 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         string[] names = [.. labels], texts = [.. templates ?? ["{0}"]];
         ZeroShotHead.Check(names, texts, threshold);
         if (Columns.Image is null)
+        {
             throw InputColumns.Unused("pictures", nameof(HiMoClipOptions.ImageColumnName));
+        }
+
         HiMoClipColumns columns = (Columns with { PredictedLabel = predictedLabelColumnName, Score = scoreColumnName }).Checked();
         var head = new ZeroShotHead(Encoder, names, texts, threshold);
         return new(Encoder.Share(), columns, ImageFolder, head);
@@ -181,7 +184,10 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         MLNetInternals.Load(context, "Settings.json", reader => settings = JsonSerializer.Deserialize<Settings>(reader.BaseStream));
         MLNetInternals.Load(context, "Vocabulary.txt", reader => tokenizer = new ClipTokenizer(reader.BaseStream));
         if (settings is null || tokenizer is null)
+        {
             throw new FormatException("The model zip holds no settings of a HiMo-CLIP transformer.");
+        }
+
         var model = new ClipModel(settings.Architecture);
         try
         {
@@ -203,7 +209,10 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     public void Dispose()
     {
         if (_disposed)
+        {
             return;
+        }
+
         _disposed = true;
         Encoder.Dispose();
     }

@@ -25,8 +25,11 @@ internal static class LoadBenchmark
                 return;
             }
         }
-        using (var warm = zeros(1))
+        using (Tensor warm = zeros(1))
+        {
             _ = warm.item<float>();
+        }
+
         long before = Memory.Peak, size = new FileInfo(path).Length;
         var clock = Stopwatch.StartNew();
         using ClipModel model = ClipWeights.Load(path);
@@ -40,9 +43,15 @@ internal static class LoadBenchmark
     {
         using var model = new ClipModel(ClipArchitecture.ViTB32);
         using (var generator = new Generator(1))
+        {
             model.Initialize(generator);
+        }
+
         foreach (string name in ClipWeights.Tensors(model).Keys)
+        {
             model.StoredTypes[name] = type;
+        }
+
         using FileStream file = File.Create(path);
         ClipWeights.Save(model, file);
     }

@@ -8,7 +8,10 @@ switch (args)
         Run("load", "float32");
         Run("load", "float16");
         foreach ((string batch, string micro) in ((string, string)[])[("256", "256"), ("256", "64"), ("256", "16"), ("1024", "64")])
+        {
             Run("step", batch, micro);
+        }
+
         return 0;
     case ["load", var type]:
         LoadBenchmark.Run(type);
@@ -29,6 +32,6 @@ static int Number(string text) => int.Parse(text, System.Globalization.CultureIn
 
 static void Run(params string[] arguments)
 {
-    using Process process = Process.Start(Environment.ProcessPath!, arguments);
+    using var process = Process.Start(Environment.ProcessPath!, arguments);
     process.WaitForExit();
 }

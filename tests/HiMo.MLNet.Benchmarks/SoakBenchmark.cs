@@ -45,12 +45,18 @@ internal static class SoakBenchmark
         try
         {
             string picture = Path.Combine(folder, "picture.png"), zip = Path.Combine(folder, "model.zip");
-            var pixels = new byte[64 * 64 * 4];
+            byte[] pixels = new byte[64 * 64 * 4];
             new Random(1).NextBytes(pixels);
             for (int i = 3; i < pixels.Length; i += 4)
+            {
                 pixels[i] = 255;
-            using (MLImage image = MLImage.CreateFromPixels(64, 64, MLPixelFormat.Rgba32, pixels))
+            }
+
+            using (var image = MLImage.CreateFromPixels(64, 64, MLPixelFormat.Rgba32, pixels))
+            {
                 image.Save(picture);
+            }
+
             SaveModel(folder, zip);
             bool engine = OneEngine(zip, picture, predictions), web = await WebAsync(zip, picture, requests);
             return engine && web;
@@ -80,10 +86,10 @@ internal static class SoakBenchmark
     {
         Console.WriteLine($"{predictions} predictions through one engine, after {EngineWarmUp} to warm up");
         var mlContext = new MLContext();
-        using var engine = mlContext.Model.CreatePredictionEngine<Input, Output>(mlContext.Model.Load(zip, out _));
+        using PredictionEngine<Input, Output> engine = mlContext.Model.CreatePredictionEngine<Input, Output>(mlContext.Model.Load(zip, out _));
         var input = new Input { ImagePath = picture, Caption = "Two colours. The top is red. The bottom is green." };
         var curve = new Curve(predictions, () => torch.Tensor.TotalCount);
-        using Process self = Process.GetCurrentProcess();
+        using var self = Process.GetCurrentProcess();
         for (int i = 1 - EngineWarmUp; i <= predictions; i++)
         {
             engine.Predict(input);
@@ -106,9 +112,14 @@ internal static class SoakBenchmark
                 using var content = new ByteArrayContent(body);
                 using HttpResponseMessage response = await web.Client.PostAsync("/classify", content);
                 if (!response.IsSuccessStatusCode)
+                {
                     throw new InvalidOperationException($"{response.StatusCode}: {await response.Content.ReadAsStringAsync()}\n{string.Join('\n', web.Log)}");
+                }
+
                 lock (curve)
+                {
                     curve.Done(++done, web.Process);
+                }
             }
         }));
         return curve.IsFlat();
@@ -123,13 +134,18 @@ internal static class SoakBenchmark
         public void Done(int call, Process process)
         {
             if (call < 0 || (long)call * Samples / calls < _samples.Count)
+            {
                 return;
+            }
+
             _clock.Start();
             process.Refresh();
             _samples.Add((process.WorkingSet64, countTensors?.Invoke()));
             if ((_samples.Count - 1) % (Samples / 10) == 0)
+            {
                 Console.WriteLine($"{call,7}  {call / _clock.Elapsed.TotalSeconds,6:f0} a second  {process.WorkingSet64 / 1e6,7:f1} MB"
                     + (_samples[^1].Tensors is { } tensors ? $"  {tensors} live tensors" : ""));
+            }
         }
 
         public bool IsFlat()

@@ -10,8 +10,8 @@ internal static class GoldenFile
 
     public static Dictionary<string, (long[] Shape, float[] Values)> Read(string name)
     {
-        var bytes = File.ReadAllBytes(PathOf(name));
-        var headerLength = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        byte[] bytes = File.ReadAllBytes(PathOf(name));
+        int headerLength = (int)BinaryPrimitives.ReadInt64LittleEndian(bytes);
         using var header = JsonDocument.Parse(bytes.AsMemory(8, headerLength));
         return header.RootElement.EnumerateObject().Where(entry => entry.Name != "__metadata__").ToDictionary(
             entry => entry.Name,
@@ -19,18 +19,18 @@ internal static class GoldenFile
             {
                 long[] shape = [.. entry.Value.GetProperty("shape").EnumerateArray().Select(size => size.GetInt64())];
                 int[] offsets = [.. entry.Value.GetProperty("data_offsets").EnumerateArray().Select(offset => offset.GetInt32())];
-                var data = bytes.AsSpan(8 + headerLength)[offsets[0]..offsets[1]];
+                Span<byte> data = bytes.AsSpan(8 + headerLength)[offsets[0]..offsets[1]];
                 return (shape, Floats(entry.Value.GetProperty("dtype").GetString()!, data));
             });
     }
 
     private static float[] Floats(string type, ReadOnlySpan<byte> data)
     {
-        var width = type switch { "F32" => 4, "I64" => 8, "F16" => 2, "U8" or "BOOL" => 1, _ => throw new NotSupportedException(type) };
-        var values = new float[data.Length / width];
-        for (var i = 0; i < values.Length; i++)
+        int width = type switch { "F32" => 4, "I64" => 8, "F16" => 2, "U8" or "BOOL" => 1, _ => throw new NotSupportedException(type) };
+        float[] values = new float[data.Length / width];
+        for (int i = 0; i < values.Length; i++)
         {
-            var value = data[(i * width)..];
+            ReadOnlySpan<byte> value = data[(i * width)..];
             values[i] = type switch
             {
                 "F32" => BinaryPrimitives.ReadSingleLittleEndian(value),

@@ -66,7 +66,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         options.Checkpoint = GoldenFile.PathOf("tiny-vit.pt");
 
         // The golden model knows 300 tokens; CLIP's vocabulary has 49,408.
-        var error = Assert.Throws<CheckpointFormatException>(() => _pictures.Train(_mlContext, options));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => _pictures.Train(_mlContext, options));
 
         Assert.Contains("300 tokens", error.Message, StringComparison.Ordinal);
     }
@@ -76,8 +76,8 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     {
         IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
 
-        var fit = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip("Photo", "Caption", epochs: 1).Fit(data));
-        var chained = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.CopyColumns("A", "Caption").Append(_mlContext.Transforms.HiMoClip("Photo", "Caption", epochs: 1)).Fit(data));
+        ArgumentException fit = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip("Photo", "Caption", epochs: 1).Fit(data));
+        ArgumentException chained = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.CopyColumns("A", "Caption").Append(_mlContext.Transforms.HiMoClip("Photo", "Caption", epochs: 1)).Fit(data));
 
         Assert.All((Exception[])[fit, chained], error => Assert.Contains("'Photo' is missing", error.Message, StringComparison.Ordinal));
         Assert.Contains("'ImagePath', 'Caption'", fit.Message, StringComparison.Ordinal);
@@ -88,7 +88,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     {
         IDataView data = _mlContext.Data.LoadFromEnumerable([new { ImagePath = "a.png", Caption = 3f }]);
 
-        var error = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(new HiMoClipOptions()).Fit(data));
+        ArgumentException error = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(new HiMoClipOptions()).Fit(data));
 
         Assert.Contains("'Caption' has the wrong type: expected text; found Single", error.Message, StringComparison.Ordinal);
     }
@@ -116,7 +116,9 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         _mlContext.Log += (_, e) =>
         {
             if (e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning)
+            {
                 warnings.Add(e.Message);
+            }
         };
         HiMoClipOptions options = ToyPictures.Options(epochs: 1);
         options.MaxUnreadableShare = 0.12;                                    // two of eighteen
@@ -133,7 +135,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     {
         IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>());
 
-        var error = Assert.Throws<InvalidOperationException>(() => _mlContext.Transforms.HiMoClip(ToyPictures.Options()).Fit(empty));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _mlContext.Transforms.HiMoClip(ToyPictures.Options()).Fit(empty));
 
         Assert.Contains("at least 2 rows", error.Message, StringComparison.Ordinal);
     }
@@ -143,7 +145,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     {
         _pictures.Rows[3].ImagePath = "";
 
-        var error = Assert.Throws<InvalidOperationException>(() => _pictures.Train(_mlContext));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _pictures.Train(_mlContext));
 
         Assert.Contains("Row 3 has no picture", error.Message, StringComparison.Ordinal);
     }
@@ -160,7 +162,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
             (o => o.Patience = 1, "Patience"), (o => o.CheckpointEverySteps = 5, "CheckpointEverySteps"), (o => o.CheckpointsKept = 0, "CheckpointsKept"),
             (o => o.WarmupSteps = -1, "WarmupSteps"), (o => o.ImageColumnName = "", "ImageColumnName"),
         ];
-        foreach (var (set, name) in cases)
+        foreach ((Action<HiMoClipOptions>? set, string? name) in cases)
         {
             HiMoClipOptions options = ToyPictures.Options();
             set(options);
@@ -177,15 +179,20 @@ public sealed class HiMoClipEstimatorTests : IDisposable
             (new ClipObjective { LabelSmoothing = 1 }, "ClipObjective.LabelSmoothing"), (new LongClipObjective { ImageComponents = 0 }, "LongClipObjective.ImageComponents"),
             (new SmartClipObjective { SparsityWeight = -1 }, "SmartClipObjective.SparsityWeight"), (new SmartClipObjective { AlignmentWeight = 0 }, "SmartClipObjective.AlignmentWeight"),
         ];
-        foreach (var (objective, name) in cases)
+        foreach ((ContrastiveObjective? objective, string? name) in cases)
+        {
             Assert.Contains($"{name} must be", Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(new HiMoClipOptions { Objective = objective })).Message, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
     public void A_GPU_that_is_not_there_is_an_error_unless_the_context_may_fall_back()
     {
         if (TorchSharp.torch.cuda.is_available())
+        {
             return;
+        }
+
         var mlContext = new MLContext(seed: 1) { GpuDeviceId = 0 };
         Assert.Contains("GpuDeviceId is 0", Assert.Throws<InvalidOperationException>(() => _pictures.Train(mlContext)).Message, StringComparison.Ordinal);
         mlContext.FallbackToCpu = true;

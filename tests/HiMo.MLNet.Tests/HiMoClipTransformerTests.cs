@@ -44,7 +44,9 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
 
         Assert.Equal(new VectorDataViewType(NumberDataViewType.Single, 32), scored.Schema["ImageEmbedding"].Type);
         foreach (float[] embedding in scored.GetColumn<float[]>("ImageEmbedding").Concat(scored.GetColumn<float[]>("TextEmbedding")))
+        {
             Assert.Equal(1, embedding.Sum(v => v * v), 4);
+        }
     }
 
     [Fact]
@@ -232,6 +234,8 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     {
         Assert.Equal(expected.Length, actual.Length);
         for (int i = 0; i < expected.Length; i++)
+        {
             Assert.Equal(expected[i], actual[i], 1e-5f);
+        }
     }
 }

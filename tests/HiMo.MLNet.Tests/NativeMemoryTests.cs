@@ -45,7 +45,9 @@ public sealed class NativeMemoryTests : IDisposable
         long before = torch.Tensor.TotalCount;
 
         for (int i = 0; i < 5; i++)
+        {
             _ = scored.GetColumn<float[]>("Score").Concat(scored.GetColumn<float[]>("TextEmbedding")).ToArray();
+        }
 
         Assert.Equal(before, torch.Tensor.TotalCount);
     }

@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests;
@@ -15,7 +16,7 @@ public sealed class PretrainedTests : IDisposable
     public void A_checkpoint_needs_no_training_data()
     {
         IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()), data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
-        var pipeline = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: HiMoClipTemplates.Photo)
+        EstimatorChain<KeyToValueMappingTransformer> pipeline = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: HiMoClipTemplates.Photo)
             .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
 
         IDataView scored = pipeline.Fit(empty).Transform(data);
@@ -33,7 +34,9 @@ public sealed class PretrainedTests : IDisposable
         string file = _pictures.Checkpoint(type), zip = Path.Combine(_pictures.Folder, "model.zip"), back = Path.Combine(_pictures.Folder, "back.safetensors");
         IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
         using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
+        {
             _mlContext.Model.Save(model, data.Schema, zip);
+        }
 
         SeparateProcess.Export(zip, back);
 
@@ -73,7 +76,10 @@ public sealed class PretrainedTests : IDisposable
         IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
         ITransformer copy = _mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(data);
         using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
+        {
             _mlContext.Model.Save(copy.Append(model), data.Schema, zip);
+        }
+
         _mlContext.Model.Save(copy, data.Schema, other);
 
         HiMoClipCheckpoint before = HiMoClipCheckpoint.Inspect(file), after = HiMoClipCheckpoint.Inspect(zip);
@@ -103,7 +109,7 @@ public sealed class PretrainedTests : IDisposable
     [Fact]
     public void A_missing_checkpoint_is_named()
     {
-        var error = Assert.ThrowsAny<IOException>(() => _mlContext.Transforms.HiMoClip("no-such.pt").Fit(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)));
+        IOException error = Assert.ThrowsAny<IOException>(() => _mlContext.Transforms.HiMoClip("no-such.pt").Fit(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)));
 
         Assert.Contains("no-such.pt", error.Message, StringComparison.Ordinal);
     }

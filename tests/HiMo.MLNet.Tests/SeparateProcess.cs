@@ -34,7 +34,10 @@ internal static class SeparateProcess
             case 3:
                 IDataView scored = model.Transform(mlContext.Data.LoadFromEnumerable([new Input { ImagePath = args[1], Caption = args[2] }]));
                 foreach (string column in (string[])["ImageEmbedding", "TextEmbedding", "Score"])
+                {
                     Console.WriteLine(string.Join(' ', scored.GetColumn<float[]>(column).Single().Select(v => v.ToString("r", CultureInfo.InvariantCulture))));
+                }
+
                 break;
             default:
                 PredictionEngine<Query, Found> engine = mlContext.Model.CreatePredictionEngine<Query, Found>(model);

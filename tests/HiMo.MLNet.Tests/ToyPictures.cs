@@ -27,8 +27,9 @@ public sealed class ToyPictures : IDisposable
     public ToyPictures(string folder)
     {
         Folder = folder;
-        foreach (var top in s_colours)
-            foreach (var bottom in s_colours)
+        foreach ((string Name, byte R, byte G, byte B) top in s_colours)
+        {
+            foreach ((string Name, byte R, byte G, byte B) bottom in s_colours)
             {
                 byte[][] rows = [.. Enumerable.Range(0, 32).Select(y => y < 16 ? top : bottom).Select(c =>
                     Enumerable.Repeat((byte[])[c.R, c.G, c.B], 32).SelectMany(rgb => rgb).ToArray())];
@@ -36,6 +37,7 @@ public sealed class ToyPictures : IDisposable
                 File.WriteAllBytes(path, PngFile.Create(32, 8, 2, rows));
                 Rows.Add(new() { ImagePath = path, Caption = $"Two colours. The top is {top.Name}. The bottom is {bottom.Name}." });
             }
+        }
     }
 
     public string Folder { get; }
@@ -56,8 +58,8 @@ public sealed class ToyPictures : IDisposable
     /// </summary>
     internal string Checkpoint(torch.ScalarType type = torch.ScalarType.Float32, ulong seed = 11)
     {
-        using var scope = torch.NewDisposeScope();
-        using var _ = torch.no_grad();
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable _ = torch.no_grad();
         using var model = new ClipModel(Tiny);
         using var generator = new torch.Generator(seed);
         model.Initialize(generator);
@@ -65,7 +67,9 @@ public sealed class ToyPictures : IDisposable
         {
             model.StoredTypes[name] = type;
             if (weights.dim() > 1 || name == "visual.class_embedding")
+            {
                 weights.copy_(torch.randn(weights.shape, generator: generator) * Math.Sqrt((double)weights.shape[0] / weights.numel()));
+            }
         }
         string path = Path.Combine(Folder, $"{type}-{seed}.safetensors");
         using FileStream file = File.Create(path);

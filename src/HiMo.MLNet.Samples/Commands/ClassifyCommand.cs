@@ -27,9 +27,12 @@ internal static class ClassifyCommand
         {
             IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
             string[]? names = args.GetValue(labels) is { } given ? Labels(given) : null;
-            using ModelFile model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
             if (names is null && model.Transformer.Labels.Count == 0)
+            {
                 throw new UsageException("Expected --labels, since this model was saved without labels.");
+            }
+
             using HiMoClipTransformer? made = names is null ? null : model.Transformer.ForZeroShot(names, args.GetValue(templates) is { Length: > 0 } texts ? texts : null);
             HiMoClipTransformer classifier = made ?? model.Transformer;
             Answer[] answers = Progress.Show($"classifying {pictures.Count}", report =>
@@ -49,7 +52,10 @@ internal static class ClassifyCommand
         CustomParser = result =>
         {
             if (!int.TryParse(result.Tokens[0].Value, out int count) || count < 1)
+            {
                 result.AddError($"--top: expected a count of at least 1, found '{result.Tokens[0].Value}'.");
+            }
+
             return count;
         },
     };

@@ -20,7 +20,9 @@ internal static class EmbedCommand
         command.Validators.Add(result =>
         {
             if (result.GetResult(images) is null == result.GetResult(texts) is null)
+            {
                 result.AddError("Expected either --images or --texts.");
+            }
         });
         command.SetWork((args, cancellation) =>
         {
@@ -29,7 +31,7 @@ internal static class EmbedCommand
             IReadOnlyList<string> values = textFile is null ? PictureList.Find(args.GetValue(images)!) : File.ReadAllLines(textFile);
             OutputFile.Write(file, stream =>
             {
-                using ModelFile model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+                using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
                 Progress.Show($"embedding {values.Count}", report =>
                     Write(model, textFile is not null, values, values.Counted(report, cancellation), stream, Path.GetExtension(file).ToLowerInvariant()));
             });
@@ -49,10 +51,12 @@ internal static class EmbedCommand
         }
         using StreamWriter writer = new(stream, leaveOpen: true) { NewLine = "\n" };
         foreach ((string name, float[] vector) in names.Zip(embedded.GetColumn<float[]>(embedding)))
+        {
             writer.WriteLine(
                 extension == ".tsv" ? $"{Field(name)}\t{string.Join('\t', vector)}"
                 : texts ? Json.Line(new { Text = name, Embedding = vector })
                 : Json.Line(new { Image = name, Embedding = vector }));
+        }
     }
 
     // Quoted as ML.NET's text loader reads it with allowQuoting.

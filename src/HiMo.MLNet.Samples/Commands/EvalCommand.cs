@@ -44,8 +44,13 @@ internal static class EvalCommand
         {
             string? page = args.GetValue(report), jsonFile = args.GetValue(json), csvFile = args.GetValue(csv);
             foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+            {
                 if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
+                {
                     throw new UsageException($"'{file}' cannot be written: there is no folder '{folder}'.");
+                }
+            }
+
             HiMoClipEvaluationOptions options = new()
             {
                 K = args.GetValue(k) is { Length: > 0 } ks ? ks : [2, 3],
@@ -59,18 +64,36 @@ internal static class EvalCommand
             HiMoClipMetrics[] metrics = Measure(args.GetRequiredValue(models), args.GetRequiredValue(data), args.GetValue(ModelFile.Gpu), options);
 
             if (args.GetResult(json) is not null && jsonFile is null)
+            {
                 Console.WriteLine(HiMoClipReport.ToJson(metrics));
+            }
             else
+            {
                 foreach (HiMoClipTable table in HiMoClipReport.Tables(metrics))
+                {
                     Show(table);
+                }
+            }
+
             if (jsonFile is not null)
+            {
                 HiMoClipReport.SaveJson(jsonFile, metrics);
+            }
+
             if (csvFile is not null)
+            {
                 HiMoClipReport.SaveCsv(csvFile, metrics);
+            }
+
             if (page is not null)
+            {
                 HiMoClipReport.SaveHtml(page, metrics);
+            }
+
             foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+            {
                 Console.Error.WriteLine($"wrote {Path.GetFullPath(file)}");
+            }
         });
         return command;
     }
@@ -81,13 +104,19 @@ internal static class EvalCommand
     {
         // What is wrong with a later model or data set shows before hours with an earlier one.
         foreach (string path in models)
+        {
             _ = HiMoClipCheckpoint.Inspect(path);
+        }
+
         foreach (string spec in data)
+        {
             _ = CaptionedPictures.Load(new MLContext(), spec);
+        }
+
         List<HiMoClipMetrics> metrics = [];
         foreach ((string path, string name) in models.Zip(Names(models)))
         {
-            using ModelFile model = ModelFile.Open(path, gpu);
+            using var model = ModelFile.Open(path, gpu);
             foreach (string spec in data)
             {
                 (options.ModelName, options.DataName) = (name, spec);
@@ -104,7 +133,10 @@ internal static class EvalCommand
     private static HiMoClipMetrics Measure(ModelFile model, string spec, HiMoClipEvaluationOptions options)
     {
         if (CaptionedPictures.Table(spec) is null)
+        {
             return model.Transformer.Evaluate(spec, options);
+        }
+
         (IDataView table, model.Transformer.ImageFolder) = CaptionedPictures.Load(model.MLContext, spec);
         return model.Transformer.Evaluate(table, options);
     }
@@ -120,8 +152,13 @@ internal static class EvalCommand
     {
         Dictionary<string, string> names = [];
         foreach ((int i, string line) in File.ReadAllLines(file).Index().Where(l => !string.IsNullOrWhiteSpace(l.Item)))
+        {
             if (line.Split('\t', 2, StringSplitOptions.TrimEntries) is var parts && !names.TryAdd(parts[0], parts[^1]))
+            {
                 throw new UsageException($"{file}, line {i + 1}: the class '{parts[0]}' was there before.");
+            }
+        }
+
         return names;
     }
 
@@ -152,22 +189,33 @@ internal static class EvalCommand
         {
             Table shown = new Table().AddColumn(new TableColumn("").NoWrap());
             foreach (HiMoClipTableColumn column in table.Columns)
+            {
                 shown.AddColumn(new TableColumn(Cell($"{Short(column.Group)}\n{column.Name.Replace(" %", "", StringComparison.Ordinal)}")).RightAligned());
+            }
+
             HiMoClipTableSource before = HiMoClipTableSource.Measured;
             foreach (HiMoClipTableRow row in table.Rows)
             {
                 if (row.Source == HiMoClipTableSource.Published && before != row.Source)
+                {
                     shown.AddRow(new Markup("[dim]published:[/]"));
+                }
+
                 before = row.Source;
                 shown.AddRow([Cell(row.Name), .. row.Values.Zip(table.Columns, (value, column) => Cell(value?.ToString($"f{column.Decimals}") ?? "–"))]);
             }
             if (Console.IsOutputRedirected)
+            {
                 AnsiConsole.Profile.Width = 200;
+            }
+
             AnsiConsole.Write(shown);
             Console.WriteLine("In %, r from -1 to 1." + (table.Columns.Any(c => Short(c.Group) == "I→T") ? " I→T: pictures find captions. T→I: captions find pictures." : ""));
         }
         foreach (string note in table.Notes)
+        {
             Console.WriteLine(note);
+        }
     }
 
     // Eight figures fit a terminal of 80 columns.

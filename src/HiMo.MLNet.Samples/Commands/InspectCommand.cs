@@ -17,19 +17,23 @@ internal static class InspectCommand
             + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, ModelFile.Gpu, json };
         command.SetWork((args, _) =>
         {
-            HiMoClipCheckpoint found = HiMoClipCheckpoint.Inspect(args.GetRequiredValue(file));
+            var found = HiMoClipCheckpoint.Inspect(args.GetRequiredValue(file));
             float[]? imageEmbedding = null, textEmbedding = null;
             if (args.GetValue(image) is not null || args.GetValue(text) is not null)
             {
-                using ModelFile model = ModelFile.Open(found.Path, args.GetValue(ModelFile.Gpu));
+                using var model = ModelFile.Open(found.Path, args.GetValue(ModelFile.Gpu));
                 imageEmbedding = args.GetValue(image) is { } path ? model.EmbedImages([path]).Single() : null;
                 textEmbedding = args.GetValue(text) is { } words ? model.EmbedTexts([words]).Single() : null;
             }
             float? cosine = imageEmbedding is not null && textEmbedding is not null ? TensorPrimitives.CosineSimilarity(imageEmbedding, textEmbedding) : null;
             if (args.GetValue(json))
+            {
                 WriteJson(found, imageEmbedding, textEmbedding, cosine);
+            }
             else
+            {
                 WriteText(found, imageEmbedding, textEmbedding, cosine);
+            }
         });
         return command;
     }
@@ -48,13 +52,17 @@ internal static class InspectCommand
         WriteEmbedding("image", image);
         WriteEmbedding("text", text);
         if (cosine is not null)
+        {
             Console.WriteLine($"cosine      {cosine:f4}");
+        }
     }
 
     private static void WriteEmbedding(string name, float[]? embedding)
     {
         if (embedding is not null)
+        {
             Console.WriteLine($"{name,-11} d = {embedding.Length}, norm {TensorPrimitives.Norm<float>(embedding):f4}: {string.Join(' ', embedding.Take(8).Select(v => v.ToString("f4")))}{(embedding.Length > 8 ? " …" : "")}");
+        }
     }
 
     private static string Layers(ClipArchitecture sizes) => sizes.IsVisionTransformer

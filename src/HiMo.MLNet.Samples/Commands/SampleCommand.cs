@@ -28,7 +28,10 @@ internal static class SampleCommand
             var mlContext = new MLContext();
             Drawing[] heldOut = [.. mlContext.Data.CreateEnumerable<Drawing>(SampleData.Load(mlContext, folder).Test, reuseRowObject: false)];
             foreach (Drawing drawing in heldOut)
+            {
                 drawing.ImagePath = Path.Combine(folder, drawing.ImagePath);
+            }
+
             run(file, args.GetValue(drawings) is { } count && count < heldOut.Length ? [.. Spread(heldOut, count)] : heldOut);
         });
         return command;
@@ -46,7 +49,10 @@ internal static class SampleCommand
         string[] labels = [.. ZeroShotImages.PredictAllLabels(new() { ImagePath = drawings[0].ImagePath }).Select(label => label.Key)];
         Drawing[] known = [.. drawings.Where(drawing => labels.Contains(drawing.Label()))];
         foreach (Drawing drawing in Spread(known, 4))
+        {
             Console.WriteLine($"{drawing.Name}: {string.Join(", ", ZeroShotImages.PredictAllLabels(new() { ImagePath = drawing.ImagePath }).Take(3).Select(label => $"{label.Key} {label.Value:p0}"))}");
+        }
+
         int right = known.Count(drawing => ZeroShotImages.Predict(new() { ImagePath = drawing.ImagePath }).PredictedLabel == drawing.Label());
         Console.WriteLine($"{right} of {known.Length} drawings right, with {labels.Length} labels.");
     }
@@ -55,17 +61,25 @@ internal static class SampleCommand
     {
         string folder = Saved("drawings-to-search");
         if (Directory.Exists(folder))
+        {
             Directory.Delete(folder, recursive: true);
+        }
+
         Directory.CreateDirectory(folder);
         foreach (Drawing drawing in drawings)
+        {
             File.Copy(drawing.ImagePath, Path.Combine(folder, $"{drawing.Name.Replace('/', ' ')}.png"), overwrite: true);
+        }
+
         ImageSearch.Train(Saved("ImageSearch.mlnet"), folder, checkpoint);
 
         foreach (string sentence in (string[])["A food that is a fruit. It shows a red apple.", "An animal of the sea. It shows a tropical fish.", "Transport on land. It shows a bus."])
         {
             Console.WriteLine(sentence);
             foreach ((string image, float score) in ImageSearch.PredictAllLabels(new() { Caption = sentence }))
+            {
                 Console.WriteLine($"  {score:f3} {Path.GetFileNameWithoutExtension(image)}");
+            }
         }
     }
 
@@ -87,7 +101,9 @@ internal static class SampleCommand
             int second = drawing.Caption.IndexOf(". ", drawing.Kind().Length + 1, StringComparison.Ordinal) + 1;
             foreach ((string caption, float similarity) in CaptionMatching.PredictAllLabels(
                 drawing.ImagePath, [drawing.Kind() + ".", drawing.Caption[..second], drawing.Caption, other.Caption]))
+            {
                 Console.WriteLine($"  {similarity:f3} {caption}");
+            }
         }
     }
 
@@ -102,7 +118,10 @@ internal static class SampleCommand
         string[] tags = [.. ProductTags.PredictAllLabels(new() { ImagePath = others[0].ImagePath }).Select(tag => tag.Key)];
         string Predict(Drawing drawing) => ProductTags.Predict(new() { ImagePath = drawing.ImagePath }).PredictedLabel;
         foreach (Drawing drawing in Spread([.. others.Where(drawing => tags.Contains(drawing.Label()))], 4).Concat(Spread(others, 4)))
+        {
             Console.WriteLine($"{drawing.Name}: {(Predict(drawing) is { Length: > 0 } tag ? tag : "none of these")}");
+        }
+
         ILookup<bool, Drawing> groups = others.ToLookup(drawing => tags.Contains(drawing.Label()));
         Console.WriteLine($"{groups[true].Count(drawing => Predict(drawing) == drawing.Label())} of {groups[true].Count()} products have their tag; "
             + $"{groups[false].Count(drawing => Predict(drawing).Length == 0)} of {groups[false].Count()} others have none.");

@@ -21,7 +21,7 @@ internal static class SearchCommand
         command.SetWork((args, cancellation) =>
         {
             IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
-            using ModelFile model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
             float[] text = model.EmbedTexts([args.GetRequiredValue(query)]).Single();
             Match[] matches = Progress.Show($"embedding {pictures.Count}", report => model.EmbedImages(pictures.Counted(report, cancellation))
                 .Zip(pictures, (image, picture) => new Match(picture, TensorPrimitives.Dot(image, text))).ToArray());

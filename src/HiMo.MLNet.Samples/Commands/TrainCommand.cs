@@ -63,7 +63,9 @@ internal static class TrainCommand
         command.Validators.Add(result =>
         {
             if (result.GetResult(s_checkpoint) is not null && result.GetResult(s_architecture) is { Implicit: false })
+            {
                 result.AddError("Expected either --checkpoint, which has its own architecture, or --architecture.");
+            }
         });
         command.SetWork(Train);
         return command;

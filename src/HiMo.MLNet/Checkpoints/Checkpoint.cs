@@ -26,8 +26,8 @@ internal sealed class Checkpoint : IDisposable
                 path = ShardIndex.FindInFolder(path);
             }
 
-            var first = OpenFile(path);
-            var stored = IsIndex(first) ? ReadShards(first) : ReadFile(first);
+            CheckpointFile first = OpenFile(path);
+            List<StoredTensor> stored = IsIndex(first) ? ReadShards(first) : ReadFile(first);
             _tensors = CheckpointNames.Map(stored, Path);
             Tensors = _tensors.ToDictionary(entry => entry.Key, entry => entry.Value.Info);
         }
@@ -68,7 +68,7 @@ internal sealed class Checkpoint : IDisposable
     internal torch.Tensor Read(string name)
     {
         ArgumentNullException.ThrowIfNull(name);
-        return _tensors.TryGetValue(name, out var tensor)
+        return _tensors.TryGetValue(name, out MappedTensor? tensor)
             ? tensor.Read()
             : throw new KeyNotFoundException($"{Path}: the checkpoint has no tensor {CheckpointFormatException.Quote(name)}.");
     }
@@ -85,11 +85,11 @@ internal sealed class Checkpoint : IDisposable
 
     private List<StoredTensor> ReadFile(CheckpointFile file)
     {
-        var buffer = new byte[64];
-        var start = buffer.AsSpan(0, file.Read(0, buffer));
+        byte[] buffer = new byte[64];
+        Span<byte> start = buffer.AsSpan(0, file.Read(0, buffer));
         if (start.StartsWith("PK\x03\x04"u8))
         {
-            var (tensors, isTorchScript) = PyTorchZip.Read(file);
+            (List<StoredTensor>? tensors, bool isTorchScript) = PyTorchZip.Read(file);
             Format = isTorchScript ? "TorchScript" : "PyTorch";
             return tensors;
         }
@@ -104,7 +104,7 @@ internal sealed class Checkpoint : IDisposable
         if (start.Length > 8 && start[8] == '{')
         {
             Format = "safetensors";
-            (var tensors, Metadata) = Safetensors.Read(file);
+            (List<StoredTensor>? tensors, Metadata) = Safetensors.Read(file);
             return tensors;
         }
 
@@ -119,16 +119,16 @@ internal sealed class Checkpoint : IDisposable
     private List<StoredTensor> ReadShards(CheckpointFile index)
     {
         var tensors = new List<StoredTensor>();
-        var shards = ShardIndex.Read(index);
-        foreach (var (path, names) in shards)
+        Dictionary<string, HashSet<string>> shards = ShardIndex.Read(index);
+        foreach ((string? path, HashSet<string>? names) in shards)
         {
             if (!File.Exists(path))
             {
                 throw index.Error("shard index", $"it names {CheckpointFormatException.Quote(System.IO.Path.GetFileName(path))}, which is not beside it");
             }
 
-            var shard = OpenFile(path);
-            var found = ReadFile(shard).FindAll(tensor => names.Remove(tensor.Info.Name));
+            CheckpointFile shard = OpenFile(path);
+            List<StoredTensor> found = ReadFile(shard).FindAll(tensor => names.Remove(tensor.Info.Name));
             tensors.AddRange(found);
             if (names.Count > 0)
             {
@@ -143,8 +143,8 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>An index is a JSON text: its first character but spaces is a brace.</summary>
     private static bool IsIndex(CheckpointFile file)
     {
-        var buffer = new byte[64];
-        var start = buffer.AsSpan(0, file.Read(0, buffer));
+        byte[] buffer = new byte[64];
+        Span<byte> start = buffer.AsSpan(0, file.Read(0, buffer));
 
         // The length field of safetensors may have the value of a brace in its first byte, and zeros further on.
         return start.IndexOf((byte)0) < 0 && start.TrimStart(" \t\r\n"u8).StartsWith("{"u8);

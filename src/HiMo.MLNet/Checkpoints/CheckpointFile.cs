@@ -23,7 +23,7 @@ internal sealed class CheckpointFile : IDisposable
     {
         while (!destination.IsEmpty)
         {
-            var read = Read(offset, destination);
+            int read = Read(offset, destination);
             if (read == 0)
             {
                 throw Error(place, $"the file ends at byte {offset}; {destination.Length} more were expected");

@@ -22,11 +22,11 @@ public sealed class CheckpointFormatException : FormatException
     internal static string Quote(string text)
     {
         const int longest = 120;
-        var shown = text.Length > longest ? string.Concat(text.AsSpan(0, longest), "…") : text;
+        string shown = text.Length > longest ? string.Concat(text.AsSpan(0, longest), "…") : text;
         return string.Create(shown.Length + 2, shown, static (span, source) =>
         {
             span[0] = span[^1] = '\'';
-            for (var i = 0; i < source.Length; i++)
+            for (int i = 0; i < source.Length; i++)
             {
                 span[i + 1] = char.IsControl(source[i]) ? '?' : source[i];
             }

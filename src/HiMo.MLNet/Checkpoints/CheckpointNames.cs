@@ -24,23 +24,23 @@ internal static class CheckpointNames
     {
         var mapped = new Dictionary<string, MappedTensor>();
         var packed = new Dictionary<string, StoredTensor?[]>();
-        foreach (var tensor in stored)
+        foreach (StoredTensor tensor in stored)
         {
-            var name = Unwrap(tensor.Info.Name);
+            string name = Unwrap(tensor.Info.Name);
             if (IsDropped(name))
             {
                 continue;
             }
 
             CheckSupported(name, path);
-            var original = ToOriginal(name);
+            (string Name, bool Transposed, int? Part) original = ToOriginal(name);
             if (original.Part is not { } part)
             {
                 Add(original.Name, Present(tensor, original, path));
                 continue;
             }
 
-            if (!packed.TryGetValue(original.Name, out var parts))
+            if (!packed.TryGetValue(original.Name, out StoredTensor?[]? parts))
             {
                 packed[original.Name] = parts = new StoredTensor?[Projections.Length];
             }
@@ -53,7 +53,7 @@ internal static class CheckpointNames
             parts[part] = tensor;
         }
 
-        foreach (var (name, parts) in packed)
+        foreach ((string? name, StoredTensor?[]? parts) in packed)
         {
             Add(name, Pack(name, parts, path));
         }
@@ -120,8 +120,8 @@ internal static class CheckpointNames
 
     private static (string Name, bool Transposed, int? Part) InLayer(string name, string rest, string resblocks)
     {
-        var dot = rest.IndexOf('.');
-        if (dot < 0 || !int.TryParse(rest.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out var layer))
+        int dot = rest.IndexOf('.');
+        if (dot < 0 || !int.TryParse(rest.AsSpan(0, dot), NumberStyles.None, CultureInfo.InvariantCulture, out int layer))
         {
             return (name, false, null);
         }
@@ -177,7 +177,7 @@ internal static class CheckpointNames
 
     private static void CheckSupported(string name, string path)
     {
-        foreach (var prefix in new[] { "visual.trunk.", "visual.blocks.", "visual.patch_embed." })
+        foreach (string? prefix in new[] { "visual.trunk.", "visual.blocks.", "visual.patch_embed." })
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal))
             {
@@ -185,7 +185,7 @@ internal static class CheckpointNames
             }
         }
 
-        foreach (var prefix in new[] { "text.transformer.embeddings.", "text.transformer.encoder.", "text.transformer.layer." })
+        foreach (string? prefix in new[] { "text.transformer.embeddings.", "text.transformer.encoder.", "text.transformer.layer." })
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal))
             {
@@ -196,7 +196,7 @@ internal static class CheckpointNames
 
     private static MappedTensor Present(StoredTensor tensor, (string Name, bool Transposed, int? Part) original, string path)
     {
-        var info = tensor.Info;
+        TensorInfo info = tensor.Info;
         if (!original.Transposed)
         {
             return new MappedTensor(info with { Name = original.Name }, [tensor], false);
@@ -209,14 +209,14 @@ internal static class CheckpointNames
 
     private static MappedTensor Pack(string name, StoredTensor?[] parts, string path)
     {
-        for (var i = 0; i < parts.Length; i++)
+        for (int i = 0; i < parts.Length; i++)
         {
             if (parts[i] is not { } part)
             {
                 throw Error(path, name, $"expected query, key and value projections, found no {Projections[i]}");
             }
 
-            var first = parts[0]!.Info;
+            TensorInfo first = parts[0]!.Info;
             if (part.Info.Type != first.Type || part.Info.Shape.Length == 0 || !part.Info.Shape.AsSpan().SequenceEqual(first.Shape))
             {
                 throw Error(
@@ -226,7 +226,7 @@ internal static class CheckpointNames
             }
         }
 
-        var one = parts[0]!.Info;
+        TensorInfo one = parts[0]!.Info;
         var info = new TensorInfo(name, one.Type, [one.Shape[0] * parts.Length, .. one.Shape[1..]], one.ByteCount * parts.Length);
         return new MappedTensor(info, parts!, false);
     }

@@ -17,8 +17,8 @@ internal sealed class FileSection(CheckpointFile file, long start, long length) 
 
     public override int Read(Span<byte> buffer)
     {
-        var wanted = (int)Math.Min(buffer.Length, length - _read);
-        var read = wanted <= 0 ? 0 : file.Read(start + _read, buffer[..wanted]);
+        int wanted = (int)Math.Min(buffer.Length, length - _read);
+        int read = wanted <= 0 ? 0 : file.Read(start + _read, buffer[..wanted]);
         _read += read;
         return read;
     }

@@ -31,7 +31,7 @@ public sealed record HiMoClipCheckpoint(
             return Describe(path, ModelZip, architecture with { ContextLength = (int)zipped["positional_embedding"].Shape[0] }, zipped.Values);
         }
 
-        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var checkpoint = Checkpoint.Open(path);
         return Describe(path, checkpoint.Format, ClipWeights.Infer(checkpoint.Tensors, path), checkpoint.Tensors.Values);
     }
 
@@ -49,13 +49,19 @@ public sealed record HiMoClipCheckpoint(
     private static Dictionary<string, TensorInfo>? TensorsOfModelZip(string path)
     {
         if (!File.Exists(path))
+        {
             return null;
+        }
+
         try
         {
             using ZipArchive zip = ZipFile.OpenRead(path);
             // Every transformer of a model has such an entry.
             if (!zip.Entries.Any(entry => entry.FullName.EndsWith("Model.key", StringComparison.Ordinal)))
+            {
                 return null;
+            }
+
             ZipArchiveEntry weights = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith(HiMoClipTransformer.WeightsEntry, StringComparison.Ordinal))
                 ?? throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model without one.");
             using Stream stream = weights.Open();

@@ -11,14 +11,14 @@ internal sealed record MappedTensor(TensorInfo Info, StoredTensor[] Parts, bool 
     /// <summary>Reads it into a fresh, contiguous CPU tensor.</summary>
     internal Tensor Read()
     {
-        var tensor = empty(Info.Shape, dtype: Info.Type, device: CPU);
+        Tensor tensor = empty(Info.Shape, dtype: Info.Type, device: CPU);
         try
         {
             if (Transposed)
             {
-                using var stored = empty(Parts[0].Info.Shape, dtype: Info.Type, device: CPU);
+                using Tensor stored = empty(Parts[0].Info.Shape, dtype: Info.Type, device: CPU);
                 Parts[0].CopyTo(stored);
-                using var turned = stored.t();
+                using Tensor turned = stored.t();
                 tensor.copy_(turned);
             }
             else if (Parts is [var only])
@@ -28,9 +28,9 @@ internal sealed record MappedTensor(TensorInfo Info, StoredTensor[] Parts, bool 
             else
             {
                 long row = 0;
-                foreach (var part in Parts)
+                foreach (StoredTensor part in Parts)
                 {
-                    using var rows = tensor.narrow(0, row, part.Info.Shape[0]);
+                    using Tensor rows = tensor.narrow(0, row, part.Info.Shape[0]);
                     part.CopyTo(rows);
                     row += part.Info.Shape[0];
                 }

@@ -87,7 +87,7 @@ internal sealed class PickleReader
         switch (_opcode)
         {
             case PickleOpcode.Proto:
-                var protocol = ReadByte();
+                byte protocol = ReadByte();
                 if (protocol is < 2 or > 5)
                 {
                     throw Error($"expected pickle protocol 2 to 5, found {protocol}");
@@ -161,11 +161,11 @@ internal sealed class PickleReader
                 Push(new List<object?>());
                 break;
             case PickleOpcode.Append:
-                var item = Pop();
+                object? item = Pop();
                 Peek<List<object?>>("a list").Add(item);
                 break;
             case PickleOpcode.Appends:
-                var items = PopToMark();
+                object?[] items = PopToMark();
                 Peek<List<object?>>("a list").AddRange(items);
                 break;
             case PickleOpcode.EmptyDict:
@@ -195,23 +195,23 @@ internal sealed class PickleReader
                 break;
 
             case PickleOpcode.Global:
-                var module = ReadLine();
+                string module = ReadLine();
                 Push(Resolve(module, ReadLine()));
                 break;
             case PickleOpcode.StackGlobal:
-                var name = Pop<string>("a name");
+                string name = Pop<string>("a name");
                 Push(Resolve(Pop<string>("a module's name"), name));
                 break;
             case PickleOpcode.BinPersId:
                 Push(MakeStorage(Pop<object?[]>("a storage's description")));
                 break;
             case PickleOpcode.Reduce:
-                var arguments = Pop<object?[]>("a tuple of arguments");
+                object?[] arguments = Pop<object?[]>("a tuple of arguments");
                 Push(Call(Pop<PickleGlobal>("a name to call"), arguments));
                 break;
             case PickleOpcode.NewObj:
-                var constructorArguments = Pop<object?[]>("a tuple of arguments");
-                var type = Pop<PickleGlobal>("a class");
+                object?[] constructorArguments = Pop<object?[]>("a tuple of arguments");
+                PickleGlobal type = Pop<PickleGlobal>("a class");
                 Push(type.Kind == PickleGlobalKind.Module && constructorArguments.Length == 0
                     ? new PickleModule()
                     : throw Error($"objects of {type.Name} are not part of a state dict"));
@@ -227,7 +227,7 @@ internal sealed class PickleReader
 
     private PickleGlobal Resolve(string module, string name)
     {
-        var full = $"{module}.{name}";
+        string full = $"{module}.{name}";
         if (module is "torch" or "torch.cuda")
         {
             if (TensorTypes.FromStorage(name) is { } type)
@@ -274,9 +274,9 @@ internal sealed class PickleReader
     private Dictionary<string, object?> MakeDictionary(List<object?> pairs)
     {
         var dictionary = new Dictionary<string, object?>();
-        foreach (var pair in pairs)
+        foreach (object? pair in pairs)
         {
-            var (key, value) = pair switch
+            (object? key, object? value) = pair switch
             {
                 object?[] and [var k, var v] => (k, v),
                 List<object?> and [var k, var v] => (k, v),
@@ -299,7 +299,7 @@ internal sealed class PickleReader
             throw Error("expected ('storage', class, key, device, count)");
         }
 
-        var (viewOffset, viewCount) = id.Length > 5 && id[5] is object?[] view
+        (long viewOffset, long viewCount) = id.Length > 5 && id[5] is object?[] view
             ? view is [_, long start, long length] ? (start, length) : throw Error("expected a view as (key, offset, count)")
             : (0, count);
         if (viewOffset < 0 || viewCount < 0 || viewOffset > count || viewCount > count - viewOffset)
@@ -308,7 +308,7 @@ internal sealed class PickleReader
         }
 
         var storage = new PickleStorage(key, type.StorageType, count, viewOffset, viewCount);
-        if (Storages.TryGetValue(key, out var known) && (known.Type, known.Count) != (storage.Type, storage.Count))
+        if (Storages.TryGetValue(key, out PickleStorage? known) && (known.Type, known.Count) != (storage.Type, storage.Count))
         {
             throw Error($"storage {CheckpointFormatException.Quote(key)} is described in two ways");
         }
@@ -335,13 +335,13 @@ internal sealed class PickleReader
 
     private void SetItems(object?[] items)
     {
-        var dictionary = Peek<Dictionary<string, object?>>("a dictionary");
+        Dictionary<string, object?> dictionary = Peek<Dictionary<string, object?>>("a dictionary");
         if (items.Length % 2 != 0)
         {
             throw Error($"expected pairs of key and value, found {items.Length} items");
         }
 
-        for (var i = 0; i < items.Length; i += 2)
+        for (int i = 0; i < items.Length; i += 2)
         {
             if (items[i] is string key)
             {
@@ -358,7 +358,7 @@ internal sealed class PickleReader
     private object? Pop()
     {
         RequireValues(1);
-        var value = _stack[^1];
+        object? value = _stack[^1];
         _stack.RemoveAt(_stack.Count - 1);
         return value;
     }
@@ -390,14 +390,14 @@ internal sealed class PickleReader
             throw Error("expected a mark on the stack");
         }
 
-        var start = _marks[^1];
+        int start = _marks[^1];
         _marks.RemoveAt(_marks.Count - 1);
         return PopFrom(start);
     }
 
     private object?[] PopFrom(int start)
     {
-        var values = _stack.GetRange(start, _stack.Count - start).ToArray();
+        object?[] values = _stack.GetRange(start, _stack.Count - start).ToArray();
         _stack.RemoveRange(start, values.Length);
         return values;
     }
@@ -405,7 +405,7 @@ internal sealed class PickleReader
     /// <summary>Values below the last mark are out of reach, so that a mark never points past the stack.</summary>
     private void RequireValues(int count)
     {
-        var available = _stack.Count - (_marks.Count == 0 ? 0 : _marks[^1]);
+        int available = _stack.Count - (_marks.Count == 0 ? 0 : _marks[^1]);
         if (available < count)
         {
             throw Error($"expected {count} values on the stack, found {available}");
@@ -413,7 +413,7 @@ internal sealed class PickleReader
     }
 
     private void PushMemo(uint index) =>
-        Push(_memo.TryGetValue(index, out var value) ? value : throw Error($"nothing was stored under number {index}"));
+        Push(_memo.TryGetValue(index, out object? value) ? value : throw Error($"nothing was stored under number {index}"));
 
     private string ReadText(ulong length)
     {
@@ -436,7 +436,7 @@ internal sealed class PickleReader
     {
         const int longest = 512;
         var line = new StringBuilder();
-        for (var next = ReadByte(); next != '\n'; next = ReadByte())
+        for (byte next = ReadByte(); next != '\n'; next = ReadByte())
         {
             if (next is < 0x20 or > 0x7e || line.Length == longest)
             {
@@ -464,8 +464,8 @@ internal sealed class PickleReader
         Position += count;
         if (count > _buffer.Length)
         {
-            var large = new byte[count];
-            var buffered = Math.Min(count, _bufferEnd - _bufferStart);
+            byte[] large = new byte[count];
+            int buffered = Math.Min(count, _bufferEnd - _bufferStart);
             _buffer.AsSpan(_bufferStart, buffered).CopyTo(large);
             _bufferStart += buffered;
             if (_stream.ReadAtLeast(large.AsSpan(buffered), count - buffered, throwOnEndOfStream: false) < count - buffered)
@@ -488,14 +488,14 @@ internal sealed class PickleReader
             }
         }
 
-        var span = _buffer.AsSpan(_bufferStart, count);
+        Span<byte> span = _buffer.AsSpan(_bufferStart, count);
         _bufferStart += count;
         return span;
     }
 
     private CheckpointFormatException Error(string problem, Exception? inner = null)
     {
-        var name = Enum.IsDefined(_opcode) ? _opcode.ToString() : "unknown";
+        string name = Enum.IsDefined(_opcode) ? _opcode.ToString() : "unknown";
         return CheckpointFormatException.At(
             _file, _place, $"pickle instruction {name} (0x{(byte)_opcode:x2}) at byte {_instructionAt}: {problem}", inner);
     }

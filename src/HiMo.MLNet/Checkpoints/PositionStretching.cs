@@ -31,21 +31,21 @@ internal static class PositionStretching
                 nameof(positions77));
         }
 
-        using var scope = torch.NewDisposeScope();
-        using var noGradient = torch.no_grad();
-        var positions = positions77.to(torch.ScalarType.Float32);
-        var width = positions.shape[1];
-        var fraction = torch.arange(Factor, dtype: torch.ScalarType.Float32, device: positions.device).div(Factor).view(1, Factor, 1);
+        using DisposeScope scope = torch.NewDisposeScope();
+        using IDisposable noGradient = torch.no_grad();
+        torch.Tensor positions = positions77.to(torch.ScalarType.Float32);
+        long width = positions.shape[1];
+        torch.Tensor fraction = torch.arange(Factor, dtype: torch.ScalarType.Float32, device: positions.device).div(Factor).view(1, Factor, 1);
 
-        var here = positions.narrow(0, Kept, ShortLength - Kept - 1).unsqueeze(1);       // (56, 1, width)
-        var next = positions.narrow(0, Kept + 1, ShortLength - Kept - 1).unsqueeze(1);   // (56, 1, width)
-        var between = ((1 - fraction) * here) + (fraction * next);                       // (56, 4, width)
+        torch.Tensor here = positions.narrow(0, Kept, ShortLength - Kept - 1).unsqueeze(1);       // (56, 1, width)
+        torch.Tensor next = positions.narrow(0, Kept + 1, ShortLength - Kept - 1).unsqueeze(1);   // (56, 1, width)
+        torch.Tensor between = ((1 - fraction) * here) + (fraction * next);                       // (56, 4, width)
 
-        var last = positions.narrow(0, ShortLength - 1, 1).unsqueeze(1);                 // (1, 1, width)
-        var previous = positions.narrow(0, ShortLength - 2, 1).unsqueeze(1);
-        var beyond = last + (fraction * (last - previous));                              // (1, 4, width)
+        torch.Tensor last = positions.narrow(0, ShortLength - 1, 1).unsqueeze(1);                 // (1, 1, width)
+        torch.Tensor previous = positions.narrow(0, ShortLength - 2, 1).unsqueeze(1);
+        torch.Tensor beyond = last + (fraction * (last - previous));                              // (1, 4, width)
 
-        var stretched = torch.cat([positions.narrow(0, 0, Kept), between.view(-1, width), beyond.view(-1, width)], 0);
+        torch.Tensor stretched = torch.cat([positions.narrow(0, 0, Kept), between.view(-1, width), beyond.view(-1, width)], 0);
         return stretched.MoveToOuterDisposeScope();
     }
 }

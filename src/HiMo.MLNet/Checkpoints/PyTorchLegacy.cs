@@ -40,24 +40,24 @@ internal static class PyTorchLegacy
             throw file.Error(place, "expected a file written on a little-endian machine");
         }
 
-        var tensors = StateDict.Collect(reader.Read(), file.Path, place);
+        List<(string Name, PickleTensor Tensor)> tensors = StateDict.Collect(reader.Read(), file.Path, place);
         if (reader.Read() is not List<object?> keys)
         {
             throw file.Error(place, "expected the list of storages last");
         }
 
-        var offsets = LocateStorages(file, keys, reader);
+        Dictionary<string, long> offsets = LocateStorages(file, keys, reader);
         return tensors.ConvertAll(entry =>
         {
-            var storage = entry.Tensor.Storage;
-            if (!offsets.TryGetValue(storage.Key, out var offset))
+            PickleStorage storage = entry.Tensor.Storage;
+            if (!offsets.TryGetValue(storage.Key, out long offset))
             {
                 throw file.Error(
                     $"tensor {CheckpointFormatException.Quote(entry.Name)}",
                     $"its storage {CheckpointFormatException.Quote(storage.Key)} is not in the file");
             }
 
-            var size = TensorTypes.Size(storage.Type);
+            int size = TensorTypes.Size(storage.Type);
             return StoredTensor.Create(
                 file,
                 entry.Name,
@@ -73,18 +73,18 @@ internal static class PyTorchLegacy
     private static Dictionary<string, long> LocateStorages(CheckpointFile file, List<object?> keys, PickleReader reader)
     {
         var offsets = new Dictionary<string, long>();
-        var offset = reader.Position;
+        long offset = reader.Position;
         Span<byte> countField = stackalloc byte[8];
-        foreach (var item in keys)
+        foreach (object? item in keys)
         {
-            if (item is not string key || !reader.Storages.TryGetValue(key, out var storage))
+            if (item is not string key || !reader.Storages.TryGetValue(key, out PickleStorage? storage))
             {
                 throw file.Error("list of storages", "expected keys that the pickle refers to");
             }
 
-            var place = $"storage {CheckpointFormatException.Quote(key)}";
+            string place = $"storage {CheckpointFormatException.Quote(key)}";
             file.ReadExactly(offset, countField, place);
-            var count = BinaryPrimitives.ReadInt64LittleEndian(countField);
+            long count = BinaryPrimitives.ReadInt64LittleEndian(countField);
             offset += countField.Length;
             if (count != storage.Count || count > (file.Length - offset) / TensorTypes.Size(storage.Type))
             {

@@ -12,17 +12,17 @@ internal static class PyTorchZip
     internal static (List<StoredTensor> Tensors, bool IsTorchScript) Read(CheckpointFile file)
     {
         var zip = ZipDirectory.Read(file);
-        var pickles = zip.Names.Where(IsPickle).ToArray();
+        string[] pickles = zip.Names.Where(IsPickle).ToArray();
         if (pickles is not [var pickle])
         {
             throw file.Error("zip directory", $"expected one entry {PickleName} at the top or in one folder, found {pickles.Length}; is this a PyTorch checkpoint?");
         }
 
-        var folder = pickle[..^PickleName.Length];
+        string folder = pickle[..^PickleName.Length];
         CheckByteOrder(file, zip, folder + "byteorder");
 
-        var isTorchScript = zip.Contains(folder + "constants.pkl");
-        var (stream, length) = zip.Open(pickle);
+        bool isTorchScript = zip.Contains(folder + "constants.pkl");
+        (Stream? stream, long length) = zip.Open(pickle);
         List<(string Name, PickleTensor Tensor)> tensors;
         using (stream)
         {
@@ -39,9 +39,9 @@ internal static class PyTorchZip
 
         return (tensors.ConvertAll(entry =>
         {
-            var storage = entry.Tensor.Storage;
-            var (offset, bytes) = zip.Locate($"{folder}data/{storage.Key}");
-            var size = TensorTypes.Size(storage.Type);
+            PickleStorage storage = entry.Tensor.Storage;
+            (long offset, long bytes) = zip.Locate($"{folder}data/{storage.Key}");
+            int size = TensorTypes.Size(storage.Type);
             if (storage.Count > bytes / size)
             {
                 throw file.Error(
@@ -71,8 +71,8 @@ internal static class PyTorchZip
             return;
         }
 
-        var (offset, length) = zip.Locate(name);
-        var text = new byte[Math.Min(length, 16)];
+        (long offset, long length) = zip.Locate(name);
+        byte[] text = new byte[Math.Min(length, 16)];
         file.ReadExactly(offset, text, name);
         if (!text.AsSpan().SequenceEqual("little"u8))
         {

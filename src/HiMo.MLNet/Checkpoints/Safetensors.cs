@@ -26,15 +26,15 @@ internal static class Safetensors
         ArgumentNullException.ThrowIfNull(stream);
         ArgumentNullException.ThrowIfNull(tensors);
 
-        var header = Header(tensors, metadata);
+        byte[] header = Header(tensors, metadata);
         Span<byte> length = stackalloc byte[LengthBytes];
         BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         stream.Write(header);
-        foreach (var (_, tensor) in tensors)
+        foreach ((string _, torch.Tensor? tensor) in tensors)
         {
-            using var scope = torch.NewDisposeScope();
-            using var noGradient = torch.no_grad();
+            using DisposeScope scope = torch.NewDisposeScope();
+            using IDisposable noGradient = torch.no_grad();
             TensorBytes.ForEachChunk(tensor.cpu().contiguous(), bytes => stream.Write(bytes));
         }
     }
@@ -51,9 +51,9 @@ internal static class Safetensors
         Action<SafetensorsHeader>? inspect = null)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        var header = ReadHeader(stream, source);
+        SafetensorsHeader header = ReadHeader(stream, source);
         inspect?.Invoke(header);
-        foreach (var info in header.Tensors)
+        foreach (TensorInfo info in header.Tensors)
         {
             yield return (info.Name, ReadTensor(stream, source, info));
         }
@@ -65,23 +65,23 @@ internal static class Safetensors
         const string place = "safetensors header";
         Span<byte> lengthField = stackalloc byte[LengthBytes];
         file.ReadExactly(0, lengthField, place);
-        var length = CheckLength(lengthField, file.Path);
+        int length = CheckLength(lengthField, file.Path);
         if (length > file.Length - LengthBytes)
         {
             throw file.Error(place, $"its length field says {length} bytes, the file has {file.Length - LengthBytes} after it");
         }
 
-        var json = new byte[length];
+        byte[] json = new byte[length];
         file.ReadExactly(LengthBytes, json, place);
         var header = SafetensorsHeader.Parse(json, file.Path);
-        var offset = LengthBytes + (long)length;
+        long offset = LengthBytes + (long)length;
         if (header.DataBytes != file.Length - offset)
         {
             throw file.Error(place, $"its tensors take {header.DataBytes} bytes, the file has {file.Length - offset} after the header");
         }
 
         var tensors = new List<StoredTensor>(header.Tensors.Count);
-        foreach (var info in header.Tensors)
+        foreach (TensorInfo info in header.Tensors)
         {
             tensors.Add(StoredTensor.Create(file, info.Name, info.Type, info.Shape, null, offset, info.ByteCount, 0));
             offset += info.ByteCount;
@@ -100,7 +100,7 @@ internal static class Safetensors
             if (metadata is { Count: > 0 })
             {
                 json.WriteStartObject("__metadata__");
-                foreach (var (key, value) in metadata)
+                foreach ((string? key, string? value) in metadata)
                 {
                     json.WriteString(key, value);
                 }
@@ -109,7 +109,7 @@ internal static class Safetensors
             }
 
             long offset = 0;
-            foreach (var (name, tensor) in tensors)
+            foreach ((string? name, torch.Tensor? tensor) in tensors)
             {
                 ArgumentException.ThrowIfNullOrEmpty(name, nameof(tensors));
                 if (name == "__metadata__" || name.Length > CheckpointLimits.NameLength || !names.Add(name))
@@ -117,9 +117,9 @@ internal static class Safetensors
                     throw new ArgumentException($"Tensor name '{name}' is reserved, too long or occurs twice.", nameof(tensors));
                 }
 
-                var dtype = TensorTypes.ToSafetensors(tensor.dtype)
+                string dtype = TensorTypes.ToSafetensors(tensor.dtype)
                     ?? throw new ArgumentException($"Tensor '{name}' has type {tensor.dtype}; expected one of {TensorTypes.SafetensorsNames}.", nameof(tensors));
-                var end = offset + (tensor.numel() * tensor.ElementSize);
+                long end = offset + (tensor.numel() * tensor.ElementSize);
                 json.WriteStartObject(name);
                 json.WriteString("dtype", dtype);
                 WriteNumbers(json, "shape", tensor.shape);
@@ -132,7 +132,7 @@ internal static class Safetensors
         }
 
         // Spaces up to a multiple of eight keep the data aligned for readers that map the file.
-        var header = new byte[(buffer.WrittenCount + 7) / 8 * 8];
+        byte[] header = new byte[(buffer.WrittenCount + 7) / 8 * 8];
         header.AsSpan(buffer.WrittenCount).Fill((byte)' ');
         buffer.WrittenSpan.CopyTo(header);
         return header;
@@ -141,7 +141,7 @@ internal static class Safetensors
     private static void WriteNumbers(Utf8JsonWriter json, string name, ReadOnlySpan<long> numbers)
     {
         json.WriteStartArray(name);
-        foreach (var number in numbers)
+        foreach (long number in numbers)
         {
             json.WriteNumberValue(number);
         }
@@ -154,13 +154,13 @@ internal static class Safetensors
     {
         Span<byte> lengthField = stackalloc byte[LengthBytes];
         ReadExactly(stream, lengthField, source, "safetensors header");
-        var remaining = CheckLength(lengthField, source);
+        int remaining = CheckLength(lengthField, source);
 
         // The stream's real length is unknown: memory grows with what has arrived, not with what is promised.
         var json = new ArrayBufferWriter<byte>();
         while (remaining > 0)
         {
-            var part = json.GetSpan(Math.Min(remaining, 64 << 10))[..Math.Min(remaining, 64 << 10)];
+            Span<byte> part = json.GetSpan(Math.Min(remaining, 64 << 10))[..Math.Min(remaining, 64 << 10)];
             ReadExactly(stream, part, source, "safetensors header");
             json.Advance(part.Length);
             remaining -= part.Length;
@@ -171,13 +171,13 @@ internal static class Safetensors
 
     private static torch.Tensor ReadTensor(Stream stream, string source, TensorInfo info)
     {
-        var place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
+        string place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
         if (info.ByteCount > CheckpointLimits.StreamedTensorBytes)
         {
             throw CheckpointFormatException.At(source, place, $"expected at most {CheckpointLimits.StreamedTensorBytes} bytes, found {info.ByteCount}");
         }
 
-        var tensor = torch.empty(info.Shape, dtype: info.Type, device: torch.CPU);
+        torch.Tensor tensor = torch.empty(info.Shape, dtype: info.Type, device: torch.CPU);
         try
         {
             TensorBytes.ForEachChunk(tensor, bytes => ReadExactly(stream, bytes, source, place));
@@ -192,7 +192,7 @@ internal static class Safetensors
 
     private static int CheckLength(ReadOnlySpan<byte> lengthField, string source)
     {
-        var length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
+        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
         return length is >= 2 and <= CheckpointLimits.HeaderBytes
             ? (int)length
             : throw CheckpointFormatException.At(
@@ -201,7 +201,7 @@ internal static class Safetensors
 
     private static void ReadExactly(Stream stream, Span<byte> destination, string source, string place)
     {
-        var read = stream.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false);
+        int read = stream.ReadAtLeast(destination, destination.Length, throwOnEndOfStream: false);
         if (read < destination.Length)
         {
             throw CheckpointFormatException.At(source, place, $"the data ends {destination.Length - read} bytes too early");

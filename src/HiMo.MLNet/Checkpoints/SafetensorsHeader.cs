@@ -48,7 +48,7 @@ internal sealed class SafetensorsHeader
         Expect(ref reader, JsonTokenType.StartObject, source, "the header");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
-            var name = reader.GetString()!;
+            string name = reader.GetString()!;
             if (!names.Add(name))
             {
                 throw Error(source, $"the name {CheckpointFormatException.Quote(name)} occurs twice");
@@ -78,7 +78,7 @@ internal sealed class SafetensorsHeader
 
         entries.Sort((a, b) => (a.Begin, a.End).CompareTo((b.Begin, b.End)));
         long end = 0;
-        foreach (var entry in entries)
+        foreach ((TensorInfo Info, long Begin, long End) entry in entries)
         {
             if (entry.Begin != end)
             {
@@ -95,7 +95,7 @@ internal sealed class SafetensorsHeader
 
     private static (TensorInfo Info, long Begin, long End) ReadEntry(ref Utf8JsonReader reader, string name, string source)
     {
-        var place = $"tensor {CheckpointFormatException.Quote(name)}";
+        string place = $"tensor {CheckpointFormatException.Quote(name)}";
         string? dtype = null;
         long[]? shape = null, offsets = null;
 
@@ -142,7 +142,7 @@ internal sealed class SafetensorsHeader
         Expect(ref reader, JsonTokenType.StartObject, source, "__metadata__");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
-            var key = reader.GetString()!;
+            string key = reader.GetString()!;
             Expect(ref reader, JsonTokenType.String, source, $"__metadata__, {CheckpointFormatException.Quote(key)}");
             metadata[key] = reader.GetString()!;
         }
@@ -154,7 +154,7 @@ internal sealed class SafetensorsHeader
         Expect(ref reader, JsonTokenType.StartArray, source, place);
         while (Next(ref reader) != JsonTokenType.EndArray)
         {
-            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out var number) || number < 0)
+            if (reader.TokenType != JsonTokenType.Number || !reader.TryGetInt64(out long number) || number < 0)
             {
                 throw Error(source, $"{place}: expected whole numbers from 0 on");
             }
@@ -174,7 +174,7 @@ internal sealed class SafetensorsHeader
 
     private static void Expect(ref Utf8JsonReader reader, JsonTokenType expected, string source, string place)
     {
-        var found = Next(ref reader);
+        JsonTokenType found = Next(ref reader);
         if (found != expected)
         {
             throw Error(source, $"{place}: expected {expected}, found {found} at byte {reader.TokenStartIndex + 8}");

@@ -10,9 +10,9 @@ internal static class ShardIndex
     /// <summary>The checkpoint in a folder: its index, or else its only safetensors file.</summary>
     internal static string FindInFolder(string folder)
     {
-        foreach (var pattern in new[] { "*.safetensors" + Suffix, "*.safetensors" })
+        foreach (string? pattern in new[] { "*.safetensors" + Suffix, "*.safetensors" })
         {
-            var found = Directory.GetFiles(folder, pattern);
+            string[] found = Directory.GetFiles(folder, pattern);
             if (found is [var only])
             {
                 return only;
@@ -38,7 +38,7 @@ internal static class ShardIndex
             throw index.Error(place, $"expected at most {CheckpointLimits.IndexBytes} bytes, found {index.Length}");
         }
 
-        var json = new byte[index.Length];
+        byte[] json = new byte[index.Length];
         index.ReadExactly(0, json, place);
         try
         {
@@ -54,17 +54,17 @@ internal static class ShardIndex
     private static Dictionary<string, HashSet<string>> Read(CheckpointFile index, JsonElement root)
     {
         const string place = "shard index";
-        var folder = Path.GetDirectoryName(Path.GetFullPath(index.Path))!;
+        string folder = Path.GetDirectoryName(Path.GetFullPath(index.Path))!;
         var shards = new Dictionary<string, HashSet<string>>();
-        if (!root.TryGetProperty("weight_map", out var map))
+        if (!root.TryGetProperty("weight_map", out JsonElement map))
         {
             throw index.Error(place, "expected a weight_map of names to files");
         }
 
-        var tensors = 0;
-        foreach (var entry in map.EnumerateObject())
+        int tensors = 0;
+        foreach (JsonProperty entry in map.EnumerateObject())
         {
-            var shard = entry.Value.GetString();
+            string? shard = entry.Value.GetString();
 
             // A shard lies beside its index: names with folders in them could point anywhere.
             if (string.IsNullOrEmpty(shard) || shard is "." or ".." || shard.AsSpan().ContainsAny("/\\:\0"))
@@ -72,8 +72,8 @@ internal static class ShardIndex
                 throw index.Error(place, $"expected a plain file name for {CheckpointFormatException.Quote(entry.Name)}, found {CheckpointFormatException.Quote(shard ?? "null")}");
             }
 
-            var path = Path.Combine(folder, shard);
-            if (!shards.TryGetValue(path, out var names))
+            string path = Path.Combine(folder, shard);
+            if (!shards.TryGetValue(path, out HashSet<string>? names))
             {
                 shards[path] = names = [];
             }

@@ -19,7 +19,7 @@ internal static class StateDict
         switch (root)
         {
             case PickleModule module:
-                var modules = 0;
+                int modules = 0;
                 CollectModule(module, "", 0);
 
                 void CollectModule(PickleModule part, string prefix, int depth)
@@ -33,7 +33,7 @@ internal static class StateDict
                             $"at {CheckpointFormatException.Quote(prefix)}");
                     }
 
-                    foreach (var (key, value) in part.Attributes)
+                    foreach ((string? key, object? value) in part.Attributes)
                     {
                         if (value is PickleTensor tensor)
                         {
@@ -50,12 +50,12 @@ internal static class StateDict
                 break;
 
             case Dictionary<string, object?> dictionary:
-                var found = Unwrap(dictionary, WrapperDepth) ?? throw CheckpointFormatException.At(
+                Dictionary<string, object?> found = Unwrap(dictionary, WrapperDepth) ?? throw CheckpointFormatException.At(
                     file,
                     place,
                     $"expected a state dict, or one under {string.Join(", ", Wrappers)}; found a dictionary of " +
                     $"{string.Join(", ", dictionary.Keys.Take(8).Select(CheckpointFormatException.Quote))}");
-                foreach (var (key, value) in found)
+                foreach ((string? key, object? value) in found)
                 {
                     if (value is PickleTensor tensor)
                     {
@@ -96,10 +96,10 @@ internal static class StateDict
 
     private static Dictionary<string, object?>? Unwrap(Dictionary<string, object?> dictionary, int depth)
     {
-        foreach (var wrapper in Wrappers)
+        foreach (string wrapper in Wrappers)
         {
             if (depth > 0
-                && dictionary.TryGetValue(wrapper, out var value)
+                && dictionary.TryGetValue(wrapper, out object? value)
                 && value is Dictionary<string, object?> inner
                 && Unwrap(inner, depth - 1) is { } found)
             {

@@ -40,7 +40,7 @@ internal sealed class StoredTensor
         long storageBytes,
         long elementOffset)
     {
-        var place = $"tensor {CheckpointFormatException.Quote(name)}";
+        string place = $"tensor {CheckpointFormatException.Quote(name)}";
         if (shape.Length > CheckpointLimits.Dimensions)
         {
             throw file.Error(place, $"expected at most {CheckpointLimits.Dimensions} dimensions, found {shape.Length}");
@@ -51,8 +51,8 @@ internal sealed class StoredTensor
             throw file.Error(place, $"expected one stride for each of {shape.Length} dimensions, found {strides.Length}");
         }
 
-        var size = TensorTypes.Size(type);
-        var shown = $"[{string.Join(", ", shape)}] {type}";
+        int size = TensorTypes.Size(type);
+        string shown = $"[{string.Join(", ", shape)}] {type}";
 
         // An expanded tensor (stride 0) may claim any number of elements: no tensor may be larger than its storage.
         if (TensorTypes.ByteCount(type, shape) is not { } bytes || bytes > storageBytes)
@@ -61,8 +61,8 @@ internal sealed class StoredTensor
         }
 
         var info = new TensorInfo(name, type, shape, bytes);
-        var available = (storageBytes / size) - elementOffset;
-        var span = bytes == 0 ? 0 : Span(shape, strides ?? RowMajor(shape));
+        long available = (storageBytes / size) - elementOffset;
+        long span = bytes == 0 ? 0 : Span(shape, strides ?? RowMajor(shape));
         if (elementOffset < 0 || span < 0 || span > available)
         {
             throw file.Error(
@@ -71,7 +71,7 @@ internal sealed class StoredTensor
                 $"reaches outside its storage of {storageBytes / size} elements");
         }
 
-        var dense = strides is null || bytes == 0 || IsDense(shape, strides);
+        bool dense = strides is null || bytes == 0 || IsDense(shape, strides);
         return new StoredTensor(file, info, storageOffset + (elementOffset * size), dense ? null : strides, span);
     }
 
@@ -84,15 +84,15 @@ internal sealed class StoredTensor
             return;
         }
 
-        using var storage = empty([_span], dtype: Info.Type, device: CPU);
+        using Tensor storage = empty([_span], dtype: Info.Type, device: CPU);
         Fill(storage);
-        using var view = storage.as_strided(Info.Shape, _strides, 0);
+        using Tensor view = storage.as_strided(Info.Shape, _strides, 0);
         destination.copy_(view);
     }
 
     private void Fill(Tensor destination)
     {
-        var offset = _offset;
+        long offset = _offset;
         TensorBytes.ForEachChunk(destination, bytes =>
         {
             _file.ReadExactly(offset, bytes, $"tensor {CheckpointFormatException.Quote(Info.Name)}");
@@ -104,7 +104,7 @@ internal sealed class StoredTensor
     private static long Span(long[] shape, long[] strides)
     {
         Int128 last = 0;
-        for (var i = 0; i < shape.Length; i++)
+        for (int i = 0; i < shape.Length; i++)
         {
             if (strides[i] < 0)
             {
@@ -119,9 +119,9 @@ internal sealed class StoredTensor
 
     private static long[] RowMajor(long[] shape)
     {
-        var strides = new long[shape.Length];
+        long[] strides = new long[shape.Length];
         long stride = 1;
-        for (var i = shape.Length - 1; i >= 0; i--)
+        for (int i = shape.Length - 1; i >= 0; i--)
         {
             strides[i] = stride;
             stride *= Math.Max(shape[i], 1);
@@ -133,7 +133,7 @@ internal sealed class StoredTensor
     private static bool IsDense(long[] shape, long[] strides)
     {
         long stride = 1;
-        for (var i = shape.Length - 1; i >= 0; i--)
+        for (int i = shape.Length - 1; i >= 0; i--)
         {
             if (shape[i] != 1 && strides[i] != stride)
             {

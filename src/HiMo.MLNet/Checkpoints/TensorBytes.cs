@@ -10,23 +10,23 @@ internal static class TensorBytes
     /// <summary>Calls <paramref name="visit"/> with the bytes of a contiguous CPU tensor, front to back.</summary>
     internal static void ForEachChunk(torch.Tensor tensor, Action<Span<byte>> visit, long chunkBytes = ChunkBytes)
     {
-        var count = tensor.numel();
+        long count = tensor.numel();
         if (count == 0)
         {
             return;
         }
 
-        var perChunk = chunkBytes / tensor.ElementSize;
+        long perChunk = chunkBytes / tensor.ElementSize;
         if (count <= perChunk)
         {
             visit(tensor.bytes);
             return;
         }
 
-        using var flat = tensor.view(-1);
+        using torch.Tensor flat = tensor.view(-1);
         for (long start = 0; start < count; start += perChunk)
         {
-            using var chunk = flat.narrow(0, start, Math.Min(perChunk, count - start));
+            using torch.Tensor chunk = flat.narrow(0, start, Math.Min(perChunk, count - start));
             visit(chunk.bytes);
         }
     }

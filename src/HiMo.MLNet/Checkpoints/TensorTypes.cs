@@ -34,8 +34,8 @@ internal static class TensorTypes
     internal static long? ByteCount(ScalarType type, ReadOnlySpan<long> shape)
     {
         long count = Size(type);
-        var empty = false;
-        foreach (var size in shape)
+        bool empty = false;
+        foreach (long size in shape)
         {
             if (size < 0)
             {
@@ -56,7 +56,7 @@ internal static class TensorTypes
 
     private static ScalarType? Find(Predicate<(ScalarType Type, int Size, string Safetensors, string Storage)> match)
     {
-        var index = Array.FindIndex(Known, match);
+        int index = Array.FindIndex(Known, match);
         return index < 0 ? null : Known[index].Type;
     }
 }

@@ -28,7 +28,7 @@ internal sealed class ZipDirectory
     internal static ZipDirectory Read(CheckpointFile file)
     {
         const string place = "zip directory";
-        var (count, offset, length) = FindDirectory(file);
+        (ulong count, long offset, long length) = FindDirectory(file);
         if (offset < 0 || length < 0 || offset > file.Length || length > file.Length - offset)
         {
             throw file.Error(place, $"expected inside the file of {file.Length} bytes, found {length} bytes at {offset}");
@@ -40,9 +40,9 @@ internal sealed class ZipDirectory
         }
 
         var directory = new ZipDirectory(file);
-        var bytes = new byte[length];
+        byte[] bytes = new byte[length];
         file.ReadExactly(offset, bytes, place);
-        var rest = bytes.AsSpan();
+        Span<byte> rest = bytes.AsSpan();
         for (ulong i = 0; i < count; i++)
         {
             rest = rest[directory.Add(rest, i)..];
@@ -55,7 +55,7 @@ internal sealed class ZipDirectory
     /// <exception cref="CheckpointFormatException">There is no such entry, or it is compressed.</exception>
     internal (long Offset, long Length) Locate(string name)
     {
-        var entry = Find(name);
+        Entry entry = Find(name);
         return entry.Method == 0
             ? (DataOffset(entry, name), entry.Length)
             : throw _file.Error(Place(name), $"expected an entry stored as it is, found compression method {entry.Method}; save the checkpoint again with torch.save");
@@ -64,7 +64,7 @@ internal sealed class ZipDirectory
     /// <summary>Opens a small entry for reading, decompressing it where necessary.</summary>
     internal (Stream Stream, long Length) Open(string name)
     {
-        var entry = Find(name);
+        Entry entry = Find(name);
         if (entry.Length > CheckpointLimits.PickleBytes)
         {
             throw _file.Error(Place(name), $"expected at most {CheckpointLimits.PickleBytes} bytes, found {entry.Length}");
@@ -85,7 +85,7 @@ internal sealed class ZipDirectory
     }
 
     private Entry Find(string name) =>
-        _entries.TryGetValue(name, out var entry) ? entry : throw _file.Error(Place(name), "the archive has no such entry");
+        _entries.TryGetValue(name, out Entry entry) ? entry : throw _file.Error(Place(name), "the archive has no such entry");
 
     private long DataOffset(Entry entry, string name)
     {
@@ -96,7 +96,7 @@ internal sealed class ZipDirectory
             throw _file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
         }
 
-        var offset = entry.HeaderOffset + LocalHeaderBytes
+        long offset = entry.HeaderOffset + LocalHeaderBytes
             + BinaryPrimitives.ReadUInt16LittleEndian(header[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
         return entry.CompressedLength <= _file.Length - offset
             ? offset
@@ -111,24 +111,24 @@ internal sealed class ZipDirectory
             throw _file.Error(place, $"expected entry {index}, found something else");
         }
 
-        var flags = BinaryPrimitives.ReadUInt16LittleEndian(record[8..]);
-        var nameLength = BinaryPrimitives.ReadUInt16LittleEndian(record[28..]);
-        var extraLength = BinaryPrimitives.ReadUInt16LittleEndian(record[30..]);
-        var commentLength = BinaryPrimitives.ReadUInt16LittleEndian(record[32..]);
-        var total = EntryBytes + nameLength + extraLength + commentLength;
+        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(record[8..]);
+        ushort nameLength = BinaryPrimitives.ReadUInt16LittleEndian(record[28..]);
+        ushort extraLength = BinaryPrimitives.ReadUInt16LittleEndian(record[30..]);
+        ushort commentLength = BinaryPrimitives.ReadUInt16LittleEndian(record[32..]);
+        int total = EntryBytes + nameLength + extraLength + commentLength;
         if (record.Length < total)
         {
             throw _file.Error(place, $"entry {index} reaches past the end of the directory");
         }
 
-        var name = Encoding.UTF8.GetString(record.Slice(EntryBytes, nameLength));
+        string name = Encoding.UTF8.GetString(record.Slice(EntryBytes, nameLength));
         ulong compressed = BinaryPrimitives.ReadUInt32LittleEndian(record[20..]);
         ulong length = BinaryPrimitives.ReadUInt32LittleEndian(record[24..]);
         ulong header = BinaryPrimitives.ReadUInt32LittleEndian(record[42..]);
         ReadZip64(record.Slice(EntryBytes + nameLength, extraLength), ref length, ref compressed, ref header);
 
         var entry = new Entry(BinaryPrimitives.ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
-        var limit = (ulong)_file.Length;
+        ulong limit = (ulong)_file.Length;
         if (compressed > limit || header > limit || length > long.MaxValue || (entry.Method == 0 && length != compressed))
         {
             throw _file.Error(Place(name), $"sizes {compressed} and {length} at byte {header} do not fit a file of {_file.Length} bytes");
@@ -152,11 +152,11 @@ internal sealed class ZipDirectory
     {
         while (extra.Length >= 4)
         {
-            var id = BinaryPrimitives.ReadUInt16LittleEndian(extra);
-            var size = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
+            ushort id = BinaryPrimitives.ReadUInt16LittleEndian(extra);
+            int size = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
             if (id == 1)
             {
-                var values = extra.Slice(4, size);
+                ReadOnlySpan<byte> values = extra.Slice(4, size);
                 Take(ref values, ref length);
                 Take(ref values, ref compressed);
                 Take(ref values, ref header);
@@ -181,10 +181,10 @@ internal sealed class ZipDirectory
         const string place = "zip directory";
 
         // The end record is last but for a comment of up to 65,535 bytes.
-        var tail = new byte[(int)Math.Min(file.Length, EndRecordBytes + ushort.MaxValue)];
-        var tailOffset = file.Length - tail.Length;
+        byte[] tail = new byte[(int)Math.Min(file.Length, EndRecordBytes + ushort.MaxValue)];
+        long tailOffset = file.Length - tail.Length;
         file.ReadExactly(tailOffset, tail, place);
-        var at = tail.Length - EndRecordBytes;
+        int at = tail.Length - EndRecordBytes;
         while (at >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(at)) != 0x06054b50)
         {
             at--;
@@ -195,15 +195,15 @@ internal sealed class ZipDirectory
             throw file.Error(place, "expected one at the end of the file, found none; the file is incomplete");
         }
 
-        var end = tail.AsSpan(at);
+        Span<byte> end = tail.AsSpan(at);
         ulong count = BinaryPrimitives.ReadUInt16LittleEndian(end[10..]);
         long length = BinaryPrimitives.ReadUInt32LittleEndian(end[12..]);
         long offset = BinaryPrimitives.ReadUInt32LittleEndian(end[16..]);
 
-        var locatorAt = at - Zip64LocatorBytes;
+        int locatorAt = at - Zip64LocatorBytes;
         if (locatorAt >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(locatorAt)) == 0x07064b50)
         {
-            var recordAt = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
+            long recordAt = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
             if (recordAt < 0 || recordAt > file.Length - Zip64EndRecordBytes)
             {
                 throw file.Error(place, $"expected a 64-bit end record inside the file, found it at byte {recordAt}");

@@ -26,22 +26,31 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
         var failures = new ImageReadException?[pictures.Count];
         var keys = new ContentKey?[pictures.Count];
         if (cache is not null)
+        {
             InParallel([.. Enumerable.Range(0, pictures.Count)], failures, i => keys[i] = pictures[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfPicture) : null);
+        }
 
         List<int> missing = [];
         for (int i = 0; i < pictures.Count; i++)
         {
             if (keys[i] is { } key && cache!.TryGet(key, embeddings.Slice(i * d, d)))
+            {
                 Cached++;
+            }
             else if (failures[i] is null)
+            {
                 missing.Add(i);
+            }
         }
 
         var decoded = new RgbImage[pictures.Count];
         InParallel(missing, failures, i => decoded[i] = pictures[i].Pixels ?? ImageDecoder.Decode(pictures[i].Path!));
         missing.RemoveAll(i => failures[i] is not null);
         if (missing.Count == 0)
+        {
             return failures;
+        }
+
         float[] computed = encoder.EncodeImages([.. missing.Select(i => decoded[i])]);
         for (int row = 0; row < missing.Count; row++)
         {
@@ -49,7 +58,9 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
             CheckFinite(embedding, $"the picture '{pictures[missing[row]].Path ?? "without a path"}'");
             embedding.CopyTo(embeddings.Slice(missing[row] * d, d));
             if (keys[missing[row]] is { } key)
+            {
                 cache!.Add(key, embedding);
+            }
         }
         return failures;
     }
@@ -60,17 +71,24 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
     public EmbeddingMatrix EmbedTexts(IReadOnlyList<string> texts, Action<int, int>? progress = null)
     {
         int d = Dimension;
-        var embeddings = new float[texts.Count * d];
+        float[] embeddings = new float[texts.Count * d];
         var places = new Dictionary<string, int>(StringComparer.Ordinal);
         List<string> missing = [];
         foreach ((int i, string text) in texts.Index())
         {
             if (!places.TryAdd(text, i))
+            {
                 continue;
+            }
+
             if (cache is not null && cache.TryGet(ContentKey.OfText(text), embeddings.AsSpan(i * d, d)))
+            {
                 Cached++;
+            }
             else
+            {
                 missing.Add(text);
+            }
         }
         progress?.Invoke(places.Count - missing.Count, places.Count);
 
@@ -92,16 +110,25 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
         }
 
         for (int i = 0; i < texts.Count; i++)
+        {
             if (places[texts[i]] is var place && place != i)
+            {
                 embeddings.AsSpan(place * d, d).CopyTo(embeddings.AsSpan(i * d));
+            }
+        }
+
         return new EmbeddingMatrix(embeddings, d).Normalize();
     }
 
     private static void CheckFinite(ReadOnlySpan<float> embedding, string what)
     {
         foreach (float value in embedding)
+        {
             if (!float.IsFinite(value))
+            {
                 throw new InvalidOperationException($"The model's embedding of {what} holds {value}; expected finite numbers. Its weights are damaged.");
+            }
+        }
     }
 
     private static void InParallel(IReadOnlyList<int> indices, ImageReadException?[] failures, Action<int> read) => ParallelLoop.For(indices.Count, at =>

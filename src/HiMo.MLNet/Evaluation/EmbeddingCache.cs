@@ -54,9 +54,13 @@ internal sealed class EmbeddingCache : IDisposable
             foreach (FileInfo file in Directory.CreateDirectory(_folder).EnumerateFiles())
             {
                 if (file.Extension == Extension)
+                {
                     Index(file.FullName);
+                }
                 else if (file.Extension == Partial && file.LastWriteTimeUtc < DateTime.UtcNow.AddDays(-1))
+                {
                     file.Delete();
+                }
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -77,7 +81,10 @@ internal sealed class EmbeddingCache : IDisposable
             return true;
         }
         if (!_places.TryGetValue(key, out (string File, int Entry) place))
+        {
             return false;
+        }
+
         try
         {
             (FileStream file, int count) = Open(place.File);
@@ -87,7 +94,10 @@ internal sealed class EmbeddingCache : IDisposable
             file.Position = HeaderBytes + ((long)count * (ContentKey.Bytes + CheckBytes)) + ((long)place.Entry * _dimension * sizeof(float));
             file.ReadExactly(MemoryMarshal.AsBytes(embedding));
             if (check.SequenceEqual(Check(key, embedding)))
+            {
                 return true;
+            }
+
             Distrust(place.File, "an entry does not match its check");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -100,10 +110,15 @@ internal sealed class EmbeddingCache : IDisposable
     public void Add(ContentKey key, ReadOnlySpan<float> embedding)
     {
         if (!_writes)
+        {
             return;
+        }
+
         _pending[key] = embedding.ToArray();
         if (_pending.Count >= FileEntries)
+        {
             Flush();
+        }
     }
 
     /// <summary>Writes what is pending and removes damaged files.</summary>
@@ -115,7 +130,9 @@ internal sealed class EmbeddingCache : IDisposable
         try
         {
             foreach (string file in _damaged)
+            {
                 File.Delete(file);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -126,7 +143,10 @@ internal sealed class EmbeddingCache : IDisposable
     private void Flush()
     {
         if (_pending.Count == 0 || !_writes)
+        {
             return;
+        }
+
         ContentKey[] keys = [.. _pending.Keys];
         string path = Path.Combine(_folder, Guid.NewGuid().ToString("n") + Extension);
         try
@@ -137,14 +157,23 @@ internal sealed class EmbeddingCache : IDisposable
                 file.Write(MemoryMarshal.AsBytes<int>([_dimension, keys.Length]));
                 file.Write(MemoryMarshal.AsBytes<ContentKey>(keys));
                 foreach (ContentKey key in keys)
+                {
                     file.Write(Check(key, _pending[key]));
+                }
+
                 foreach (ContentKey key in keys)
+                {
                     file.Write(MemoryMarshal.AsBytes(_pending[key].AsSpan()));
+                }
+
                 file.Flush(flushToDisk: true);
             }
             File.Move(path + Partial, path);
             for (int i = 0; i < keys.Length; i++)
+            {
                 _places[keys[i]] = (path, i);
+            }
+
             _pending.Clear();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -161,7 +190,9 @@ internal sealed class EmbeddingCache : IDisposable
             var keys = new ContentKey[count];
             file.ReadExactly(MemoryMarshal.AsBytes(keys.AsSpan()));
             for (int i = 0; i < count; i++)
+            {
                 _places[keys[i]] = (path, i);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -173,7 +204,10 @@ internal sealed class EmbeddingCache : IDisposable
     private (FileStream Stream, int Count) Open(string path)
     {
         if (_open is { } open && open.Path == path)
+        {
             return (open.Stream, open.Count);
+        }
+
         _open?.Stream.Dispose();
         _open = null;
         FileStream? file = null;
@@ -185,7 +219,10 @@ internal sealed class EmbeddingCache : IDisposable
             (int dimension, int count) = (MemoryMarshal.Read<int>(header[8..]), MemoryMarshal.Read<int>(header[12..]));
             if (!header.StartsWith("HIMOEMB1"u8) || dimension != _dimension || count < 0
                 || file.Length != HeaderBytes + (count * (ContentKey.Bytes + CheckBytes + ((long)_dimension * sizeof(float)))))
+            {
                 throw new IOException("it is not a whole file of embeddings");
+            }
+
             _open = (path, file, count);
             return (file, count);
         }
@@ -199,9 +236,15 @@ internal sealed class EmbeddingCache : IDisposable
     private void Distrust(string path, string reason)
     {
         if (!_damaged.Add(path))
+        {
             return;
+        }
+
         foreach (ContentKey key in _places.Where(place => place.Value.File == path).Select(place => place.Key).ToArray())
+        {
             _places.Remove(key);
+        }
+
         _warn($"The embeddings in '{path}' are damaged ({reason.TrimEnd('.')}); they are computed again.");
     }
 

@@ -20,7 +20,10 @@ internal sealed record EvaluatedSet(IReadOnlyList<string?> Pictures, IReadOnlyLi
     {
         var texts = new List<string>[Pictures.Count];
         for (int i = 0; i < Captions.Count; i++)
+        {
             (texts[PictureOfCaption[i]] ??= []).Add(Captions[i]);
+        }
+
         int[] told = [.. Enumerable.Range(0, Pictures.Count).Where(p => texts[p] is not null)];
         return new(Pictures, [.. told.Select(p => texts[p][^1])], told) { OwnTexts = [.. told.Select(p => texts[p])] };
     }

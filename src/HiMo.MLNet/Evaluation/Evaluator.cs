@@ -51,9 +51,14 @@ internal sealed class Evaluator : IDisposable
         {
             List<PictureSource> fresh = [];
             foreach (PictureSource picture in batch.Select(row => row.Picture))
+            {
                 if (picture.Path is null || known.TryAdd(picture.Path, -1))
+                {
                     fresh.Add(picture);
-            var computed = new float[fresh.Count * d];
+                }
+            }
+
+            float[] computed = new float[fresh.Count * d];
             ImageReadException?[] failures = _embedder.EmbedPictures(fresh, computed);
             Queue<int> unnamed = [];
             for (int i = 0; i < fresh.Count; i++)
@@ -63,13 +68,21 @@ internal sealed class Evaluator : IDisposable
                     UnreadableCount++;
                     firstFailure ??= failure;
                     if (_options.MaxUnreadableShare == 0)
+                    {
                         throw failure;
+                    }
+
                     continue;
                 }
                 if (fresh[i].Path is { } path)
+                {
                     known[path] = paths.Count;
+                }
                 else
+                {
                     unnamed.Enqueue(paths.Count);
+                }
+
                 paths.Add(fresh[i].Path);
                 embeddings.AddRange(computed.AsSpan(i * d, d));
             }
@@ -83,20 +96,28 @@ internal sealed class Evaluator : IDisposable
         }
 
         if (UnreadableCount > _options.MaxUnreadableShare * known.Count)
+        {
             throw new InvalidDataException(
                 $"{UnreadableCount} of {known.Count} pictures cannot be read; {nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {_options.MaxUnreadableShare:p0}. {firstFailure!.Message}", firstFailure);
+        }
+
         bool[] kept = [.. pictureOfCaption.Select(picture => picture >= 0)];
         for (int first = 0; first < kept.Length; first += captionsPerRow)
         {
             Span<bool> row = kept.AsSpan(first, Math.Min(captionsPerRow, kept.Length - first));
             if (row.Contains(false))
+            {
                 row.Clear();
+            }
         }
         if (UnreadableCount > 0)
+        {
             Notes.Add($"{UnreadableCount} of {known.Count} pictures cannot be read and are left out with {kept.Count(k => !k)} captions. {firstFailure!.Message}");
+        }
+
         var set = new EvaluatedSet(paths,
             [.. captions.Where((_, i) => kept[i])], [.. pictureOfCaption.Where((_, i) => kept[i])]);
-        var values = GC.AllocateUninitializedArray<float>(embeddings.Count);
+        float[] values = GC.AllocateUninitializedArray<float>(embeddings.Count);
         CollectionsMarshal.AsSpan(embeddings).CopyTo(values);
         return (set, new EmbeddingMatrix(values, d).Normalize());
     }
@@ -116,11 +137,17 @@ internal sealed class Evaluator : IDisposable
             // The last text usually is the caption itself, which is embedded already.
             List<string> fresh = [];
             for (int k = 0; k < ks.Count; k++)
+            {
                 for (int i = 0; i < end - first; i++)
+                {
                     fresh.AddRange(texts[k][i].Where(text => wholeTexts is null || text != set.Captions[first + i]));
+                }
+            }
+
             EmbeddingMatrix embedded = _embedder.EmbedTexts(fresh, (_, _) => _options.CancellationToken.ThrowIfCancellationRequested());
             int next = 0;
             for (int k = 0; k < ks.Count; k++)
+            {
                 for (int i = 0; i < end - first; i++)
                 {
                     int caption = first + i;
@@ -128,6 +155,8 @@ internal sealed class Evaluator : IDisposable
                         images.Row(set.PictureOfCaption[caption]),
                         wholeTexts is not null && text == set.Captions[caption] ? wholeTexts.Row(caption) : embedded.Row(next++)))]);
                 }
+            }
+
             Report("growing texts", end, set.Captions.Count);
         }
         return [.. ks.Select((k, i) => new Growth(k, similarities[i]))];
@@ -144,9 +173,12 @@ internal sealed class Evaluator : IDisposable
     public static ColaMetrics Cola(EvaluatedSet set, EmbeddingMatrix images, EmbeddingMatrix texts)
     {
         int d = images.Dimension;
-        var ofCaptions = new float[set.Captions.Count * d];
+        float[] ofCaptions = new float[set.Captions.Count * d];
         for (int i = 0; i < set.Captions.Count; i++)
+        {
             images.Row(set.PictureOfCaption[i]).CopyTo(ofCaptions.AsSpan(i * d));
+        }
+
         return Evaluation.Cola.Evaluate(new EmbeddingMatrix(ofCaptions, d).Normalize(), texts);
     }
 
@@ -160,12 +192,15 @@ internal sealed class Evaluator : IDisposable
     public static ZeroShotMetrics ZeroShot(
         EvaluatedSet set, EmbeddingMatrix images, IReadOnlyList<string> classes, IReadOnlyList<string> names, EmbeddingMatrix embeddings)
     {
-        Dictionary<string, int> indices = classes.Index().ToDictionary(c => c.Item, c => c.Index, StringComparer.Ordinal);
-        var labels = new int[set.Pictures.Count];
+        var indices = classes.Index().ToDictionary(c => c.Item, c => c.Index, StringComparer.Ordinal);
+        int[] labels = new int[set.Pictures.Count];
         for (int i = 0; i < set.Captions.Count; i++)
+        {
             labels[set.PictureOfCaption[i]] = indices.TryGetValue(set.Captions[i], out int label) ? label : throw new ArgumentException(
                 $"The picture '{set.Pictures[set.PictureOfCaption[i]]}' is of the class '{set.Captions[i]}'; expected one of {string.Join(", ", classes.Take(12).Select(c => $"'{c}'"))}"
                 + (classes.Count > 12 ? $" and {classes.Count - 12} more." : "."));
+        }
+
         return ZeroShotClassification.Evaluate(images, embeddings, labels, names);
     }
 

@@ -30,7 +30,10 @@ public static class HiMoClipEvaluation
         DataSet data = DataSets.Open(dataSet);
         CaptionedImage[] images = [.. data];
         if (images.Length == 0)
+        {
             throw new InvalidDataException($"'{data.Path}': expected pictures and captions in the format {data.Format}, found none.");
+        }
+
         CaptionedImage[] missing = [.. images.Where(image => !File.Exists(image.ImagePath))];
         string name = options.DataName ?? dataSet;
         using var evaluator = new Evaluator(model, options);
@@ -43,9 +46,12 @@ public static class HiMoClipEvaluation
             return Metrics(model, options, name, data.Format, data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts, evaluator) with { PictureCount = 0 };
         }
         if (missing.Length > options.MaxUnreadableShare * images.Length)
+        {
             throw new InvalidDataException(
                 $"{missing.Length} of {images.Length} pictures are missing; the first is '{missing[0].ImagePath}', which {missing[0].Source} names. "
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
+        }
+
         return Evaluate(model, options, name, data.Format, evaluator, images.Select(i => new EvaluationRow(new(i.ImagePath, null), i.Captions)), images.Length);
     }
 
@@ -103,8 +109,11 @@ public static class HiMoClipEvaluation
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
         if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
+        {
             throw InputColumns.WrongType(
                 column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
+        }
+
         return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
@@ -129,7 +138,10 @@ public static class HiMoClipEvaluation
     {
         ArgumentNullException.ThrowIfNull(model);
         if (model.ZeroShot is not { } head)
+        {
             throw new ArgumentException("Expected a model with labels: call ForZeroShot first.", nameof(model));
+        }
+
         return Run(model, data, labelColumnName, (_, set, images) => Evaluator.ZeroShot(
             set, images, head.Labels, head.Labels, new EmbeddingMatrix([.. head.Classes], images.Dimension).Normalize()));
     }
@@ -147,9 +159,15 @@ public static class HiMoClipEvaluation
     {
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(rows, total, format == "cola" ? 2 : 1);
         if (set.Captions.Count == 0)
+        {
             throw new InvalidDataException($"{name}: expected captions, found {set.Pictures.Count} pictures without one.");
+        }
+
         if (set.Pictures.Count - set.PictureOfCaption.Distinct().Count() is > 0 and var silent)
+        {
             evaluator.Notes.Add($"{silent} of {set.Pictures.Count} pictures have no caption: captions are searched among them, but they ask for none.");
+        }
+
         switch (format)
         {
             case "class-folder":
@@ -206,10 +224,16 @@ public static class HiMoClipEvaluation
         {
             string? path = readPath?.Invoke();
             if (path is "")
+            {
                 path = null;
+            }
+
             RgbImage? pixels = readImage?.Invoke()?.Invoke();
             if (path is null && pixels is null)
+            {
                 throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            }
+
             yield return new(new(path is null || model.ImageFolder is null ? path : Path.Combine(model.ImageFolder, path), pixels), [readText()]);
         }
     }

@@ -75,22 +75,22 @@ internal static class SimilarityBlock
         int vectorized = dimension - (dimension % Vector<float>.Count);
         for (nuint i = 0; i < (nuint)vectorized; i += (nuint)Vector<float>.Count)
         {
-            Vector<float> a0 = Vector.LoadUnsafe(ref a, i);
-            Vector<float> a1 = Vector.LoadUnsafe(ref a, i + next);
+            var a0 = Vector.LoadUnsafe(ref a, i);
+            var a1 = Vector.LoadUnsafe(ref a, i + next);
 
-            Vector<float> b0 = Vector.LoadUnsafe(ref b, i);
+            var b0 = Vector.LoadUnsafe(ref b, i);
             sum00 = Vector.FusedMultiplyAdd(a0, b0, sum00);
             sum10 = Vector.FusedMultiplyAdd(a1, b0, sum10);
 
-            Vector<float> b1 = Vector.LoadUnsafe(ref b, i + next);
+            var b1 = Vector.LoadUnsafe(ref b, i + next);
             sum01 = Vector.FusedMultiplyAdd(a0, b1, sum01);
             sum11 = Vector.FusedMultiplyAdd(a1, b1, sum11);
 
-            Vector<float> b2 = Vector.LoadUnsafe(ref b, i + (2 * next));
+            var b2 = Vector.LoadUnsafe(ref b, i + (2 * next));
             sum02 = Vector.FusedMultiplyAdd(a0, b2, sum02);
             sum12 = Vector.FusedMultiplyAdd(a1, b2, sum12);
 
-            Vector<float> b3 = Vector.LoadUnsafe(ref b, i + (3 * next));
+            var b3 = Vector.LoadUnsafe(ref b, i + (3 * next));
             sum03 = Vector.FusedMultiplyAdd(a0, b3, sum03);
             sum13 = Vector.FusedMultiplyAdd(a1, b3, sum13);
         }

@@ -25,18 +25,18 @@ internal static class AffineWarp
     public static void Warp(
         RgbImage image, (double X, double Y) centre, (double Width, double Height) extent, double angle, int size, Color background, Span<byte> result)
     {
-        var reduction = Math.Max(extent.Width, extent.Height) / size;
+        double reduction = Math.Max(extent.Width, extent.Height) / size;
         if (reduction <= MaxReduction)
         {
             Sample(image.Pixels, image.Width, image.Height, (1, 1), centre, extent, angle, size, background, result);
             return;
         }
 
-        var scale = Oversampling / reduction;
-        var (width, height) = (Math.Max(1, (int)Math.Round(image.Width * scale)), Math.Max(1, (int)Math.Round(image.Height * scale)));
-        var scales = ((double)width / image.Width, (double)height / image.Height);
-        var pixels = ArrayPool<byte>.Shared.Rent(width * height * 3);
-        var smaller = pixels.AsSpan(0, width * height * 3);
+        double scale = Oversampling / reduction;
+        (int width, int height) = (Math.Max(1, (int)Math.Round(image.Width * scale)), Math.Max(1, (int)Math.Round(image.Height * scale)));
+        (double, double) scales = ((double)width / image.Width, (double)height / image.Height);
+        byte[] pixels = ArrayPool<byte>.Shared.Rent(width * height * 3);
+        Span<byte> smaller = pixels.AsSpan(0, width * height * 3);
         BicubicResize.Resize(image, SourceBox.Whole(image), width, height, 0, 0, width, height, smaller);
         Sample(smaller, width, height, scales, centre, extent, angle, size, background, result);
         ArrayPool<byte>.Shared.Return(pixels);
@@ -46,31 +46,31 @@ internal static class AffineWarp
         ReadOnlySpan<byte> source, int width, int height, (double X, double Y) scale, (double X, double Y) centre,
         (double Width, double Height) extent, double angle, int size, Color background, Span<byte> result)
     {
-        var (sin, cos) = Math.SinCos(angle);
-        var (pixelWidth, pixelHeight) = (extent.Width / size, extent.Height / size);
+        (double sin, double cos) = Math.SinCos(angle);
+        (double pixelWidth, double pixelHeight) = (extent.Width / size, extent.Height / size);
 
         // Steps through the source for a step right and a step down in the result, in 16-bit fixed point.
-        var (rightX, rightY) = (Fixed(cos * pixelWidth * scale.X), Fixed(sin * pixelWidth * scale.Y));
-        var (downX, downY) = (Fixed(-sin * pixelHeight * scale.X), Fixed(cos * pixelHeight * scale.Y));
+        (long rightX, long rightY) = (Fixed(cos * pixelWidth * scale.X), Fixed(sin * pixelWidth * scale.Y));
+        (long downX, long downY) = (Fixed(-sin * pixelHeight * scale.X), Fixed(cos * pixelHeight * scale.Y));
 
         // The upper left of the four pixels around a sample lies half a pixel back.
-        var startX = Fixed((centre.X * scale.X) - 0.5) - ((rightX + downX) * (size - 1) / 2);
-        var startY = Fixed((centre.Y * scale.Y) - 0.5) - ((rightY + downY) * (size - 1) / 2);
+        long startX = Fixed((centre.X * scale.X) - 0.5) - ((rightX + downX) * (size - 1) / 2);
+        long startY = Fixed((centre.Y * scale.Y) - 0.5) - ((rightY + downY) * (size - 1) / 2);
         ReadOnlySpan<byte> outside = [background.R, background.G, background.B];
-        var stride = width * 3;
-        var to = 0;
-        for (var row = 0; row < size; row++)
+        int stride = width * 3;
+        int to = 0;
+        for (int row = 0; row < size; row++)
         {
-            var (x, y) = (startX + (row * downX), startY + (row * downY));
-            for (var column = 0; column < size; column++, x += rightX, y += rightY, to += 3)
+            (long x, long y) = (startX + (row * downX), startY + (row * downY));
+            for (int column = 0; column < size; column++, x += rightX, y += rightY, to += 3)
             {
-                var target = result.Slice(to, 3);
-                var (left, top) = (x >> 16, y >> 16);
-                var (weightX, weightY) = ((int)(x & (One - 1)) >> 8, (int)(y & (One - 1)) >> 8);
+                Span<byte> target = result.Slice(to, 3);
+                (long left, long top) = (x >> 16, y >> 16);
+                (int weightX, int weightY) = ((int)(x & (One - 1)) >> 8, (int)(y & (One - 1)) >> 8);
                 if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1)
                 {
-                    var upper = source.Slice((int)((top * stride) + (left * 3)), 6);
-                    var lower = source.Slice((int)(((top + 1) * stride) + (left * 3)), 6);
+                    ReadOnlySpan<byte> upper = source.Slice((int)((top * stride) + (left * 3)), 6);
+                    ReadOnlySpan<byte> lower = source.Slice((int)(((top + 1) * stride) + (left * 3)), 6);
                     Blend(upper[..3], upper[3..], lower[..3], lower[3..], weightX, weightY, target);
                 }
                 else if (x < -One / 2 || y < -One / 2 || x >= (width * (long)One) - (One / 2) || y >= (height * (long)One) - (One / 2))
@@ -80,8 +80,8 @@ internal static class AffineWarp
                 else
                 {
                     // The outer half of a border pixel has nothing to blend with.
-                    var (x0, x1) = (Math.Max(left, 0) * 3, Math.Min(left + 1, width - 1) * 3);
-                    var (y0, y1) = (Math.Max(top, 0) * stride, Math.Min(top + 1, height - 1) * stride);
+                    (long x0, long x1) = (Math.Max(left, 0) * 3, Math.Min(left + 1, width - 1) * 3);
+                    (long y0, long y1) = (Math.Max(top, 0) * stride, Math.Min(top + 1, height - 1) * stride);
                     Blend(
                         source.Slice((int)(y0 + x0), 3), source.Slice((int)(y0 + x1), 3),
                         source.Slice((int)(y1 + x0), 3), source.Slice((int)(y1 + x1), 3), weightX, weightY, target);
@@ -96,10 +96,10 @@ internal static class AffineWarp
         ReadOnlySpan<byte> upperLeft, ReadOnlySpan<byte> upperRight, ReadOnlySpan<byte> lowerLeft, ReadOnlySpan<byte> lowerRight,
         int weightX, int weightY, Span<byte> result)
     {
-        for (var i = 0; i < 3; i++)
+        for (int i = 0; i < 3; i++)
         {
-            var upper = (upperLeft[i] * (256 - weightX)) + (upperRight[i] * weightX);
-            var lower = (lowerLeft[i] * (256 - weightX)) + (lowerRight[i] * weightX);
+            int upper = (upperLeft[i] * (256 - weightX)) + (upperRight[i] * weightX);
+            int lower = (lowerLeft[i] * (256 - weightX)) + (lowerRight[i] * weightX);
             result[i] = (byte)(((upper * (256 - weightY)) + (lower * weightY) + (One / 2)) >> 16);
         }
     }

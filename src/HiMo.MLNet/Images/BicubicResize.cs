@@ -47,21 +47,21 @@ internal static class BicubicResize
         using var rows = new Taps(source.Height, box.Top, box.Bottom, height, y, windowHeight);
 
         // Only the source rows that some result row reads pass through the first step.
-        var firstRow = rows.First(0);
-        var rowCount = rows.First(windowHeight - 1) + rows.Count(windowHeight - 1) - firstRow;
-        var stride = windowWidth * 3;
-        var narrow = ArrayPool<byte>.Shared.Rent(rowCount * stride);
+        int firstRow = rows.First(0);
+        int rowCount = rows.First(windowHeight - 1) + rows.Count(windowHeight - 1) - firstRow;
+        int stride = windowWidth * 3;
+        byte[] narrow = ArrayPool<byte>.Shared.Rent(rowCount * stride);
         try
         {
-            for (var row = 0; row < rowCount; row++)
+            for (int row = 0; row < rowCount; row++)
             {
-                var from = source.Pixels.AsSpan((firstRow + row) * source.Width * 3, source.Width * 3);
+                Span<byte> from = source.Pixels.AsSpan((firstRow + row) * source.Width * 3, source.Width * 3);
                 AlongRow(from, columns, narrow.AsSpan(row * stride, stride));
             }
 
-            for (var row = 0; row < windowHeight; row++)
+            for (int row = 0; row < windowHeight; row++)
             {
-                var from = narrow.AsSpan((rows.First(row) - firstRow) * stride, rows.Count(row) * stride);
+                Span<byte> from = narrow.AsSpan((rows.First(row) - firstRow) * stride, rows.Count(row) * stride);
                 AlongColumns(from, rows.Weights(row), result.Slice(row * stride, stride));
             }
         }
@@ -73,22 +73,22 @@ internal static class BicubicResize
 
     private static void AlongRow(ReadOnlySpan<byte> from, Taps columns, Span<byte> to)
     {
-        for (var x = 0; x < to.Length / 3; x++)
+        for (int x = 0; x < to.Length / 3; x++)
         {
-            var weights = columns.Weights(x);
-            var pixels = from.Slice(columns.First(x) * 3, weights.Length * 3);
+            ReadOnlySpan<int> weights = columns.Weights(x);
+            ReadOnlySpan<byte> pixels = from.Slice(columns.First(x) * 3, weights.Length * 3);
 
             // Lanes: red, green, blue, and the neighbour's red, which is thrown away.
             var sum = Vector128.Create(Half);
-            var i = 0;
+            int i = 0;
             for (; i < weights.Length - 1; i++)
             {
-                var four = Unsafe.ReadUnaligned<uint>(in pixels[i * 3]);
-                var bytes = Vector128.CreateScalarUnsafe(four).AsByte();
+                uint four = Unsafe.ReadUnaligned<uint>(in pixels[i * 3]);
+                Vector128<byte> bytes = Vector128.CreateScalarUnsafe(four).AsByte();
                 sum += Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32() * weights[i];
             }
 
-            var last = pixels[(i * 3)..];
+            ReadOnlySpan<byte> last = pixels[(i * 3)..];
             sum += Vector128.Create(last[0], last[1], last[2], 0) * weights[i];
             sum >>= PrecisionBits;
             to[x * 3] = Clip(sum[0]);
@@ -99,14 +99,14 @@ internal static class BicubicResize
 
     private static void AlongColumns(ReadOnlySpan<byte> from, ReadOnlySpan<int> weights, Span<byte> to)
     {
-        var stride = to.Length;
-        var x = 0;
+        int stride = to.Length;
+        int x = 0;
         for (; x <= stride - 16; x += 16)
         {
-            var (a, b, c, d) = (Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half));
-            for (var i = 0; i < weights.Length; i++)
+            (Vector128<int> a, Vector128<int> b, Vector128<int> c, Vector128<int> d) = (Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half));
+            for (int i = 0; i < weights.Length; i++)
             {
-                var (low, high) = Vector128.Widen(Vector128.Create(from.Slice((i * stride) + x, 16)));
+                (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(Vector128.Create(from.Slice((i * stride) + x, 16)));
                 var weight = Vector128.Create(weights[i]);
                 a += Vector128.WidenLower(low).AsInt32() * weight;
                 b += Vector128.WidenUpper(low).AsInt32() * weight;
@@ -119,8 +119,8 @@ internal static class BicubicResize
 
         for (; x < stride; x++)
         {
-            var sum = Half;
-            for (var i = 0; i < weights.Length; i++)
+            int sum = Half;
+            for (int i = 0; i < weights.Length; i++)
             {
                 sum += from[(i * stride) + x] * weights[i];
             }
@@ -146,28 +146,28 @@ internal static class BicubicResize
 
         public Taps(int sourceLength, float start, float end, int length, int windowStart, int windowLength)
         {
-            var scale = (double)(end - start) / length;
-            var filterScale = Math.Max(scale, 1);
-            var support = 2 * filterScale;
+            double scale = (double)(end - start) / length;
+            double filterScale = Math.Max(scale, 1);
+            double support = 2 * filterScale;
             _size = ((int)Math.Ceiling(support) * 2) + 1;
             _bounds = ArrayPool<int>.Shared.Rent(windowLength * 2);
             _weights = ArrayPool<int>.Shared.Rent(checked(windowLength * _size));
 
-            var exact = ArrayPool<double>.Shared.Rent(_size);
-            for (var i = 0; i < windowLength; i++)
+            double[] exact = ArrayPool<double>.Shared.Rent(_size);
+            for (int i = 0; i < windowLength; i++)
             {
-                var centre = start + ((windowStart + i + 0.5) * scale);
-                var first = Math.Max((int)(centre - support + 0.5), 0);
-                var count = Math.Min((int)(centre + support + 0.5), sourceLength) - first;
-                var total = 0.0;
-                for (var tap = 0; tap < count; tap++)
+                double centre = start + ((windowStart + i + 0.5) * scale);
+                int first = Math.Max((int)(centre - support + 0.5), 0);
+                int count = Math.Min((int)(centre + support + 0.5), sourceLength) - first;
+                double total = 0.0;
+                for (int tap = 0; tap < count; tap++)
                 {
                     total += exact[tap] = Cubic((tap + first - centre + 0.5) * (1 / filterScale));
                 }
 
-                for (var tap = 0; tap < count; tap++)
+                for (int tap = 0; tap < count; tap++)
                 {
-                    var weight = (total == 0 ? exact[tap] : exact[tap] / total) * (1 << PrecisionBits);
+                    double weight = (total == 0 ? exact[tap] : exact[tap] / total) * (1 << PrecisionBits);
                     _weights[(i * _size) + tap] = (int)(weight < 0 ? weight - 0.5 : weight + 0.5);
                 }
 

@@ -28,15 +28,15 @@ internal sealed class ClipPreprocessor(int size)
         CheckLength(planes.Length, nameof(planes));
 
         // torchvision's rounding: the long side is cut off, the crop's corner goes to the even neighbour.
-        var (width, height) = (image.Width, image.Height);
-        var (scaledWidth, scaledHeight) = width <= height
+        (int width, int height) = (image.Width, image.Height);
+        (int scaledWidth, int scaledHeight) = width <= height
             ? (_size, LongSide(height, width))
             : (LongSide(width, height), _size);
-        var x = (int)Math.Round((scaledWidth - _size) / 2.0, MidpointRounding.ToEven);
-        var y = (int)Math.Round((scaledHeight - _size) / 2.0, MidpointRounding.ToEven);
+        int x = (int)Math.Round((scaledWidth - _size) / 2.0, MidpointRounding.ToEven);
+        int y = (int)Math.Round((scaledHeight - _size) / 2.0, MidpointRounding.ToEven);
 
-        var pixels = ArrayPool<byte>.Shared.Rent(Length);
-        var interleaved = pixels.AsSpan(0, Length);
+        byte[] pixels = ArrayPool<byte>.Shared.Rent(Length);
+        Span<byte> interleaved = pixels.AsSpan(0, Length);
         if (image.HadPalette)
         {
             NearestResize.Resize(image, scaledWidth, scaledHeight, x, y, _size, _size, interleaved);
@@ -64,18 +64,18 @@ internal sealed class ClipPreprocessor(int size)
 
         // A byte has 256 values: a table is exact and as fast as arithmetic.
         Span<float> table = stackalloc float[256];
-        for (var channel = 0; channel < 3; channel++)
+        for (int channel = 0; channel < 3; channel++)
         {
-            for (var i = 0; i < 256; i++)
+            for (int i = 0; i < 256; i++)
             {
                 table[i] = ((i / 255f) - Mean[channel]) / Std[channel];
             }
 
-            for (var start = channel * planeLength; start < planes.Length; start += 3 * planeLength)
+            for (int start = channel * planeLength; start < planes.Length; start += 3 * planeLength)
             {
-                var from = planes.Slice(start, planeLength);
-                var to = values.Slice(start, planeLength);
-                for (var i = 0; i < from.Length; i++)
+                ReadOnlySpan<byte> from = planes.Slice(start, planeLength);
+                Span<float> to = values.Slice(start, planeLength);
+                for (int i = 0; i < from.Length; i++)
                 {
                     to[i] = table[from[i]];
                 }

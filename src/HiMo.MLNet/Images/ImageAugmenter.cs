@@ -25,23 +25,23 @@ internal sealed class ImageAugmenter
     /// <param name="planes">3 × n × n bytes: the planes of red, green and blue.</param>
     public void Process(RgbImage image, Random random, Span<byte> planes)
     {
-        var length = 3 * _size * _size;
+        int length = 3 * _size * _size;
         if (planes.Length != length)
         {
             throw new ArgumentException($"Expected 3 x {_size} x {_size} = {length} values, found {planes.Length}.", nameof(planes));
         }
 
-        var (left, top, width, height) = DrawCrop(image.Width, image.Height, random);
-        var mirror = random.NextDouble() < _options.HorizontalFlip;
-        var angle = Around(0, _options.Rotation) * Math.PI / 180;
+        (double left, double top, double width, double height) = DrawCrop(image.Width, image.Height, random);
+        bool mirror = random.NextDouble() < _options.HorizontalFlip;
+        double angle = Around(0, _options.Rotation) * Math.PI / 180;
         left += Around(0, _options.Shift) * width;
         top += Around(0, _options.Shift) * height;
-        var brightness = Around(1, _options.Brightness);
-        var contrast = Around(1, _options.Contrast);
-        var saturation = Around(1, _options.Saturation);
+        double brightness = Around(1, _options.Brightness);
+        double contrast = Around(1, _options.Contrast);
+        double saturation = Around(1, _options.Saturation);
 
-        var pixels = ArrayPool<byte>.Shared.Rent(length);
-        var interleaved = pixels.AsSpan(0, length);
+        byte[] pixels = ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> interleaved = pixels.AsSpan(0, length);
         if (angle == 0 && left >= 0 && top >= 0 && left + width <= image.Width && top + height <= image.Height)
         {
             var box = new SourceBox(
@@ -65,24 +65,24 @@ internal sealed class ImageAugmenter
 
     private (double Left, double Top, double Width, double Height) DrawCrop(int imageWidth, int imageHeight, Random random)
     {
-        var area = _options.MinScale + ((_options.MaxScale - _options.MinScale) * random.NextDouble());
-        var imageAspect = (double)imageWidth / imageHeight;
+        double area = _options.MinScale + ((_options.MaxScale - _options.MinScale) * random.NextDouble());
+        double imageAspect = (double)imageWidth / imageHeight;
 
         // The aspects with which a crop of this area fits; none when it is larger than the picture or that is too elongated.
-        var low = Math.Max(MinAspect, imageAspect * area);
-        var high = Math.Min(MaxAspect, imageAspect / area);
-        var draw = random.NextDouble();
+        double low = Math.Max(MinAspect, imageAspect * area);
+        double high = Math.Min(MaxAspect, imageAspect / area);
+        double draw = random.NextDouble();
         double width, height;
         if (low <= high)
         {
-            var aspect = low * Math.Pow(high / low, draw);
+            double aspect = low * Math.Pow(high / low, draw);
             width = Math.Sqrt(area * imageWidth * imageHeight * aspect);
             height = width / aspect;
         }
         else
         {
-            var aspect = Math.Clamp(imageAspect, MinAspect, MaxAspect);
-            var grow = Math.Sqrt(Math.Max(area, 1));
+            double aspect = Math.Clamp(imageAspect, MinAspect, MaxAspect);
+            double grow = Math.Sqrt(Math.Max(area, 1));
             width = Math.Min(imageWidth, imageHeight * aspect) * grow;
             height = Math.Min(imageHeight, imageWidth / aspect) * grow;
         }
@@ -98,23 +98,23 @@ internal sealed class ImageAugmenter
     // Brightness, contrast and saturation in turn are, but for clipping in between, one linear map of colour, grey and mean grey.
     private static void Recolour(Span<byte> planes, double brightness, double contrast, double saturation)
     {
-        var count = planes.Length / 3;
-        var red = planes[..count];
-        var green = planes.Slice(count, count);
-        var blue = planes.Slice(2 * count, count);
+        int count = planes.Length / 3;
+        Span<byte> red = planes[..count];
+        Span<byte> green = planes.Slice(count, count);
+        Span<byte> blue = planes.Slice(2 * count, count);
         long total = 0;
-        for (var i = 0; i < count; i++)
+        for (int i = 0; i < count; i++)
         {
             total += Grey(red[i], green[i], blue[i]);
         }
 
-        var meanGrey = (double)total / count / (1 << 16);
-        var ownPart = (float)(saturation * contrast * brightness);
-        var greyPart = (float)((1 - saturation) * contrast * brightness / (1 << 16));
-        var constant = (float)((1 - contrast) * brightness * meanGrey) + 0.5f;
-        for (var i = 0; i < count; i++)
+        double meanGrey = (double)total / count / (1 << 16);
+        float ownPart = (float)(saturation * contrast * brightness);
+        float greyPart = (float)((1 - saturation) * contrast * brightness / (1 << 16));
+        float constant = (float)((1 - contrast) * brightness * meanGrey) + 0.5f;
+        for (int i = 0; i < count; i++)
         {
-            var grey = (greyPart * Grey(red[i], green[i], blue[i])) + constant;
+            float grey = (greyPart * Grey(red[i], green[i], blue[i])) + constant;
             red[i] = Clip((ownPart * red[i]) + grey);
             green[i] = Clip((ownPart * green[i]) + grey);
             blue[i] = Clip((ownPart * blue[i]) + grey);

@@ -29,7 +29,7 @@ internal static class ImageDecoder
         ArgumentException.ThrowIfNullOrEmpty(path);
         try
         {
-            using var stream = File.OpenRead(path);
+            using FileStream stream = File.OpenRead(path);
             return read(stream);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
@@ -53,7 +53,7 @@ internal static class ImageDecoder
             throw new ImageReadException(name, "it is empty");
         }
 
-        using var codec = SKCodec.Create(new SKMemoryStream(data), out var found);
+        using var codec = SKCodec.Create(new SKMemoryStream(data), out SKCodecResult found);
         if (codec is null)
         {
             throw new ImageReadException(name, found == SKCodecResult.IncompleteInput
@@ -61,12 +61,12 @@ internal static class ImageDecoder
                 : "it is not an image of a known format (PNG, JPEG, WebP, GIF, BMP, ICO, WBMP)");
         }
 
-        var (width, height) = (codec.Info.Width, codec.Info.Height);
+        (int width, int height) = (codec.Info.Width, codec.Info.Height);
         CheckSize(width, height, name);
 
         // Unpremultiplied, so that colours under transparency survive; no colour space, so that nothing is converted.
         var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
-        var rgba = GC.AllocateUninitializedArray<byte>(checked(width * height * 4));
+        byte[] rgba = GC.AllocateUninitializedArray<byte>(checked(width * height * 4));
         SKCodecResult result;
         unsafe
         {
@@ -119,8 +119,8 @@ internal static class ImageDecoder
 
     private static byte[] DropAlpha(ReadOnlySpan<byte> rgba, bool blueFirst)
     {
-        var rgb = GC.AllocateUninitializedArray<byte>(rgba.Length / 4 * 3);
-        var (red, blue) = blueFirst ? (2, 0) : (0, 2);
+        byte[] rgb = GC.AllocateUninitializedArray<byte>(rgba.Length / 4 * 3);
+        (int red, int blue) = blueFirst ? (2, 0) : (0, 2);
         for (int from = 0, to = 0; from + 3 < rgba.Length; from += 4, to += 3)
         {
             rgb[to] = rgba[from + red];
@@ -133,8 +133,8 @@ internal static class ImageDecoder
 
     private static void Unmultiply(Span<byte> pixels)
     {
-        var packed = MemoryMarshal.Cast<byte, Pixel>(pixels);
-        foreach (var pixel in packed)
+        Span<Pixel> packed = MemoryMarshal.Cast<byte, Pixel>(pixels);
+        foreach (Pixel pixel in packed)
         {
             if (pixel.C0 > pixel.Alpha || pixel.C1 > pixel.Alpha || pixel.C2 > pixel.Alpha)
             {
@@ -142,7 +142,7 @@ internal static class ImageDecoder
             }
         }
 
-        foreach (ref var pixel in packed)
+        foreach (ref Pixel pixel in packed)
         {
             if (pixel.Alpha is not (0 or 255))
             {

@@ -1,4 +1,5 @@
 using HiMo.MLNet.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Images;
@@ -10,7 +11,7 @@ internal static class ImageTensor
     /// <param name="bytes">(B, 3, n, n), bytes.</param>
     public static Tensor Normalize(Tensor bytes)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor mean = tensor(ClipPreprocessor.Mean, device: bytes.device).view(3, 1, 1);
         Tensor std = tensor(ClipPreprocessor.Std, device: bytes.device).view(3, 1, 1);
         return bytes.to(ScalarType.Float32).Times(1 / 255.0).sub_(mean).div_(std).MoveToOuterDisposeScope();

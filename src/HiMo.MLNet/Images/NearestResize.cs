@@ -9,13 +9,13 @@ internal static class NearestResize
     /// <summary>Parameters as of <see cref="BicubicResize.Resize"/>, for the whole picture.</summary>
     public static void Resize(RgbImage source, int width, int height, int x, int y, int windowWidth, int windowHeight, Span<byte> result)
     {
-        var columns = Positions(source.Width, width, x, windowWidth);
-        var rows = Positions(source.Height, height, y, windowHeight);
-        var to = 0;
-        foreach (var row in rows)
+        int[] columns = Positions(source.Width, width, x, windowWidth);
+        int[] rows = Positions(source.Height, height, y, windowHeight);
+        int to = 0;
+        foreach (int row in rows)
         {
-            var from = source.Pixels.AsSpan(row * source.Width * 3, source.Width * 3);
-            foreach (var column in columns)
+            Span<byte> from = source.Pixels.AsSpan(row * source.Width * 3, source.Width * 3);
+            foreach (int column in columns)
             {
                 from.Slice(column * 3, 3).CopyTo(result[to..]);
                 to += 3;
@@ -26,10 +26,10 @@ internal static class NearestResize
     // The position is summed up step by step, as Pillow does, so that rounding falls on the same side.
     private static int[] Positions(int sourceLength, int length, int windowStart, int windowLength)
     {
-        var positions = new int[windowLength];
-        var step = (double)sourceLength / length;
-        var centre = step / 2;
-        for (var i = 0; i < windowStart + windowLength; i++, centre += step)
+        int[] positions = new int[windowLength];
+        double step = (double)sourceLength / length;
+        double centre = step / 2;
+        for (int i = 0; i < windowStart + windowLength; i++, centre += step)
         {
             if (i >= windowStart)
             {

@@ -9,14 +9,14 @@ internal static class Planes
     /// <param name="planes">As many bytes: all red, then all green, then all blue.</param>
     public static void Split(ReadOnlySpan<byte> interleaved, int width, bool mirror, Span<byte> planes)
     {
-        var count = interleaved.Length / 3;
-        var red = planes[..count];
-        var green = planes.Slice(count, count);
-        var blue = planes.Slice(2 * count, count);
-        for (var row = 0; row < count; row += width)
+        int count = interleaved.Length / 3;
+        Span<byte> red = planes[..count];
+        Span<byte> green = planes.Slice(count, count);
+        Span<byte> blue = planes.Slice(2 * count, count);
+        for (int row = 0; row < count; row += width)
         {
-            var (to, step) = mirror ? (row + width - 1, -1) : (row, 1);
-            for (var from = row * 3; from < (row + width) * 3; from += 3, to += step)
+            (int to, int step) = mirror ? (row + width - 1, -1) : (row, 1);
+            for (int from = row * 3; from < (row + width) * 3; from += 3, to += step)
             {
                 red[to] = interleaved[from];
                 green[to] = interleaved[from + 1];

@@ -57,7 +57,9 @@ internal static class MLNetInternals
     public static void Load(object context, string name, Action<BinaryReader> read)
     {
         if (!(bool)Call(context.GetType(), "TryLoadBinaryStream", context, name, read)!)
+        {
             throw new FormatException($"The model zip holds no stream '{name}' of a HiMo-CLIP transformer.");
+        }
     }
 
     private static object Version(string signature, uint written, uint readableBy, uint canRead, string loader, string assembly)

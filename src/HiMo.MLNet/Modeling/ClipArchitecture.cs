@@ -103,6 +103,8 @@ public sealed record ClipArchitecture(
     private static void Require(bool condition, string name, object found, string expected)
     {
         if (!condition)
+        {
             throw new ArgumentException($"{nameof(ClipArchitecture)}.{name} must be {expected}; it is {found}.");
+        }
     }
 }

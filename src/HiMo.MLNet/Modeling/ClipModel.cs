@@ -42,7 +42,9 @@ internal sealed class ClipModel : Module
 
         // The model owns its tensors; a dispose scope around this call must not end with some of them.
         foreach (Tensor tensor in parameters().Concat(buffers()))
+        {
             tensor.DetachFromDisposeScope();
+        }
     }
 
     public ClipArchitecture Architecture { get; }
@@ -62,7 +64,10 @@ internal sealed class ClipModel : Module
     {
         int n = Architecture.ImageSize;
         if (images.shape is not [_, 3, var height, var length] || height != n || length != n)
+        {
             throw new ArgumentException($"The model takes pictures of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
+        }
+
         using DisposeScope scope = NewDisposeScope();
         return visual.forward(images).to(ScalarType.Float32).MoveToOuterDisposeScope();
     }
@@ -92,8 +97,11 @@ internal sealed class ClipModel : Module
     private Tensor Embed(Tensor tokens)
     {
         if (tokens.shape is not [_, > 0 and var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
+        {
             throw new ArgumentException(
                 $"The model takes int64 token ids of shape (batch, 1 to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
+        }
+
         return token_embedding.forward(tokens).Plus(Positions(length));
     }
 
@@ -107,10 +115,15 @@ internal sealed class ClipModel : Module
     /// <param name="generator">Not torch's own, which the whole process shares; TorchSharp's <c>nn.init</c> would draw from that.</param>
     public void Initialize(Generator generator)
     {
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         foreach (Parameter weight in parameters())
+        {
             if (weight.shape is [_, var channels, var height, var length])    // convolutions: PyTorch's default
+            {
                 weight.uniform_(-Math.Pow(channels * height * length, -0.5), Math.Pow(channels * height * length, -0.5), generator);
+            }
+        }
+
         (visual as VisionTransformer)?.Initialize(generator);
         (visual as ModifiedResNet)?.Initialize(generator);
         token_embedding.weight!.normal_(0, 0.02, generator);

@@ -17,13 +17,13 @@ internal static class ClipWeights
     /// <exception cref="CheckpointFormatException">The file is damaged, or its tensors are not a CLIP model's.</exception>
     public static ClipModel Load(string path)
     {
-        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var checkpoint = Checkpoint.Open(path);
         ClipArchitecture architecture = Infer(checkpoint.Tensors, path);
         var model = new ClipModel(architecture);
         try
         {
             var missing = new HashSet<string>(Tensors(model).Keys);
-            using var _ = no_grad();
+            using IDisposable _ = no_grad();
             Dictionary<string, Tensor> targets = Tensors(model);
             foreach (string name in checkpoint.Tensors.Keys.Where(IsModelTensor))
             {
@@ -32,11 +32,16 @@ internal static class ClipWeights
                 missing.Remove(name);
             }
             if (missing.Remove("positional_embedding_res"))
+            {
                 targets["positional_embedding_res"].copy_(targets["positional_embedding"]);
+            }
             // BatchNorm's step counters play no part in the result.
             missing.RemoveWhere(name => name.EndsWith("num_batches_tracked", StringComparison.Ordinal));
             if (missing.Count > 0)
+            {
                 throw new CheckpointFormatException($"{path}: lacks {missing.Count} tensors of the architecture read off the others ({architecture}): {Listed(missing)}.");
+            }
+
             return model;
         }
         catch
@@ -58,17 +63,22 @@ internal static class ClipWeights
     /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not this model's.</exception>
     public static void Read(ClipModel model, Stream stream, string source)
     {
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         Dictionary<string, Tensor> targets = Tensors(model);
         var missing = new HashSet<string>(targets.Keys);
         foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source))
         {
             using (tensor)
+            {
                 Copy(model, targets, name, tensor, source);
+            }
+
             missing.Remove(name);
         }
         if (missing.Count > 0)
+        {
             throw new CheckpointFormatException($"{source}: lacks {missing.Count} tensors of the model: {Listed(missing)}.");
+        }
     }
 
     /// <summary>Whether a checkpoint's tensor is the model's, and not the training's that wrote it.</summary>
@@ -83,24 +93,34 @@ internal static class ClipWeights
     private static void Copy(ClipModel model, Dictionary<string, Tensor> targets, string name, Tensor stored, string source)
     {
         if (!targets.TryGetValue(name, out Tensor? target))
+        {
             throw new CheckpointFormatException($"{source}: tensor '{name}' is not one of a CLIP model of this architecture.");
+        }
+
         using Tensor? stretched = name == "positional_embedding" && stored.shape is [ShortContext, _] && target.shape[0] == 248
             ? PositionStretching.To248(stored) : null;
         Tensor value = stretched ?? stored;
         if (!value.shape.SequenceEqual(target.shape))
+        {
             throw new CheckpointFormatException(
                 $"{source}: tensor '{name}' should have the shape ({string.Join(", ", target.shape)}), as the other tensors say; it has ({string.Join(", ", stored.shape)}).");
+        }
+
         if (value.is_floating_point() && value.numel() > 0)
         {
             using DisposeScope scope = NewDisposeScope();
             // Extremes carry NaN and infinities and, unlike isfinite, need no memory of the tensor's size.
             Tensor low = value.min().to(ScalarType.Float32), high = value.max().to(ScalarType.Float32);
             if (!float.IsFinite(low.item<float>()) || !float.IsFinite(high.item<float>()))
+            {
                 throw new CheckpointFormatException($"{source}: tensor '{name}' holds NaN or infinite values.");
+            }
         }
         target.copy_(value);
         if (stretched is null && stored.is_floating_point() && stored.dtype != ScalarType.Float32)
+        {
             model.StoredTypes[name] = stored.dtype;
+        }
     }
 
     /// <summary>Reads every size off the shapes of a checkpoint's tensors (the original code's build_model).</summary>
@@ -109,9 +129,15 @@ internal static class ClipWeights
         long[] Shape(string name, int rank)
         {
             if (!tensors.TryGetValue(name, out TensorInfo? info))
+            {
                 throw new CheckpointFormatException($"{path}: holds no tensor '{name}', which every CLIP model has. It has: {Listed(tensors.Keys)}.");
+            }
+
             if (info.Shape.Length != rank)
+            {
                 throw new CheckpointFormatException($"{path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
+            }
+
             return info.Shape;
         }
         int Blocks(string prefix) => tensors.Keys
@@ -121,7 +147,7 @@ internal static class ClipWeights
         long[] positions = Shape("positional_embedding", 2), projection = Shape("text_projection", 2);
         long[] conv1 = Shape("visual.conv1.weight", 4);
         bool transformer = tensors.ContainsKey("visual.proj");
-        var architecture = transformer
+        ClipArchitecture architecture = transformer
             ? new ClipArchitecture((int)projection[1], (int)conv1[2] * Side(Shape("visual.positional_embedding", 2)[0] - 1),
                 [Blocks("visual.transformer.resblocks.")], (int)conv1[0], (int)conv1[2], (int)projection[0], Blocks("transformer.resblocks."))
             : new ClipArchitecture((int)projection[1], 32 * Side(Shape("visual.attnpool.positional_embedding", 2)[0] - 1),
@@ -142,8 +168,11 @@ internal static class ClipWeights
         // Before anything is allocated: sizes that agree tensor by tensor cannot ask for much more than the file holds.
         double elements = tensors.Values.Sum(t => t.Shape.Aggregate(1.0, (product, size) => product * size));
         if (architecture.MinimalParameterCount > elements + (2.0 * architecture.ContextLength * architecture.TextWidth))
+        {
             throw new CheckpointFormatException(
                 $"{path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) needs {architecture.MinimalParameterCount:n0} or more.");
+        }
+
         return architecture;
 
         static int Side(long positions) => (int)Math.Sqrt(positions);

@@ -28,7 +28,9 @@ internal sealed class MaskNetwork : Module
         proj = Linear(width, dimension);
         RegisterComponents();
         foreach (Tensor tensor in parameters().Concat(buffers()))
+        {
             tensor.DetachFromDisposeScope();
+        }
     }
 
     /// <param name="sequence">(B, T, C), the text tower's token sequence.</param>
@@ -47,7 +49,7 @@ internal sealed class MaskNetwork : Module
     /// <summary>Draws new weights. All masks begin open, so that training begins as CLIP's.</summary>
     public void Initialize(Generator generator)
     {
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         double std = Math.Pow(_width, -0.5);
         block.Initialize(std, std * Math.Pow(2, -0.5), Math.Pow(2 * _width, -0.5), generator);
         pool.Initialize(std, std, generator);

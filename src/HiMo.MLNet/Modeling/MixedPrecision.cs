@@ -39,7 +39,10 @@ internal static class MixedPrecision
     public static Tensor Convolve(Conv2d layer, Tensor x)
     {
         if (t_type is not { } type)
+        {
             return layer.forward(x);
+        }
+
         return functional.conv2d(x.to(type), layer.weight!.to(type), null, layer.stride, layer.padding).to(ScalarType.Float32);
     }
 }

@@ -43,16 +43,26 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
         x = functional.relu(bn3.forward(MixedPrecision.Convolve(conv3, x)));
         x = functional.avg_pool2d(x, 2);                                      // (B, width, n/4, n/4)
         foreach (ModuleList<Bottleneck> stage in (ModuleList<Bottleneck>[])[layer1, layer2, layer3, layer4])
+        {
             foreach (Bottleneck block in stage)
+            {
                 x = block.forward(x);
+            }
+        }
+
         return attnpool.forward(x);                                           // (B, d)
     }
 
     public void Initialize(Generator generator)
     {
         foreach (ModuleList<Bottleneck> stage in (ModuleList<Bottleneck>[])[layer1, layer2, layer3, layer4])
+        {
             foreach (Bottleneck block in stage)
+            {
                 block.Initialize();
+            }
+        }
+
         attnpool.Initialize(generator);
     }
 }
@@ -77,7 +87,10 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
         conv3 = Conv2d(planes, planes * Expansion, 1, bias: false);
         bn3 = BatchNorm2d(planes * Expansion);
         if (stride > 1 || inputs != planes * Expansion)
+        {
             downsample = new Shortcut(inputs, planes * Expansion);
+        }
+
         RegisterComponents();
     }
 

@@ -14,9 +14,15 @@ internal static class TorchRuntime
     {
         int gpus = CountGpus();
         if (MLNetInternals.GpuDeviceId(environment) is not { } id)
+        {
             return torch.CPU;
+        }
+
         if (id >= 0 && id < gpus)
+        {
             return new torch.Device(DeviceType.CUDA, id);
+        }
+
         return MLNetInternals.FallbackToCpu(environment)
             ? torch.CPU
             : throw new InvalidOperationException(
@@ -31,7 +37,10 @@ internal static class TorchRuntime
     public static IReadOnlyList<torch.Device> ChooseDevices(IHostEnvironment environment, IReadOnlyList<string>? names)
     {
         if (names is null)
+        {
             return [ChooseDevice(environment)];
+        }
+
         int gpus = CountGpus();
         var devices = new List<torch.Device>();
         foreach (string name in names)
@@ -44,12 +53,18 @@ internal static class TorchRuntime
                 _ => throw new ArgumentException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)}: expected 'cpu', 'cuda' or 'cuda:N'; found '{name}'."),
             };
             if (gpu is null)
+            {
                 devices.Add(torch.CPU);
+            }
             else if (gpu < gpus)
+            {
                 devices.Add(new torch.Device(DeviceType.CUDA, gpu.Value));
+            }
             else if (!MLNetInternals.FallbackToCpu(environment))
+            {
                 throw new InvalidOperationException(
                     $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
+            }
         }
         return devices.Count > 0 ? devices : [torch.CPU];
     }

@@ -21,7 +21,10 @@ internal sealed class Transformer : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x)                                  // (B, T, C)
     {
         foreach (ResidualAttentionBlock block in resblocks)
+        {
             x = block.forward(x);
+        }
+
         return x;
     }
 
@@ -34,7 +37,10 @@ internal sealed class Transformer : Module<Tensor, Tensor>
     public Tensor ForwardAt(Tensor x, Tensor position)
     {
         for (int i = 0; i < resblocks.Count - 1; i++)
+        {
             x = resblocks[i].forward(x);
+        }
+
         return resblocks[^1].ForwardAt(x, position);
     }
 
@@ -43,7 +49,9 @@ internal sealed class Transformer : Module<Tensor, Tensor>
     {
         double attention = Math.Pow(width, -0.5), projection = attention * Math.Pow(2 * layers, -0.5), mlp = Math.Pow(2 * width, -0.5);
         foreach (ResidualAttentionBlock block in resblocks)
+        {
             block.Initialize(attention, projection, mlp, generator);
+        }
     }
 }
 

@@ -15,7 +15,10 @@ internal sealed record ContrastiveBatch(Tensor Images, IReadOnlyList<Tensor> Tok
     {
         Images.Dispose();
         foreach (Tensor tokens in Tokens)
+        {
             tokens.Dispose();
+        }
+
         Pictures.Dispose();
     }
 }

@@ -61,9 +61,12 @@ public abstract class ContrastiveObjective
         // A mismatch inside the products would end the process, not throw.
         if (images.shape is not [> 0 and var n, > 0] || texts.Any(t => !t.shape.SequenceEqual(images.shape))
             || batch.Tokens.Any(t => t.shape is not [var captions, _] || captions != n) || batch.Pictures.shape is not [var pictures] || pictures != n)
+        {
             throw new ArgumentException(
                 $"{GetType().Name} takes image and text embeddings of one shape (N, d), N captions' tokens (N, T) and N picture numbers; these are "
                 + $"{string.Join(", ", new[] { images }.Concat(texts).Concat(batch.Tokens).Append(batch.Pictures).Select(t => $"({string.Join(", ", t.shape)})"))}.");
+        }
+
         return Loss(nn.functional.normalize(images, dim: 1), texts, logitScale.exp(),
             [.. batch.Tokens.Select(tokens => ContrastiveLoss.Targets(tokens, batch.Pictures, LabelSmoothing))]);
     }

@@ -23,7 +23,10 @@ internal static class HiDe
     {
         double total = 0;
         foreach (double v in variance)
+        {
             total += v;
+        }
+
         total = Math.Max(total, 1e-8);
         double explained = 0;
         for (int m = 0; m < variance.Length; m++)
@@ -31,7 +34,9 @@ internal static class HiDe
             explained += variance[m];
             // The last component that adds anything completes the rank.
             if (explained / total >= ratio || m + 1 == variance.Length || variance[m + 1] <= variance[0] * 1e-14)
+            {
                 return m + 1;
+            }
         }
         return 1;
     }

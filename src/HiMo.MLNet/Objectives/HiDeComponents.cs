@@ -1,4 +1,5 @@
 using HiMo.MLNet.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
@@ -14,8 +15,8 @@ internal sealed record HiDeComponents(double[] Variance, IReadOnlyList<double[]>
     public static HiDeComponents Of(ReadOnlySpan<float> texts, int dimension, int wanted)
     {
         int n = texts.Length / dimension;
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         Tensor centred = tensor(texts.ToArray(), n, dimension).to(ScalarType.Float64);
         centred -= centred.mean([0], keepdim: true);
         (Tensor values, Tensor vectors) = linalg.eigh(centred.matmul(centred.t()));                     // ascending; Û p_i = σ_i q_i

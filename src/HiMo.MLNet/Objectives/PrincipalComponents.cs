@@ -1,4 +1,5 @@
 using HiMo.MLNet.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
@@ -20,14 +21,20 @@ internal static class PrincipalComponents
     public static (Tensor Rebuilt, int Count) Keep(Tensor x, Func<double[], int> choose)
     {
         if (x.shape is not [> 0 and var n, > 0 and var d])
+        {
             throw new ArgumentException($"Principal components are of embeddings of shape (N, d); these are ({string.Join(", ", x.shape)}).", nameof(x));
-        using var scope = NewDisposeScope();
+        }
+
+        using DisposeScope scope = NewDisposeScope();
         Tensor mean = x.mean([0], keepdim: true);                             // (1, d)
         Tensor centred = x - mean;                                            // (N, d)
         Tensor wide = centred.to(ScalarType.Float64);
         Tensor gram = n <= d ? wide.matmul(wide.t()) : wide.t().matmul(wide); // (k, k), k = min(N, d)
         if (!double.IsFinite(gram.sum().item<double>()))
+        {
             return (x.Times(double.NaN).MoveToOuterDisposeScope(), 0);            // the decomposition would throw; the loss shall tell
+        }
+
         (Tensor projector, int count) = Projector(gram, choose);
         projector = projector.to(x.dtype);
         Tensor kept = n <= d ? projector.matmul(centred) : centred.matmul(projector);
@@ -44,7 +51,9 @@ internal static class PrincipalComponents
         Tensor high = vectors.narrow(1, dropped, count), low = vectors.narrow(1, 0, dropped);
         Tensor projector = high.matmul(high.t());
         if (dropped == 0 || !gram.requires_grad)
+        {
             return (projector, count);
+        }
 
         // The first-order expansion about this gram (Daleckii and Krein): its value is the projector, since the change is
         // zero here, and its derivative is the projector's. dP = Σ (hᵀ dG l) / (λ_h − λ_l) · (h lᵀ + l hᵀ) over kept h, dropped l.

@@ -45,7 +45,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
         (Tensor embedding, Tensor sequence, Tensor end) = networks.Clip.EncodeTextSequence(tokens[0]);
         using (sequence)
         using (end)
+        {
             return [embedding, networks.Masks!.Mask(sequence, end)];
+        }
     }
 
     private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)

@@ -21,7 +21,10 @@ internal sealed class Chart
     public Chart XAxis(string label, IEnumerable<(double Value, string Label)> ticks)
     {
         foreach ((double value, string text) in ticks)
+        {
             _svg.Add($"<line class=\"grid\" x1=\"{X(value)}\" x2=\"{X(value)}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/><text class=\"scale\" text-anchor=\"middle\" x=\"{X(value)}\" y=\"{Height - Bottom + 16}\">{text}</text>");
+        }
+
         _svg.Add($"<line class=\"axis\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Height - Bottom}\" y2=\"{Height - Bottom}\"/><text class=\"label\" text-anchor=\"middle\" x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 8}\">{label}</text>");
         return this;
     }
@@ -29,7 +32,10 @@ internal sealed class Chart
     public Chart YAxis(string label, IEnumerable<(double Value, string Label)> ticks)
     {
         foreach ((double value, string text) in ticks)
+        {
             _svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/><text class=\"scale\" text-anchor=\"end\" x=\"{Left - 6}\" y=\"{Y(value) + 4}\">{text}</text>");
+        }
+
         _svg.Add($"<text class=\"label\" text-anchor=\"middle\" transform=\"translate(13 {(Top + Height - Bottom) / 2}) rotate(-90)\">{label}</text>");
         return this;
     }
@@ -38,7 +44,10 @@ internal sealed class Chart
     {
         _svg.Add($"<polyline class=\"{style}\" points=\"");
         foreach ((double x, double y) in points)
+        {
             _svg.Add($"{X(x)},{Y(y)} ");
+        }
+
         _svg.Add($"\"/>");
         return this;
     }
@@ -48,7 +57,10 @@ internal sealed class Chart
     {
         _svg.Add($"<path class=\"{style}\" d=\"");
         foreach (((double X, double Y) from, (double X, double Y) to) in pieces)
+        {
             _svg.Add($"M{X(from.X)} {Y(from.Y)}L{X(to.X)} {Y(to.Y)}");
+        }
+
         _svg.Add($"\"/>");
         return this;
     }

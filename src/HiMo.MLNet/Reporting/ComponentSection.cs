@@ -11,21 +11,30 @@ internal static class ComponentSection
 
     public static void Write(Html html, ReportedData data)
     {
-        var models = data.Detailed.Where(m => m.Details.Texts is { Count: > 2 } && m.Details.ImageRanks is not null).ToArray();
+        (int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)[] models = data.Detailed.Where(m => m.Details.Texts is { Count: > 2 } && m.Details.ImageRanks is not null).ToArray();
         if (models.Length == 0)
+        {
             return;
+        }
+
         EvaluatedSet set = models[0].Details.Set;
         int[] batch = [.. Distinct(set.Captions)];
         if (batch.Length < 3)
+        {
             return;
+        }
+
         HiDeComponents[] components = [.. models.Select(m => Components(m.Details.Texts!, batch))];
 
         html.Add($"<section id=\"{data.Id}-components\"><h3>The semantic components of a batch</h3>");
         html.Add($"<p>HiDe keeps of a batch’s captions as many principal components as explain the share τ of their variance. This batch is {batch.Length} different captions, evenly spread over the data. In another batch the same caption has other components: that is the point.</p>");
         WriteChart(html, data, models, components);
         html.Add($"<div class=\"columns\">");
-        foreach ((int i, var (place, _, _)) in models.Index())
+        foreach ((int i, (int place, HiMoClipMetrics _, EvaluationDetails _)) in models.Index())
+        {
             WriteComponents(html, data, place, components[i], [.. batch.Select(caption => set.Captions[caption])]);
+        }
+
         html.Add($"</div></section>");
     }
 
@@ -39,9 +48,12 @@ internal static class ComponentSection
     private static HiDeComponents Components(EmbeddingMatrix texts, int[] batch)
     {
         int d = texts.Dimension;
-        var values = new float[batch.Length * d];
+        float[] values = new float[batch.Length * d];
         for (int i = 0; i < batch.Length; i++)
+        {
             texts.Row(batch[i]).CopyTo(values.AsSpan(i * d));
+        }
+
         return HiDeComponents.Of(values, d, ComponentsShown);
     }
 
@@ -62,14 +74,20 @@ internal static class ComponentSection
         html.Add($"<div class=\"charts\"><figure><figcaption>Components kept against τ; the dashed line is the published τ = 0.9</figcaption>{chart.ToMarkup()}</figure>");
         html.Add($"<table class=\"compact\"><caption>Components kept</caption><thead><tr><th scope=\"col\">τ</th>");
         foreach ((int place, _, _) in models)
+        {
             html.Add($"<th scope=\"col\">{data.Label(place)}</th>");
+        }
+
         html.Add($"</tr></thead><tbody>");
         // The paper's own ablation of τ.
         foreach (double ratio in (double[])[0.6, 0.7, 0.8, 0.85, 0.9, 0.95])
         {
             html.Add($"<tr><th scope=\"row\">{ratio:0.00}</th>");
             foreach (HiDeComponents found in components)
+            {
                 html.Add($"<td>{found.Count(ratio)}</td>");
+            }
+
             html.Add($"</tr>");
         }
         html.Add($"</tbody></table></div>");
@@ -99,7 +117,10 @@ internal static class ComponentSection
             {
                 html.Add($"<ul>");
                 foreach (int caption in nearest.Take(CaptionsAtAnEnd))
+                {
                     html.Add($"<li><span class=\"similarity\">{sign * loadings[caption]:+0.00;-0.00}</span><span>{ReportedData.Shorten(captions[caption], 110)}</span></li>");
+                }
+
                 html.Add($"</ul>");
             }
         }

@@ -12,7 +12,10 @@ internal static class GrowthSection
         // The largest K has the most to show; of models with another one there is nothing to compare.
         Growth? shown = data.Detailed.SelectMany(m => m.Details.Growths).MaxBy(g => g.K ?? int.MaxValue);
         if (shown is null || shown.Similarities.All(s => s.Length < 2))
+        {
             return;
+        }
+
         int? k = shown.K;
         (int Place, HiMoClipMetrics Metrics, Growth Growth)[] models = [.. data.Detailed
             .Select(m => (m.Place, m.Metrics, Growth: m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Growth is not null).Select(m => (m.Place, m.Metrics, m.Growth!))];
@@ -22,7 +25,10 @@ internal static class GrowthSection
             : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its picture, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a cross. The thick line is the mean of all captions.</p>");
         html.Add($"<div class=\"charts\">");
         foreach ((int place, HiMoClipMetrics metrics, Growth growth) in models)
+        {
             WriteChart(html, data, place, metrics, growth);
+        }
+
         html.Add($"</div>");
         WriteExamples(html, data, [.. models.Select(m => (m.Place, m.Growth))], data.Detailed[0].Details.Set, k);
         html.Add($"</section>");
@@ -47,21 +53,31 @@ internal static class GrowthSection
         int count = Math.Min(lines.Length, (int)(StepsDrawn / lines.Average(s => s.Length)));
         float[][] drawn = [.. Enumerable.Range(0, count).Select(i => lines[(int)((long)i * lines.Length / count)])];
         foreach (float[] line in drawn)
+        {
             chart.Pieces($"sample m{place % 4}", Steps(line, falls: false));
+        }
+
         foreach (float[] line in drawn.Where(line => Falls(line) > 0))
         {
             chart.Pieces("fall", Steps(line, falls: true));
             foreach ((_, (double x, double y)) in Steps(line, falls: true))
+            {
                 chart.Cross("cross", x, y);
+            }
         }
         chart.Line($"mean-back", mean).Line($"mean m{place % 4}", mean);
         foreach ((double x, double y) in mean)
+        {
             chart.Dot($"mean m{place % 4}", x, y);
+        }
 
         html.Add($"<figure><figcaption>{data.Label(place)} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every step{new Markup(drawn.Length < lines.Length ? $"; {drawn.Length} are drawn" : "")}</figcaption>{chart.ToMarkup()}");
         html.Add($"<details><summary>The figures</summary><table><thead><tr><th scope=\"col\">told</th><th scope=\"col\">mean, scaled</th>");
         if (growth.K is not null)
+        {
             html.Add($"<th scope=\"col\">mean similarity</th><th scope=\"col\">captions that fall here</th>");
+        }
+
         html.Add($"</tr></thead><tbody>");
         foreach ((int i, (double x, double y)) in mean.Index())
         {
@@ -70,7 +86,10 @@ internal static class GrowthSection
             {
                 html.Add($"<td>{lines.Average(s => s[i]):0.000}</td><td>");
                 if (i > 0)
+                {
                     html.Add($"{lines.Count(s => s[i] <= s[i - 1])}");
+                }
+
                 html.Add($"</td>");
             }
             html.Add($"</tr>");
@@ -89,20 +108,29 @@ internal static class GrowthSection
         HashSet<int> shown = [];
         Group("Rise most", models.Length > 1 ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption", scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))));
         if (models.Length > 1)
+        {
             Group("Divide the models", $"rise for one and fall for another", scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
                 .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))));
+        }
+
         Group("Fall most", models.Length > 1 ? "for all models together" : "wherever they fall", scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))));
 
         void Group(string title, string what, IEnumerable<int> captions)
         {
             int[] chosen = [.. captions.Where(c => !shown.Contains(c)).Take(ExamplesEach)];
             if (chosen.Length == 0)
+            {
                 return;
+            }
+
             shown.UnionWith(chosen);
             bool fits = models.Length <= 2 && chosen.All(c => set.Captions[c].Length <= LongText);
             html.Add($"<h4>{title} <small>{what}</small></h4><div class=\"cards {(fits ? "two" : "one")}\">");
             foreach (int caption in chosen)
+            {
                 WriteExample(html, data, models, set, caption, k);
+            }
+
             html.Add($"</div>");
         }
     }
@@ -112,7 +140,10 @@ internal static class GrowthSection
         IReadOnlyList<string> texts = set.GrowingTexts(caption, k);
         html.Add($"<article class=\"card growing\"><div class=\"picture\">{Thumbnail.Of(set.Pictures[set.PictureOfCaption[caption]], 224, "The picture of this caption")}</div><table><thead><tr><th scope=\"col\">part</th>");
         foreach ((int place, _) in models)
+        {
             html.Add($"<th scope=\"col\" class=\"number\">{data.Label(place)}</th>");
+        }
+
         html.Add($"</tr></thead><tbody>");
         for (int part = 0; part < texts.Count; part++)
         {
@@ -121,9 +152,14 @@ internal static class GrowthSection
             string shortened = ReportedData.Shorten(words, 400);
             html.Add($"<tr><th scope=\"row\">");
             if (falls)
+            {
                 html.Add($"<mark>{shortened}</mark>");
+            }
             else
+            {
                 html.Add($"{shortened}");
+            }
+
             html.Add($"</th>");
             foreach ((_, Growth growth) in models)
             {

@@ -38,14 +38,24 @@ public static class HiMoClipReport
     {
         ArgumentNullException.ThrowIfNull(metrics);
         if (metrics.Count == 0)
+        {
             throw new ArgumentException("Expected the metrics of at least one model, found none.", nameof(metrics));
+        }
+
         HiMoClipMetrics[][] groups = [.. metrics.GroupBy(m => m.DataName, StringComparer.Ordinal).Select(group => group.ToArray())];
         foreach (HiMoClipMetrics[] group in groups)
+        {
             foreach (HiMoClipMetrics other in group)
+            {
                 if ((other.PictureCount, other.Captions.Count) != (group[0].PictureCount, group[0].Captions.Count)
                     || other.Details?.Set.Captions.SequenceEqual(group[0].Details?.Set.Captions ?? other.Details.Set.Captions) == false)
+                {
                     throw new ArgumentException(
                         $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].PictureCount} pictures and {group[0].Captions.Count} captions, {other.ModelName} others ({other.PictureCount} and {other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.", nameof(metrics));
+                }
+            }
+        }
+
         return groups;
     }
 

@@ -43,8 +43,12 @@ internal sealed class Html
         {
             // XML knows no control characters, and half a surrogate pair is no character at all.
             foreach (Rune rune in (text ?? "").EnumerateRunes())
+            {
                 if (!Rune.IsControl(rune) || rune.Value is '\n' or '\t')
+                {
                     _text.Append(rune.Value is '<' or '>' or '&' or '"' or '\'' ? WebUtility.HtmlEncode(rune.ToString()) : rune.ToString());
+                }
+            }
         }
 
         public void AppendFormatted(int value) => _text.Append(value.ToString("n0", CultureInfo.InvariantCulture));

@@ -34,13 +34,19 @@ internal static class ReportPage
     {
         html.Add($"<header><h1>HiMo-CLIP evaluation</h1><p>{new Markup(DateTime.Now.ToString("d MMMM yyyy, HH:mm", CultureInfo.InvariantCulture))}</p><ul class=\"models\">");
         foreach ((ReportedData data, int place) in sets.SelectMany(s => s.Models.Select((_, i) => (s, i))).DistinctBy(m => (m.i, m.s.Models[m.i].ModelName)))
+        {
             html.Add($"<li>{data.Label(place)} <small>weights {data.Models[place].WeightsHash[..12]}</small></li>");
+        }
+
         html.Add($"</ul>");
         if (sets.Length > 1)
         {
             html.Add($"<nav aria-label=\"Data\"><ul>");
             foreach (ReportedData data in sets)
+            {
                 html.Add($"<li><a href=\"#{data.Id}\">{data.Name}</a></li>");
+            }
+
             html.Add($"</ul></nav>");
         }
         html.Add($"</header>");
@@ -53,10 +59,16 @@ internal static class ReportPage
         {
             html.Add($"<div class=\"wide\"><table class=\"results\"><thead><tr><th scope=\"col\" rowspan=\"2\">model</th>");
             foreach (IGrouping<string, HiMoClipTableColumn> group in table.Columns.GroupBy(c => c.Group))
+            {
                 html.Add($"<th scope=\"colgroup\" colspan=\"{group.Count()}\">{group.Key}</th>");
+            }
+
             html.Add($"</tr><tr>");
             foreach (HiMoClipTableColumn column in table.Columns)
+            {
                 html.Add($"<th scope=\"col\">{column.Name}</th>");
+            }
+
             html.Add($"</tr></thead><tbody>");
             double?[] best = [.. table.Columns.Select((_, c) => table.Rows.Where(r => r.Source == HiMoClipTableSource.Measured).Max(r => r.Values[c]))];
             bool compares = data.Models.Count > 1;
@@ -64,18 +76,27 @@ internal static class ReportPage
             {
                 html.Add($"<tr class=\"{row.Source.ToString().ToLowerInvariant()}\"><th scope=\"row\">");
                 if (row.Source == HiMoClipTableSource.Measured)
+                {
                     html.Add($"{data.Label(i)}");
+                }
                 else
+                {
                     html.Add($"{row.Name}{(row.Source == HiMoClipTableSource.Published ? ", published" : "")}");
+                }
+
                 html.Add($"</th>");
                 foreach ((int c, double? value) in row.Values.Index())
                 {
                     string text = value is null ? "–" : value.Value.ToString(
                         table.Columns[c].Decimals > 1 ? "0.00" : row.Source == HiMoClipTableSource.Chance && value < 10 ? "0.0#" : "0.0", CultureInfo.InvariantCulture).Replace('-', '−');
                     if (compares && row.Source == HiMoClipTableSource.Measured && value is not null && value == best[c])
+                    {
                         html.Add($"<td><strong>{text}</strong></td>");
+                    }
                     else
+                    {
                         html.Add($"<td>{text}</td>");
+                    }
                 }
                 html.Add($"</tr>");
             }
@@ -83,7 +104,10 @@ internal static class ReportPage
         }
         html.Add($"<ul class=\"notes\">");
         foreach (string note in table.Notes)
+        {
             html.Add($"<li>{note}</li>");
+        }
+
         html.Add($"</ul>");
     }
 

@@ -24,7 +24,10 @@ internal sealed record ReportedData(string Id, IReadOnlyList<HiMoClipMetrics> Mo
     public static string Shorten(string text, int length)
     {
         if (text.Length <= length)
+        {
             return text;
+        }
+
         int end = text.LastIndexOf(' ', length);
         return text[..(end > length / 2 ? end : length)].TrimEnd() + (text.Length > 10 * length ? $" … ({text.Length} characters)" : " …");
     }
@@ -34,8 +37,13 @@ internal sealed record ReportedData(string Id, IReadOnlyList<HiMoClipMetrics> Mo
     {
         int shared = longer.AsSpan().CommonPrefixLength(shorter);
         if (shared < shorter.Length)
+        {
             while (shared > 0 && !char.IsWhiteSpace(longer[shared - 1]))
+            {
                 shared--;
+            }
+        }
+
         return shared;
     }
 }

@@ -26,11 +26,20 @@ internal static class ResultFiles
     {
         var lines = new StringBuilder("data,model,source,group,metric,value\n");
         foreach (HiMoClipTable table in tables)
+        {
             foreach (HiMoClipTableRow row in table.Rows)
+            {
                 foreach ((HiMoClipTableColumn column, double? value) in table.Columns.Zip(row.Values))
+                {
                     if (value is not null)
+                    {
                         lines.AppendJoin(',', ((string[])[table.Title, row.Name, row.Source.ToString().ToLowerInvariant(), column.Group, column.Name,
                             value.Value.ToString("r", CultureInfo.InvariantCulture)]).Select(Field)).Append('\n');
+                    }
+                }
+            }
+        }
+
         return lines.ToString();
     }
 
@@ -45,9 +54,13 @@ internal static class ResultFiles
         public override void Write(Utf8JsonWriter writer, double value, JsonSerializerOptions options)
         {
             if (double.IsFinite(value))
+            {
                 writer.WriteNumberValue(value);
+            }
             else
+            {
                 writer.WriteNullValue();
+            }
         }
     }
 }

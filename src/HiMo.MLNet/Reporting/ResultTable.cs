@@ -32,7 +32,10 @@ internal static class ResultTable
                 p => k switch { 2 when averaged => p.HiMoAt2, 3 when averaged => p.HiMoAt3, null => p.HiMoAtK, _ => null }));
         }
         if (first.Cola is not null)
+        {
             columns.Add((new("COLA-multi", "both right %"), m => m.Cola?.Accuracy, 25, p => p.Cola));
+        }
+
         if (first.ZeroShot is { } zeroShot)
         {
             columns.Add((new("zero-shot", "top-1 %"), m => m.ZeroShot?.Top1Accuracy, 100.0 / zeroShot.PerClass.Count, _ => null));
@@ -42,7 +45,10 @@ internal static class ResultTable
         List<HiMoClipTableRow> rows = [.. models.Select(model => new HiMoClipTableRow(
             model.ModelName, HiMoClipTableSource.Measured, [.. columns.Select(c => c.Measured(model) is { } v && double.IsFinite(v) ? v : (double?)null)]))];
         if (columns.Count > 0)
+        {
             rows.Add(new("chance", HiMoClipTableSource.Chance, [.. columns.Select(c => c.Chance)]));
+        }
+
         rows.AddRange(PublishedResults.All
             .Select(published => new HiMoClipTableRow(published.Model, HiMoClipTableSource.Published, [.. columns.Select(c => c.Published(published))]))
             .Where(row => row.Values.Any(value => value is not null)));
@@ -64,19 +70,38 @@ internal static class ResultTable
         HiMoClipMetrics first = models[0];
         CaptionStatistics captions = first.Captions;
         if (first.ZeroShot is null && captions.Count > 0)
+        {
             yield return FormattableString.Invariant(
                 $"{first.PictureCount:n0} pictures, {captions.Count:n0} captions of {captions.MeanParts:0.0} {(first.Monotonicity is [{ K: null }] || first.Format == "himo-docci" ? "growing texts" : "sentences")} and {captions.MeanTokens:0.0} tokens on average (at most {captions.MostParts} and {captions.MostTokens}).");
+        }
         else if (first.ZeroShot is { } zeroShot)
+        {
             yield return FormattableString.Invariant($"{zeroShot.ImageCount:n0} pictures of {zeroShot.PerClass.Count:n0} classes.");
+        }
+
         if (captions.TruncatedCount > 0)
+        {
             yield return FormattableString.Invariant($"{captions.TruncatedCount:n0} captions have more tokens than the model reads; their rest is not seen.");
+        }
+
         if (captions.EmptyCount > 0)
+        {
             yield return FormattableString.Invariant($"{captions.EmptyCount:n0} captions are empty.");
+        }
+
         foreach (MonotonicityMetrics himo in first.Monotonicity.Where(m => m.TooShortCount > 0))
+        {
             yield return FormattableString.Invariant($"HiMo@{himo.K}: {himo.TooShortCount:n0} of {himo.ScoredCount + himo.TooShortCount:n0} captions have fewer than {himo.K} sentences and are not scored.");
+        }
+
         foreach (string note in models.SelectMany(m => m.Notes).Distinct())
+        {
             yield return note;
+        }
+
         if (first.Monotonicity.Any(m => m.K is 2 or 3) && rows.Any(r => r.Source == HiMoClipTableSource.Published && r.Values[^1] is not null))
+        {
             yield return "Published HiMo@2 and HiMo@3 are means over three data sets with long captions.";
+        }
     }
 }

@@ -9,9 +9,12 @@ internal static class RetrievalSection
 
     public static void Write(Html html, ReportedData data)
     {
-        var models = data.Detailed.Where(m => m.Details.ImageRanks is not null).ToArray();
+        (int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)[] models = data.Detailed.Where(m => m.Details.ImageRanks is not null).ToArray();
         if (models.Length == 0)
+        {
             return;
+        }
+
         html.Add($"<section id=\"{data.Id}-retrieval\"><h3>What pictures and captions find</h3>");
         html.Add($"<p>A picture looks for its caption among {models[0].Details.Set.Captions.Count}, a caption for its picture among {models[0].Details.Set.Pictures.Count}. Right answers are framed and ticked; the rank is that of the best right one, after all that tie with it.</p>");
         Examples("Pictures that look for their caption", [.. models.Select(m => m.Details.ImageRanks!)], query => WritePictureQuery(html, data, models, query));
@@ -26,19 +29,28 @@ internal static class RetrievalSection
             html.Add($"<h4>{title}</h4>");
             Group("Best: the right answer highest on the list, and nearest", queries.OrderBy(q => ranks.Sum(r => LogRank(r, q))).ThenByDescending(q => ranks.Sum(r => (double)r.Best[q])));
             if (ranks.Length > 1)
+            {
                 Group("Where the models disagree most", queries.Where(q => ranks.Max(r => r.Rank(q)) > ranks.Min(r => r.Rank(q)))
                     .OrderByDescending(q => ranks.Max(r => LogRank(r, q)) - ranks.Min(r => LogRank(r, q))));
+            }
+
             Group("Worst: the right answer lowest on the list", queries.Where(q => ranks.Any(r => r.Rank(q) > 1)).OrderByDescending(q => ranks.Sum(r => LogRank(r, q))));
 
             void Group(string name, IEnumerable<int> chosen)
             {
                 int[] examples = [.. chosen.Where(q => !shown.Contains(q)).Take(ExamplesEach)];
                 if (examples.Length == 0)
+                {
                     return;
+                }
+
                 shown.UnionWith(examples);
                 html.Add($"<h5>{name}</h5><div class=\"cards\">");
                 foreach (int query in examples)
+                {
                     write(query);
+                }
+
                 html.Add($"</div>");
             }
         }
@@ -85,7 +97,7 @@ internal static class RetrievalSection
     /// <summary>The candidates nearest to a query.</summary>
     private static IEnumerable<(int Candidate, float Similarity)> Nearest(EmbeddingMatrix queries, int query, EmbeddingMatrix candidates, int count)
     {
-        var similarities = new float[candidates.Count];
+        float[] similarities = new float[candidates.Count];
         SimilarityBlock.Compute(queries, query, 1, candidates, 0, candidates.Count, similarities);
         return similarities.Select((s, i) => (Candidate: i, Similarity: s)).OrderByDescending(c => c.Similarity).Take(count);
     }

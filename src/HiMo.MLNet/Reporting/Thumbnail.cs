@@ -17,15 +17,21 @@ internal static class Thumbnail
     private static string? DataUri(string path, int side)
     {
         // Pictures may have gone since they were measured: a report is no place to fail for that.
-        using SKCodec? codec = SKCodec.Create(path);
+        using var codec = SKCodec.Create(path);
         using SKBitmap? picture = codec is null ? null : SKBitmap.Decode(codec);
         if (picture is null)
+        {
             return null;
+        }
+
         double scale = Math.Min(1, side / (double)Math.Max(picture.Width, picture.Height));
         var size = new SKSizeI(Math.Max(1, (int)Math.Round(picture.Width * scale)), Math.Max(1, (int)Math.Round(picture.Height * scale)));
         using SKBitmap? small = scale < 1 ? picture.Resize(size, SKFilterQuality.Medium) : picture.Copy();
         if (small is null)
+        {
             return null;
+        }
+
         bool transparent = small.AlphaType is not SKAlphaType.Opaque;
         using SKData? data = small.Encode(transparent ? SKEncodedImageFormat.Png : SKEncodedImageFormat.Jpeg, 82);
         return data is null ? null : $"data:image/{(transparent ? "png" : "jpeg")};base64,{Convert.ToBase64String(data.AsSpan())}";

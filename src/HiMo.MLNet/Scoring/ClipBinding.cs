@@ -35,7 +35,7 @@ internal sealed class ClipBinding : RowBinding
     public static ClipBinding Create(HiMoClipTransformer transformer, DataViewSchema input)
     {
         HiMoClipColumns names = transformer.Columns;
-        var sides = names.Sides(name => input.GetColumnOrNull(name) is not null);
+        (bool Image, bool Text) sides = names.Sides(name => input.GetColumnOrNull(name) is not null);
         return new(transformer, input,
             sides.Image ? InputColumns.Image(input, names.Image) : null,
             sides.Text ? InputColumns.Text(input, names.Text) : null,
@@ -49,11 +49,20 @@ internal sealed class ClipBinding : RowBinding
         var embedding = new VectorDataViewType(NumberDataViewType.Single, dimension);
         List<(OutputColumn, DataViewSchema.DetachedColumn)> columns = [];
         if (sides.Image)
+        {
             columns.Add((OutputColumn.ImageEmbedding, new(names.ImageEmbedding, embedding)));
+        }
+
         if (sides.Text)
+        {
             columns.Add((OutputColumn.TextEmbedding, new(names.TextEmbedding, embedding)));
+        }
+
         if (sides is { Image: true, Text: true } && names.Similarity is not null)
+        {
             columns.Add((OutputColumn.Similarity, new(names.Similarity, NumberDataViewType.Single)));
+        }
+
         if (sides.Image && labels is not null)
         {
             columns.Add((OutputColumn.PredictedLabel, new(names.PredictedLabel, new KeyDataViewType(typeof(uint), labels.Count), Names("KeyValues", labels))));
@@ -81,9 +90,14 @@ internal sealed class ClipBinding : RowBinding
     protected override IEnumerable<DataViewSchema.Column> InputsOf(int added)
     {
         if (ReadsImage(_kinds[added]))
+        {
             yield return _image!.Value;
+        }
+
         if (ReadsText(_kinds[added]))
+        {
             yield return _text!.Value;
+        }
     }
 
     public override BatchScorer Start(DataViewRow input, IReadOnlySet<int> active) => new Scorer(this, input, active);
@@ -110,9 +124,14 @@ internal sealed class ClipBinding : RowBinding
         public override void Collect()
         {
             if (Wants(ReadsImage))
+            {
                 _collectedImages.Add((_readImage ??= InputColumns.ImageReader(input, binding._image!.Value, binding._transformer.ImageFolder))());
+            }
+
             if (Wants(ReadsText))
+            {
                 _collectedTexts.Add((_readText ??= InputColumns.TextReader(input, binding._text!.Value))());
+            }
         }
 
         public override void Score()
@@ -120,7 +139,10 @@ internal sealed class ClipBinding : RowBinding
             _images = EmbedImages();
             _texts = _collectedTexts.Count > 0 ? _encoder.EncodeTexts(_collectedTexts) : [];
             if (Wants(ReadsLabels))
+            {
                 Classify();
+            }
+
             if (Wants(kind => kind == OutputColumn.Similarity))
             {
                 int d = _encoder.Dimension;
@@ -135,10 +157,13 @@ internal sealed class ClipBinding : RowBinding
             var pixels = new RgbImage[present.Length];
             ParallelLoop.For(present.Length, i => pixels[i] = _collectedImages[present[i]]!());
             float[] embeddings = present.Length > 0 ? _encoder.EncodeImages(pixels) : [];
-            var all = new float[_collectedImages.Count * d];
+            float[] all = new float[_collectedImages.Count * d];
             all.AsSpan().Fill(float.NaN);                                     // a missing picture has no embedding
             for (int i = 0; i < present.Length; i++)
+            {
                 embeddings.AsSpan(i * d, d).CopyTo(all.AsSpan(present[i] * d));
+            }
+
             return all;
         }
 
@@ -148,7 +173,9 @@ internal sealed class ClipBinding : RowBinding
             _scores = new float[_collectedImages.Count * labels];
             _predicted = new uint[_collectedImages.Count];
             for (int i = 0; i < _predicted.Length; i++)
+            {
                 _predicted[i] = _head.Classify(_images.AsSpan(i * d, d), _scores.AsSpan(i * labels, labels));
+            }
         }
 
         protected override Delegate Getter(int added, Func<int> current) => binding._kinds[added] switch

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Text;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Scoring;
@@ -35,8 +36,8 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         get
         {
             using ClipEncoder held = Share();
-            using var scope = NewDisposeScope();
-            using var _ = no_grad();
+            using DisposeScope scope = NewDisposeScope();
+            using IDisposable _ = no_grad();
             return model.LogitScale.exp().item<float>();
         }
     }
@@ -67,8 +68,10 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     public void CheckVocabulary()
     {
         if (tokenizer.VocabularySize != model.Architecture.VocabularySize)
+        {
             throw new CheckpointFormatException(
                 $"{source}: texts cannot be encoded: expected CLIP's vocabulary of {tokenizer.VocabularySize} tokens, found {model.Architecture.VocabularySize} tokens.");
+        }
     }
 
     /// <summary>One share more; every share is given back by disposing of it.</summary>
@@ -79,7 +82,9 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         {
             ObjectDisposedException.ThrowIf(owners <= 0, typeof(HiMoClipTransformer));
             if (Interlocked.CompareExchange(ref _owners, owners + 1, owners) == owners)
+            {
                 return this;
+            }
         }
     }
 
@@ -87,7 +92,9 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     public void Dispose()
     {
         if (Interlocked.Decrement(ref _owners) == 0)
+        {
             model.Dispose();
+        }
     }
 
     /// <returns>Row-major (count, d), normalised.</returns>
@@ -95,10 +102,10 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     {
         using ClipEncoder held = Share();
         int size = model.Architecture.ImageSize;
-        var pixels = new byte[images.Count * _preprocessor.Length];
+        byte[] pixels = new byte[images.Count * _preprocessor.Length];
         Parallel.For(0, images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         Tensor bytes = tensor(pixels, images.Count, 3, size, size, dtype: ScalarType.Byte).to(device);
         return Normalized(model.EncodeImage(ImageTensor.Normalize(bytes)));
     }
@@ -110,11 +117,14 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         CheckVocabulary();
         using ClipEncoder held = Share();
         int context = model.Architecture.ContextLength, longest = 0;
-        var tokens = new long[texts.Count * context];
+        long[] tokens = new long[texts.Count * context];
         for (int i = 0; i < texts.Count; i++)
+        {
             longest = Math.Max(longest, tokenizer.Encode(texts[i], tokens.AsSpan(i * context, context)));
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         return Normalized(model.EncodeText(tensor(tokens, texts.Count, context).narrow(1, 0, longest).to(device)));
     }
 

@@ -43,7 +43,9 @@ internal static class InputColumns
     {
         SchemaShape.Column found = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name) ?? throw Missing(name, kind, schema.Select(c => c.Name));
         if (found.Kind != (kind.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar) || !kind.Accepts(found.ItemType))
+        {
             throw WrongType(name, kind, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType : $"{found.Kind} of {found.ItemType}");
+        }
     }
 
     private static ArgumentOutOfRangeException Missing(string name, Kind kind, IEnumerable<string> found) => new(
@@ -66,7 +68,10 @@ internal static class InputColumns
                 ReadOnlyMemory<char> text = default;
                 getPath(ref text);
                 if (text.IsEmpty)
+                {
                     return null;
+                }
+
                 string path = folder is null ? text.ToString() : Path.Combine(folder, text.ToString());
                 return () => ImageDecoder.Decode(path);
             };
@@ -77,7 +82,10 @@ internal static class InputColumns
         {
             getImage(ref image!);
             if (image is null)
+            {
                 return null;
+            }
+
             RgbImage pixels = ImageDecoder.FromMLImage(image);
             return () => pixels;
         };

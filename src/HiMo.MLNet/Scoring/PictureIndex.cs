@@ -30,10 +30,16 @@ internal sealed class PictureIndex(IReadOnlyList<string> names, EmbeddingMatrix 
         {
             float cosine = TensorPrimitives.Dot(embeddings.Row(i), query) / norm;
             if (found == scores.Length && !(cosine > scores[^1]))
+            {
                 continue;
+            }
+
             int at = found < scores.Length ? found++ : found - 1;
             for (; at > 0 && cosine > scores[at - 1]; at--)
+            {
                 (scores[at], results[at]) = (scores[at - 1], results[at - 1]);
+            }
+
             (scores[at], results[at]) = (cosine, names[i].AsMemory());
         }
     }

@@ -87,7 +87,7 @@ internal abstract class BatchScorer
     protected static ValueGetter<VBuffer<T>> Vector<T>(Func<T[]> matrix, int length, Func<int> current) => (ref VBuffer<T> value) =>
     {
         int row = current();
-        VBufferEditor<T> editor = VBufferEditor.Create(ref value, length);
+        var editor = VBufferEditor.Create(ref value, length);
         matrix().AsSpan(row * length, length).CopyTo(editor.Values);
         value = editor.Commit();
     };

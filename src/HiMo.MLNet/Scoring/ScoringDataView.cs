@@ -79,14 +79,20 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
             while (_count < BatchSize && _input.MoveNext())
             {
                 foreach (PassedColumn column in _passed.Values)
+                {
                     column.Read(_count);
+                }
+
                 _getId(ref _ids[_count]);
                 _batches[_count] = _input.Batch;
                 _scorer.Collect();
                 _count++;
             }
             if (_count > 0 && _scores)
+            {
                 _scorer.Score();
+            }
+
             return _count > 0;
         }
 
@@ -95,7 +101,10 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
             if (!IsColumnActive(column))
+            {
                 throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' was not asked for when this cursor was made.");
+            }
+
             return _binding.Added(column.Index) is { } added
                 ? _scorer.Getter<TValue>(column, added, CurrentRow)
                 : _passed[column.Index].Getter<TValue>(column, CurrentRow);
@@ -106,7 +115,10 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
             if (disposing)
             {
                 foreach (PassedColumn column in _passed.Values)
+                {
                     column.Dispose();
+                }
+
                 _input.Dispose();
             }
             base.Dispose(disposing);
@@ -145,7 +157,10 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         {
             // Once handed out, an image is its reader's; buffers of vectors are filled again.
             if (_given[slot] && typeof(T) == typeof(MLImage))
+            {
                 _values[slot] = default!;
+            }
+
             _given[slot] = false;
             _get(ref _values[slot]);
         }
@@ -164,8 +179,12 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         public override void Dispose()
         {
             for (int i = 0; i < _values.Length; i++)
+            {
                 if (!_given[i])
+                {
                     (_values[i] as IDisposable)?.Dispose();
+                }
+            }
         }
     }
 }

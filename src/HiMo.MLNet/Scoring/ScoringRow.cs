@@ -37,9 +37,15 @@ internal sealed class ScoringRow : DataViewRow
     public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
     {
         if (_binding.Added(column.Index) is not { } added)
+        {
             return _input.GetGetter<TValue>(_input.Schema[column.Index]);
+        }
+
         if (_asked.Add(added))
+        {
             _scoredPosition = null;
+        }
+
         return _scorer.Getter<TValue>(column, added, () =>
         {
             if (_scoredPosition != Position)
@@ -56,7 +62,10 @@ internal sealed class ScoringRow : DataViewRow
     protected override void Dispose(bool disposing)
     {
         if (disposing)
+        {
             _input.Dispose();
+        }
+
         base.Dispose(disposing);
     }
 }

@@ -49,7 +49,10 @@ internal sealed class SearchBinding : RowBinding
         public override void Collect()
         {
             if (active.Count == 0)
+            {
                 return;
+            }
+
             (_read ??= input.GetGetter<VBuffer<float>>(query))(ref _vector);
             _queries.Add([.. _vector.DenseValues()]);
         }

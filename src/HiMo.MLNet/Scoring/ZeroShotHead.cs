@@ -16,17 +16,34 @@ internal sealed class ZeroShotHead
     public static void Check(IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold)
     {
         if (threshold is not (null or (>= -1 and <= 1)))
+        {
             throw new ArgumentOutOfRangeException(nameof(threshold), threshold, $"The threshold must be a cosine, in [-1, 1], or null; it is {threshold}.");
+        }
+
         if (labels.Count == 0)
+        {
             throw new ArgumentException("Zero-shot classification needs at least one label.", nameof(labels));
+        }
+
         if (labels.Any(string.IsNullOrWhiteSpace))
+        {
             throw new ArgumentException("A label is empty.", nameof(labels));
+        }
+
         if (labels.GroupBy(n => n, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } repeated)
+        {
             throw new ArgumentException($"The label '{repeated.Key}' is given {repeated.Count()} times; labels must differ.", nameof(labels));
+        }
+
         if (templates.Count == 0)
+        {
             throw new ArgumentException("Zero-shot classification needs at least one template.", nameof(templates));
+        }
+
         if (templates.FirstOrDefault(t => !t.Contains("{0}", StringComparison.Ordinal)) is { } bad)
+        {
             throw new ArgumentException($"The template '{bad}' has no {{0}} in the place of the label.", nameof(templates));
+        }
     }
 
     public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold)
@@ -42,7 +59,10 @@ internal sealed class ZeroShotHead
             float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", labels[label], StringComparison.Ordinal))]);
             Span<float> mean = _classes.AsSpan(label * _dimension, _dimension);
             for (int t = 0; t < templates.Count; t++)
+            {
                 TensorPrimitives.Add(mean, texts.AsSpan(t * _dimension, _dimension), mean);
+            }
+
             TensorPrimitives.Divide(mean, TensorPrimitives.Norm(mean), mean);
         }
     }
@@ -63,7 +83,10 @@ internal sealed class ZeroShotHead
     public uint Classify(ReadOnlySpan<float> image, Span<float> probabilities)
     {
         for (int label = 0; label < Labels.Count; label++)
+        {
             probabilities[label] = TensorPrimitives.Dot(image, _classes.AsSpan(label * _dimension, _dimension));
+        }
+
         int best = TensorPrimitives.IndexOfMax(probabilities);
         bool known = probabilities[best] >= (Threshold ?? float.NegativeInfinity);
         TensorPrimitives.Multiply(probabilities, _scale, probabilities);

@@ -16,7 +16,7 @@ internal static class CaptionSampler
             return caption;
         }
 
-        var sentences = Sentences.Split(caption);
+        string[] sentences = Sentences.Split(caption);
         return sentences.Length == 0 ? caption : mode switch
         {
             CaptionSampling.FirstSentence => sentences[0],

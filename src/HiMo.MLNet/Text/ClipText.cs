@@ -26,11 +26,11 @@ internal static class ClipText
         }
 
         var clean = new StringBuilder(text.Length);
-        var pendingSpace = false;
+        bool pendingSpace = false;
         Span<char> units = stackalloc char[2];
-        for (var i = 0; i < text.Length; i++)
+        for (int i = 0; i < text.Length; i++)
         {
-            var c = text[i];
+            char c = text[i];
             if (char.IsWhiteSpace(c))
             {
                 pendingSpace = clean.Length > 0;
@@ -57,7 +57,7 @@ internal static class ClipText
             }
             else
             {
-                Rune.DecodeFromUtf16(text.AsSpan(i), out var rune, out var consumed); // Lone surrogates give U+FFFD.
+                Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out int consumed); // Lone surrogates give U+FFFD.
                 clean.Append(units[..Rune.ToLowerInvariant(rune).EncodeToUtf16(units)]);
                 i += consumed - 1;
             }
@@ -71,7 +71,7 @@ internal static class ClipText
     {
         if (text[0] is '\'' or '<')
         {
-            foreach (var word in s_fixedWords)
+            foreach (string word in s_fixedWords)
             {
                 if (text.StartsWith(word, StringComparison.Ordinal))
                 {
@@ -80,10 +80,10 @@ internal static class ClipText
             }
         }
 
-        var kind = KindAt(text, out var length);
+        Kind kind = KindAt(text, out int length);
         if (kind != Kind.Number) // Every digit is a word of its own.
         {
-            while (length < text.Length && KindAt(text[length..], out var next) == kind)
+            while (length < text.Length && KindAt(text[length..], out int next) == kind)
             {
                 length += next;
             }
@@ -95,7 +95,7 @@ internal static class ClipText
     private static Kind KindAt(ReadOnlySpan<char> text, out int length)
     {
         length = 1;
-        var c = text[0];
+        char c = text[0];
         if (char.IsAscii(c))
         {
             return char.IsAsciiLetter(c) ? Kind.Letter
@@ -104,7 +104,7 @@ internal static class ClipText
                 : Kind.Symbol;
         }
 
-        Rune.DecodeFromUtf16(text, out var rune, out length);
+        Rune.DecodeFromUtf16(text, out Rune rune, out length);
         return Rune.IsLetter(rune) ? Kind.Letter
             : Rune.GetUnicodeCategory(rune) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber ? Kind.Number
             : Rune.IsWhiteSpace(rune) ? Kind.Space

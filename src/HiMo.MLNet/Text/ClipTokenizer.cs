@@ -31,7 +31,7 @@ internal sealed class ClipTokenizer
 
     private static readonly Lazy<ClipTokenizer> s_default = new(() =>
     {
-        using var merges = typeof(ClipTokenizer).Assembly.GetManifestResourceStream("clip-merges.txt.gz")!;
+        using Stream merges = typeof(ClipTokenizer).Assembly.GetManifestResourceStream("clip-merges.txt.gz")!;
         return new ClipTokenizer(merges);
     });
 
@@ -48,9 +48,9 @@ internal sealed class ClipTokenizer
     {
         ArgumentNullException.ThrowIfNull(merges);
         var vocabulary = new Dictionary<string, int>(512 + MaxMerges + 2, StringComparer.Ordinal);
-        foreach (var end in (string[])["", EndOfWord])
+        foreach (string end in (string[])["", EndOfWord])
         {
-            foreach (var symbol in s_byteSymbols)
+            foreach (char symbol in s_byteSymbols)
             {
                 vocabulary.Add(symbol + end, vocabulary.Count);
             }
@@ -108,9 +108,9 @@ internal sealed class ClipTokenizer
 
         var ids = new List<int>(row.Length);
         Encode(text, row.Length - 2, ids);
-        var used = Math.Min(ids.Count, row.Length - 2);
+        int used = Math.Min(ids.Count, row.Length - 2);
         row[0] = StartToken;
-        for (var i = 0; i < used; i++)
+        for (int i = 0; i < used; i++)
         {
             row[i + 1] = ids[i];
         }
@@ -126,7 +126,7 @@ internal sealed class ClipTokenizer
         using var gzip = new GZipStream(stream, CompressionLevel.SmallestSize, leaveOpen: true);
         using var writer = new StreamWriter(gzip, new UTF8Encoding(false)) { NewLine = "\n" };
         writer.WriteLine("#version: 0.2");
-        foreach (var merge in _merges)
+        foreach (string merge in _merges)
         {
             writer.WriteLine(merge);
         }
@@ -136,7 +136,7 @@ internal sealed class ClipTokenizer
     private void Encode(string text, int wanted, List<int> ids)
     {
         ArgumentNullException.ThrowIfNull(text);
-        var rest = ClipText.Clean(text).AsSpan();
+        ReadOnlySpan<char> rest = ClipText.Clean(text).AsSpan();
         while (!rest.IsEmpty && ids.Count < wanted)
         {
             if (rest[0] == ' ')
@@ -145,7 +145,7 @@ internal sealed class ClipTokenizer
                 continue;
             }
 
-            var length = ClipText.WordLength(rest);
+            int length = ClipText.WordLength(rest);
             ids.AddRange(EncodeWord(rest[..length]));
             rest = rest[length..];
         }
@@ -153,12 +153,12 @@ internal sealed class ClipTokenizer
 
     private IReadOnlyList<int> EncodeWord(ReadOnlySpan<char> word)
     {
-        if (_wordsBySpan.TryGetValue(word, out var known))
+        if (_wordsBySpan.TryGetValue(word, out int[]? known))
         {
             return known;
         }
 
-        var ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
+        IReadOnlyList<int> ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
         if (word.Length <= MaxCachedWordLength && Volatile.Read(ref _cachedWords) < MaxCachedWords && _words.TryAdd(word.ToString(), [.. ids]))
         {
             Interlocked.Increment(ref _cachedWords);
@@ -171,7 +171,7 @@ internal sealed class ClipTokenizer
     {
         using var reader = new StreamReader(Decompress(stream), new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
         var merges = new List<string>();
-        for (var number = 1; merges.Count < MaxMerges && ReadLine(reader, number) is { } line; number++)
+        for (int number = 1; merges.Count < MaxMerges && ReadLine(reader, number) is { } line; number++)
         {
             if (number == 1 && line.Contains("#version", StringComparison.Ordinal))
             {
@@ -183,13 +183,13 @@ internal sealed class ClipTokenizer
                 break;
             }
 
-            var space = line.IndexOf(' ');
+            int space = line.IndexOf(' ');
             if (space <= 0 || space != line.LastIndexOf(' ') || space == line.Length - 1)
             {
                 throw new FormatException($"Merges, line {number}: expected two symbols with one space between, found '{line}'.");
             }
 
-            foreach (var symbol in (string[])[line[..space], line[(space + 1)..]])
+            foreach (string symbol in (string[])[line[..space], line[(space + 1)..]])
             {
                 if (!vocabulary.ContainsKey(symbol))
                 {
@@ -225,7 +225,7 @@ internal sealed class ClipTokenizer
         var buffer = new MemoryStream();
         stream.CopyTo(buffer);
         buffer.Position = 0;
-        return buffer.TryGetBuffer(out var bytes) && bytes is [0x1f, 0x8b, ..]
+        return buffer.TryGetBuffer(out ArraySegment<byte> bytes) && bytes is [0x1f, 0x8b, ..]
             ? new GZipStream(buffer, CompressionMode.Decompress)
             : buffer;
     }

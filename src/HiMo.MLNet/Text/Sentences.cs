@@ -22,27 +22,27 @@ internal static class Sentences
     {
         ArgumentNullException.ThrowIfNull(caption);
         var sentences = new List<string>();
-        var start = 0;
-        for (var i = 0; i < caption.Length; i++)
+        int start = 0;
+        for (int i = 0; i < caption.Length; i++)
         {
             if (caption[i] is not ('.' or '!' or '?'))
             {
                 continue;
             }
 
-            var end = i + 1;
+            int end = i + 1;
             while (end < caption.Length && caption[end] is '.' or '!' or '?' or '"' or '\'' or '”' or '’' or ')' or ']')
             {
                 end++;
             }
 
-            var next = end;
+            int next = end;
             while (next < caption.Length && char.IsWhiteSpace(caption[next]))
             {
                 next++;
             }
 
-            var closesOnlyThePoint = end == i + 1 && caption[i] == '.';
+            bool closesOnlyThePoint = end == i + 1 && caption[i] == '.';
             if (next == caption.Length || (next > end && !(closesOnlyThePoint && GoesOn(caption.AsSpan(start, i - start), caption[next]))))
             {
                 Add(caption.AsSpan(start, end - start));
@@ -67,13 +67,13 @@ internal static class Sentences
 
     private static bool GoesOn(ReadOnlySpan<char> before, char next)
     {
-        var start = before.Length;
+        int start = before.Length;
         while (start > 0 && !char.IsWhiteSpace(before[start - 1]) && before[start - 1] is not ('(' or '"' or '“'))
         {
             start--;
         }
 
-        var word = before[start..];
+        ReadOnlySpan<char> word = before[start..];
         return s_titlesBySpan.Contains(word)
             || (char.IsLower(next) && (word is "etc" || word.Contains('.')))
             || (char.IsDigit(next) && word.Equals("no", StringComparison.OrdinalIgnoreCase));

@@ -28,7 +28,7 @@ internal sealed class AdamW : IDisposable
     public AdamW(IEnumerable<(string Name, Parameter Parameter, double Rate)> parameters, double weightDecay)
     {
         _weightDecay = weightDecay;
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         States = [.. parameters.Select(p => new State(p.Name, p.Parameter, p.Rate,
             zeros_like(p.Parameter).DetachFromDisposeScope(), zeros_like(p.Parameter).DetachFromDisposeScope()))];
         ZeroGradients();
@@ -44,7 +44,7 @@ internal sealed class AdamW : IDisposable
     /// <summary>Zeros, not nothing: a parameter that a batch does not reach decays all the same.</summary>
     public void ZeroGradients()
     {
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         foreach (State state in States)
         {
             using Tensor? gradient = state.Parameter.grad;
@@ -63,7 +63,7 @@ internal sealed class AdamW : IDisposable
     {
         Steps++;
         double bias1 = 1 - Math.Pow(Beta1, Steps), bias2 = 1 - Math.Pow(Beta2, Steps);
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         foreach (State state in States)
         {
             using DisposeScope scope = NewDisposeScope();

@@ -32,7 +32,7 @@ internal sealed class ContrastiveStep(
     /// <summary>Adds the gradients of the batch, times the scale, to those of the first replica's parameters.</summary>
     public StepResult Backward(ContrastiveBatch batch, double lossScale = 1)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         if (replicas.Count == 1 && (microBatchSize ?? batch.Count) >= batch.Count)
         {
             ObjectiveValue value = Compute(EncodeImages(_first, batch, 0, batch.Count), EncodeTexts(_first, batch, 0, batch.Count), batch);
@@ -44,27 +44,42 @@ internal sealed class ContrastiveStep(
         (Tensor v, Tensor[] texts) = Embed(batch);
         v.requires_grad_(_trainsImages);
         foreach (Tensor text in texts)
+        {
             text.requires_grad_(_trainsTexts);
+        }
+
         ObjectiveValue whole = Compute(v, texts, batch);
         if (whole.Total.requires_grad)
+        {
             whole.Total.Times(lossScale).backward();
+        }
+
         InParallel(batch.Count, (replica, start, length) =>
         {
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
             {
-                using var slice = NewDisposeScope();
+                using TorchSharp.DisposeScope slice = NewDisposeScope();
                 if (_trainsImages)
+                {
                     EncodeImages(replica, batch, from, count).backward([v.grad!.narrow(0, from, count).to(replica.Device)]);
+                }
+
                 if (!_trainsTexts)
+                {
                     continue;
+                }
                 // One pass back for all that was read of the texts: Σ ⟨output, its gradient⟩ has exactly that gradient.
                 Tensor[] outputs = EncodeTexts(replica, batch, from, count);
                 (Tensor Output, Tensor Gradient)[] used =
                     [.. outputs.Select((o, i) => (o, texts[i].grad)).Where(p => p.grad is not null).Select(p => (p.o, p.grad!.narrow(0, from, count).to(replica.Device)))];
                 if (used.Length == 1)
+                {
                     used[0].Output.backward([used[0].Gradient]);
+                }
                 else
+                {
                     used.Select(p => (p.Output * p.Gradient).sum()).Aggregate((a, b) => a.Plus(b)).backward();
+                }
             }
         });
         AddGradients();
@@ -75,9 +90,12 @@ internal sealed class ContrastiveStep(
     public StepResult Evaluate(ContrastiveBatch batch)
     {
         if (replicas.Count > 1)
+        {
             return new ContrastiveStep([_first], objective, microBatchSize ?? Math.Max(1, batch.Count / replicas.Count), precision).Evaluate(batch);
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        }
+
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         (Tensor v, Tensor[] texts) = Embed(batch);
         return Read(Compute(v, texts, batch));
     }
@@ -88,26 +106,30 @@ internal sealed class ContrastiveStep(
         var embedded = new SortedList<int, (Tensor Images, Tensor[] Texts)>();
         InParallel(batch.Count, (replica, start, length) =>
         {
-            using var _ = no_grad();
+            using IDisposable _ = no_grad();
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
             {
-                using var slice = NewDisposeScope();
+                using TorchSharp.DisposeScope slice = NewDisposeScope();
                 Tensor Keep(Tensor t) => t.to(_first.Device).DetachFromDisposeScope();   // into the caller's scope, on the caller's thread
                 (Tensor, Tensor[]) part = (Keep(EncodeImages(replica, batch, from, count)), [.. EncodeTexts(replica, batch, from, count).Select(Keep)]);
                 lock (embedded)
+                {
                     embedded.Add(from, part);
+                }
             }
         });
         (Tensor Images, Tensor[] Texts)[] parts = [.. embedded.Values];
         try
         {
-            using var _ = no_grad();
+            using IDisposable _ = no_grad();
             return (Join([.. parts.Select(p => p.Images)]), [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => Join([.. parts.Select(p => p.Texts[i])]))]);
         }
         finally
         {
             foreach (Tensor tensor in parts.SelectMany(p => p.Texts.Append(p.Images)))
+            {
                 tensor.Dispose();
+            }
         }
     }
 
@@ -123,14 +145,14 @@ internal sealed class ContrastiveStep(
 
     private Tensor EncodeImages(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
         return replica.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, count).to(replica.Device))).MoveToOuterDisposeScope();
     }
 
     private Tensor[] EncodeTexts(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
         Tensor[] texts = objective.EncodeTexts(replica, [.. batch.Tokens.Select(t => t.narrow(0, start, count).to(replica.Device))]);
         return [.. texts.Select(t => t.MoveToOuterDisposeScope())];
@@ -139,30 +161,46 @@ internal sealed class ContrastiveStep(
     private void CopyWeights()
     {
         if (replicas.Count == 1)
+        {
             return;
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        }
+
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         foreach (NetworkReplica replica in replicas.Skip(1))
+        {
             foreach ((Parameter from, Parameter to) in Shared(replica))
+            {
                 to.copy_(from);
+            }
+        }
     }
 
     // In the order of the replicas, so that the sum is the same every time.
     private void AddGradients()
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         foreach (NetworkReplica replica in replicas.Skip(1))
+        {
             foreach ((Parameter sum, Parameter part) in Shared(replica))
+            {
                 if (part.grad is { } gradient)
                 {
                     Tensor moved = gradient.to(_first.Device, copy: true);
                     if (sum.grad is { } total)
+                    {
                         Arithmetic.Add(total, moved);
+                    }
                     else
+                    {
                         sum.grad = moved;
+                    }
+
                     gradient.zero_();
                 }
+            }
+        }
     }
 
     private IEnumerable<(Parameter First, Parameter Other)> Shared(NetworkReplica replica) =>
@@ -194,6 +232,8 @@ internal sealed class ContrastiveStep(
     private static IEnumerable<(int Start, int Length)> Slices(int start, int count, int size)
     {
         for (int done = 0; done < count; done += size)
+        {
             yield return (start + done, Math.Min(size, count - done));
+        }
     }
 }

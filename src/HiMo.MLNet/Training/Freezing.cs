@@ -15,27 +15,42 @@ internal static class Freezing
         Check(options.FrozenImageBlocks, imageBlocks, nameof(HiMoClipOptions.FrozenImageBlocks));
         Check(options.FrozenTextBlocks, architecture.TextLayers, nameof(HiMoClipOptions.FrozenTextBlocks));
         foreach ((string name, Parameter parameter) in model.named_parameters())
+        {
             parameter.requires_grad = !IsFrozen(name, options, architecture.IsVisionTransformer);
+        }
     }
 
     private static void Check(int frozen, int blocks, string option)
     {
         if (frozen > blocks)
+        {
             throw new ArgumentOutOfRangeException(option, frozen, $"{nameof(HiMoClipOptions)}.{option} must be at most {blocks}, the blocks of the tower; it is {frozen}.");
+        }
     }
 
     private static bool IsFrozen(string name, HiMoClipOptions options, bool isVisionTransformer)
     {
         if (name == "logit_scale")
+        {
             return false;
+        }
+
         if (!ContrastiveStep.IsImageTower(name))
+        {
             return options.FreezeTextTower || (options.FrozenTextBlocks > 0
                 && (Block(name, "transformer.resblocks.") is { } b ? b < options.FrozenTextBlocks : name.StartsWith("token_", StringComparison.Ordinal) || name.StartsWith("positional_", StringComparison.Ordinal)));
+        }
+
         if (options.FreezeImageTower)
+        {
             return true;
+        }
+
         string inside = name["visual.".Length..];
         if (options.FrozenImageBlocks == 0)
+        {
             return false;
+        }
         // What comes before the blocks is frozen with the first of them.
         return isVisionTransformer
             ? Block(inside, "transformer.resblocks.") is { } block ? block < options.FrozenImageBlocks : !inside.StartsWith("ln_post", StringComparison.Ordinal) && inside != "proj"

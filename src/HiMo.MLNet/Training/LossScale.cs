@@ -1,4 +1,5 @@
 using HiMo.MLNet.Modeling;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -23,18 +24,26 @@ internal sealed class LossScale(double value, int steadySteps)
     /// <returns>Whether they are finite.</returns>
     public bool Unscale(IEnumerable<Parameter> parameters)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         Tensor[] gradients = [.. parameters.Select(p => p.grad).OfType<Tensor>()];
         Tensor sum = zeros([], device: gradients[0].device);
         foreach (Tensor gradient in gradients)
+        {
             Arithmetic.Add(sum, Arithmetic.Scale(gradient, 1 / Value).sum());
+        }
+
         bool finite = float.IsFinite(sum.item<float>());
         SteadySteps = finite ? SteadySteps + 1 : 0;
         if (!finite)
+        {
             Value = Math.Max(1, Value / 2);
+        }
         else if (SteadySteps == GrowAfter)
+        {
             (Value, SteadySteps) = (Value * 2, 0);
+        }
+
         return finite;
     }
 }

@@ -24,12 +24,20 @@ public sealed class TensorBoardProgress(string folder) : IProgress<TrainingProgr
         void Write(string name, double scalar) => _writer.add_scalar(name, (float)scalar, value.Step);
         Write("loss", value.Loss);
         foreach ((string part, double loss) in value.LossParts)
+        {
             Write("loss/" + part, loss);
+        }
+
         if (value.Components > 0)
+        {
             Write("components", value.Components);
+        }
+
         Write("learning_rate", value.LearningRate);
         Write("images_per_second", value.ImagesPerSecond);
         if (value.ValidationScore is { } score)
+        {
             Write("validation", score);
+        }
     }
 }

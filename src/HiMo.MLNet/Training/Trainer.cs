@@ -26,11 +26,17 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
     public async Task TrainAsync(TrainingData data, long pairCount, string? resumeFrom, Action<TrainingProgress> report, Action<string> warn)
     {
         if (pairCount < 2)
+        {
             throw new InvalidOperationException($"Training contrasts pictures with each other: it needs at least 2 rows with a picture and a caption; the data has {pairCount}.");
+        }
+
         int stepsAnEpoch = (int)((pairCount / options.BatchSize) + (!options.DropLastBatch && pairCount % options.BatchSize > 1 ? 1 : 0));
         if (stepsAnEpoch == 0)
+        {
             throw new InvalidOperationException(
                 $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.DropLastBatch)} leaves nothing to train on: the data has {pairCount} rows, a batch is {options.BatchSize}.");
+        }
+
         int steps = Math.Min(options.Epochs * stepsAnEpoch, options.MaxSteps ?? int.MaxValue);
         bool fromScratch = options.Checkpoint is null;
         double rate = options.LearningRate ?? (fromScratch ? 1e-3 : 1e-6);
@@ -67,45 +73,69 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
                         bool scaled = options.Precision == TrainingPrecision.Float16;
                         StepResult result = step.Backward(batch, scaled ? _lossScale.Value : 1);
                         if (!double.IsFinite(result.Loss))
+                        {
                             throw new InvalidOperationException(
                                 $"The loss is {result.Loss} at step {state.Step + 1} of {steps} (learning rate {rate * factor:g3}): training stopped. "
                                 + $"A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
                                 + (_lastCheckpoint is null ? "There is no checkpoint before this step." : $"The last good checkpoint is '{_lastCheckpoint}'."));
+                        }
+
                         if (!scaled || _lossScale.Unscale(optimizer.Parameters))
                         {
                             if (options.MaxGradientNorm is { } norm)
+                            {
                                 nn.utils.clip_grad_norm_(optimizer.Parameters, norm);
+                            }
+
                             optimizer.Step(factor);
                         }
                         using (no_grad())
+                        {
                             Arithmetic.Bound(_networks.Clip.LogitScale, Math.Log(options.MaxLogitScale));
+                        }
+
                         (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
                         images += batch.Count;
                         TimeSpan remaining = clock.Elapsed / (state.Step - first) * (steps - state.Step);
                         last = new(state.Step, steps, state.Epoch, result.Loss, result.Parts, result.Components, rate * factor, images / clock.Elapsed.TotalSeconds, remaining);
                         bool endsEpoch = state.EpochBatch == stepsAnEpoch || state.Step == steps;
                         if (!endsEpoch && options.CheckpointEverySteps is { } every && state.Step % every == 0)
+                        {
                             Save(optimizer, warn);
+                        }
+
                         if (!(endsEpoch && validation is not null))
+                        {
                             report(last);
+                        }
+
                         if (state.Step == steps)
+                        {
                             break;
+                        }
                     }
                 }
                 if (data.Unreadable is { Count: > 0 } unreadable)
+                {
                     warn($"Epoch {state.Epoch}: {unreadable.Count} of {pairCount} pictures could not be read and were left out. The first: {unreadable[0].Message}");
+                }
+
                 bool stop = false;
                 if (validation is not null)
                 {
                     double score = await ValidateAsync(step);
                     stop = state.Epoch - state.BestEpoch >= (options.Patience ?? int.MaxValue);
                     if (last is not null)
+                    {
                         report(last with { ValidationScore = score });
+                    }
                 }
                 // Written as the next epoch's beginning; one that stops early stays at its end.
                 Save(optimizer, warn, state with { Epoch = stop ? options.Epochs + 1 : state.Epoch + 1, EpochBatch = 0 });
                 if (stop)
+                {
                     break;
+                }
             }
         }
         catch (OperationCanceledException) when (state.Step > first)
@@ -121,7 +151,9 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
     private void TrainMode()
     {
         foreach (NetworkReplica replica in replicas)
+        {
             replica.Clip.train(options.Checkpoint is null && !options.FreezeImageTower);
+        }
     }
 
     private async Task<double> ValidateAsync(ContrastiveStep step)
@@ -143,17 +175,28 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
     private void UseBest()
     {
         if (_best is null)
+        {
             return;
+        }
+
         using (no_grad())
+        {
             foreach ((string name, Tensor tensor) in ClipWeights.Tensors(_networks.Clip))
+            {
                 tensor.copy_(_best[name]);
+            }
+        }
+
         ReleaseBest();
     }
 
     private void ReleaseBest()
     {
         foreach (Tensor tensor in _best?.Values ?? Enumerable.Empty<Tensor>())
+        {
             tensor.Dispose();
+        }
+
         _best = null;
     }
 
@@ -161,7 +204,10 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
     private void Save(AdamW optimizer, Action<string> warn, TrainingState? at = null)
     {
         if (options.CheckpointFolder is not { } folder)
+        {
             return;
+        }
+
         try
         {
             _lastCheckpoint = TrainingCheckpoint.Save(folder, options.CheckpointsKept,

@@ -30,14 +30,23 @@ internal static class TrainingCheckpoint
         {
             List<(string, Tensor)> tensors = [.. ClipWeights.Tensors(networks.Clip).Select(t => (t.Key, t.Value.detach()))];
             if (networks.Masks is { } masks)
+            {
                 tensors.AddRange(masks.named_parameters().Select(p => (Prefix + "mask." + p.name, p.parameter.detach())));
+            }
+
             tensors.AddRange(optimizer.States.SelectMany(s => new[] { (Prefix + "average." + s.Name, s.Average), (Prefix + "square." + s.Name, s.Square) }));
             if (best is not null)
+            {
                 tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
+            }
+
             WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
         }
         foreach (string old in Files(folder).SkipLast(keep))
+        {
             File.Delete(old);
+        }
+
         return path;
     }
 
@@ -52,7 +61,9 @@ internal static class TrainingCheckpoint
             File.WriteAllText(probe, "");
             File.Delete(probe);
             foreach (string partial in Directory.EnumerateFiles(folder, Pattern + ".partial"))
+            {
                 File.Delete(partial);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -67,9 +78,15 @@ internal static class TrainingCheckpoint
     public static string? Find(string path)
     {
         if (File.Exists(path))
+        {
             return path;
+        }
+
         if (Directory.Exists(path))
+        {
             return Files(path).LastOrDefault();
+        }
+
         throw new FileNotFoundException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} '{path}': there is no such checkpoint or folder.", path);
     }
 
@@ -78,11 +95,13 @@ internal static class TrainingCheckpoint
     /// <exception cref="CheckpointFormatException">The file is damaged, or a model's and not a training's.</exception>
     public static TrainingState ReadState(string path)
     {
-        using Checkpoint checkpoint = Checkpoint.Open(path);
+        using var checkpoint = Checkpoint.Open(path);
         try
         {
             if (checkpoint.Metadata.TryGetValue("himo_training", out string? json) && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
+            {
                 return state;
+            }
         }
         catch (JsonException e)
         {
@@ -96,26 +115,35 @@ internal static class TrainingCheckpoint
     /// <exception cref="CheckpointFormatException">The file is damaged or of another architecture.</exception>
     public static Dictionary<string, Tensor>? Load(string path, NetworkReplica networks, AdamW optimizer)
     {
-        using Checkpoint checkpoint = Checkpoint.Open(path);
-        using var _ = no_grad();
+        using var checkpoint = Checkpoint.Open(path);
+        using IDisposable _ = no_grad();
         void Read(string name, Tensor target)
         {
             if (!checkpoint.Tensors.ContainsKey(Prefix + name))
+            {
                 throw new CheckpointFormatException($"{path}: lacks tensor '{Prefix + name}', which this training needs: it was begun with other settings.");
+            }
+
             using Tensor stored = checkpoint.Read(Prefix + name);
             if (!stored.shape.SequenceEqual(target.shape))
+            {
                 throw new CheckpointFormatException($"{path}: tensor '{Prefix + name}' should have the shape ({string.Join(", ", target.shape)}); it has ({string.Join(", ", stored.shape)}).");
+            }
+
             target.copy_(stored);
         }
         foreach ((string name, Parameter parameter) in networks.Masks?.named_parameters() ?? [])
+        {
             Read("mask." + name, parameter);
+        }
+
         foreach (AdamW.State state in optimizer.States)
         {
             Read("average." + state.Name, state.Average);
             Read("square." + state.Name, state.Square);
         }
 
-        Dictionary<string, Tensor> best = checkpoint.Tensors.Keys.Where(name => name.StartsWith(Prefix + "best.", StringComparison.Ordinal))
+        var best = checkpoint.Tensors.Keys.Where(name => name.StartsWith(Prefix + "best.", StringComparison.Ordinal))
             .ToDictionary(name => name[(Prefix + "best.").Length..], name => checkpoint.Read(name).DetachFromDisposeScope());
         return best.Count > 0 ? best : null;
     }

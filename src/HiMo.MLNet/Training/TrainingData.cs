@@ -56,12 +56,15 @@ internal sealed class TrainingData(
         _unreadable.Clear();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var channel = Channel.CreateBounded<ContrastiveBatch>(1);
-        Task producer = Task.Run(async () =>
+        var producer = Task.Run(async () =>
         {
             try
             {
                 foreach (TrainingPair[] chunk in pass().Chunk(batchSize).Where(c => c.Length > 1 && (!dropLast || c.Length == batchSize)).Skip(skip))
+                {
                     await channel.Writer.WriteAsync(Build(chunk, number++, stop.Token), stop.Token);
+                }
+
                 channel.Writer.Complete();
             }
             catch (Exception e)
@@ -72,14 +75,18 @@ internal sealed class TrainingData(
         try
         {
             await foreach (ContrastiveBatch batch in channel.Reader.ReadAllAsync(cancellation))
+            {
                 yield return batch;
+            }
         }
         finally
         {
             await stop.CancelAsync();
             await producer;
             while (channel.Reader.TryRead(out ContrastiveBatch? unread))
+            {
                 unread.Dispose();
+            }
         }
     }
 
@@ -100,13 +107,15 @@ internal sealed class TrainingData(
         TrainingPair[] rest = [.. pool];
         random.Shuffle(rest);
         foreach (TrainingPair pair in rest)
+        {
             yield return pair;
+        }
     }
 
     private ContrastiveBatch Build(TrainingPair[] chunk, int number, CancellationToken cancellation)
     {
         int size = architecture.ImageSize, context = architecture.ContextLength;
-        var pixels = new byte[chunk.Length * _preprocessor.Length];
+        byte[] pixels = new byte[chunk.Length * _preprocessor.Length];
         long[][] tokens = [.. captions.Select(_ => new long[chunk.Length * context])];
         int[][] lengths = [.. captions.Select(_ => new int[chunk.Length])];
         var failed = new ImageReadException?[chunk.Length];
@@ -125,21 +134,34 @@ internal sealed class TrainingData(
                 return;
             }
             if (_augmenter is null)
+            {
                 _preprocessor.Process(image, planes);
+            }
             else
+            {
                 _augmenter.Process(image, random, planes);
+            }
+
             for (int c = 0; c < captions.Count; c++)
+            {
                 lengths[c][i] = tokenizer.Encode(CaptionSampler.Sample(chunk[i].Caption, captions[c], random), tokens[c].AsSpan(i * context, context));
+            }
         }, cancellation);
         if (failed.OfType<ImageReadException>().ToArray() is { Length: > 0 } errors)
         {
             _unreadable.AddRange(errors);
             if (_unreadable.Count > maxUnreadable)
+            {
                 throw maxUnreadable == 0 ? errors[0] : new ImageReadException(errors[^1].Path,
                     $"{errors[^1].Reason}; it is number {_unreadable.Count}, and {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {maxUnreadable}", errors[^1]);
+            }
+
             TrainingPair[] readable = [.. chunk.Where((_, i) => failed[i] is null)];
             if (readable.Length < 2)
+            {
                 throw new ImageReadException(errors[^1].Path, $"{errors[^1].Reason}; of the {chunk.Length} pictures of its batch, {errors.Length} are unreadable", errors[^1]);
+            }
+
             return Build(readable, number, cancellation);
         }
         var numbers = new Dictionary<string, long>(StringComparer.Ordinal);

@@ -15,7 +15,10 @@ internal sealed class Validation(ValidationMetric metric, Func<CancellationToken
     public async Task<double> ScoreAsync(ContrastiveStep step, CancellationToken cancellation)
     {
         if (metric == ValidationMetric.HiMoAt3)
+        {
             return model.EvaluateMonotonicity(data, 3).Score;
+        }
+
         if (metric == ValidationMetric.RecallAt1)
         {
             RetrievalMetrics recall = model.EvaluateRetrieval(data);
@@ -24,11 +27,14 @@ internal sealed class Validation(ValidationMetric metric, Func<CancellationToken
         double sum = 0;
         long count = 0;
         await foreach (ContrastiveBatch batch in batches(cancellation))
+        {
             using (batch)
             {
                 sum += step.Evaluate(batch).Loss * batch.Count;
                 count += batch.Count;
             }
+        }
+
         return sum / count;
     }
 }

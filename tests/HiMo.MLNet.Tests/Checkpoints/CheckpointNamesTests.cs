@@ -42,7 +42,7 @@ public sealed class CheckpointNamesTests : IDisposable
     [Fact]
     public void Reads_a_model_of_open_clip_with_its_own_text_tower_as_the_original()
     {
-        var renamed = _golden.Select(entry => (
+        IEnumerable<(string, Tensor Value)> renamed = _golden.Select(entry => (
             entry.Key.StartsWith("visual.", StringComparison.Ordinal) || entry.Key == "logit_scale" ? entry.Key : $"text.{entry.Key}",
             entry.Value));
         AssertGolden(CheckpointWriter.Zip([.. renamed, ("text.attn_mask", zeros(248, 248))]));
@@ -51,7 +51,7 @@ public sealed class CheckpointNamesTests : IDisposable
     [Fact]
     public void Reads_a_projection_that_open_clip_keeps_as_a_linear_layer()
     {
-        var renamed = _golden.Select(entry => entry.Key == "text_projection" ? ("text.text_projection.weight", entry.Value.t()) : (entry.Key, entry.Value));
+        IEnumerable<(string, Tensor)> renamed = _golden.Select(entry => entry.Key == "text_projection" ? ("text.text_projection.weight", entry.Value.t()) : (entry.Key, entry.Value));
         AssertGolden(SafetensorsTests.Write([.. renamed]));
     }
 
@@ -66,11 +66,11 @@ public sealed class CheckpointNamesTests : IDisposable
     [Fact]
     public void Stacks_projections_of_half_precision()
     {
-        var parts = new[] { "q", "k", "v" }.Select((name, i) =>
+        IEnumerable<(string, Tensor)> parts = new[] { "q", "k", "v" }.Select((name, i) =>
             ($"text_model.encoder.layers.11.self_attn.{name}_proj.weight", full([2, 2], i + 1).to(ScalarType.Float16)));
         using var checkpoint = Checkpoint.Open(_folder.Write("qkv", SafetensorsTests.Write([.. parts])));
 
-        var info = Assert.Single(checkpoint.Tensors).Value;
+        TensorInfo info = Assert.Single(checkpoint.Tensors).Value;
         Assert.Equal("transformer.resblocks.11.attn.in_proj_weight", info.Name);
         Assert.Equal([6L, 2], info.Shape);
         Assert.Equal(24, info.ByteCount);
@@ -92,7 +92,7 @@ public sealed class CheckpointNamesTests : IDisposable
     [InlineData("text.transformer.embeddings.word_embeddings.weight", "the text tower is not CLIP's own")]
     public void Refuses_towers_of_other_kinds_by_name(string name, string expected)
     {
-        var error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Write("other", SafetensorsTests.Write([(name, ones(1))]))));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Write("other", SafetensorsTests.Write([(name, ones(1))]))));
         Assert.Contains($"tensor '{name}': {expected}", error.Message);
     }
 
@@ -107,7 +107,7 @@ public sealed class CheckpointNamesTests : IDisposable
 
         void Expect(string expected, params (string, Tensor)[] tensors)
         {
-            var error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Write("bad", SafetensorsTests.Write(tensors))));
+            CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Write("bad", SafetensorsTests.Write(tensors))));
             Assert.Contains(expected, error.Message);
         }
     }
@@ -116,7 +116,7 @@ public sealed class CheckpointNamesTests : IDisposable
     {
         using var checkpoint = Checkpoint.Open(_folder.Write("renamed", file));
         Assert.Equal(_golden.Keys.Order(), checkpoint.Tensors.Keys.Order());
-        foreach (var (name, expected) in _golden)
+        foreach ((string? name, Tensor? expected) in _golden)
         {
             Assert.Equal(name, checkpoint.Tensors[name].Name);
             Assert.Equal(expected.shape, checkpoint.Tensors[name].Shape);
@@ -140,16 +140,16 @@ public sealed class CheckpointNamesTests : IDisposable
             ("ln_final.", "text_model.final_layer_norm."),
             ("transformer.resblocks.", "text_model.encoder.layers."),
         ];
-        foreach (var (name, tensor) in _golden)
+        foreach ((string? name, Tensor? tensor) in _golden)
         {
-            var (original, theirs) = Array.Find(names, pair => name.StartsWith(pair.Original, StringComparison.Ordinal));
-            var renamed = (original is null ? name : theirs + name[original.Length..])
+            (string? original, string? theirs) = Array.Find(names, pair => name.StartsWith(pair.Original, StringComparison.Ordinal));
+            string renamed = (original is null ? name : theirs + name[original.Length..])
                 .Replace(".ln_1.", ".layer_norm1.").Replace(".ln_2.", ".layer_norm2.")
                 .Replace(".c_fc.", ".fc1.").Replace(".c_proj.", ".fc2.").Replace(".attn.out_proj.", ".self_attn.out_proj.");
             if (name.Contains(".in_proj_"))
             {
-                var rows = tensor.chunk(3);
-                for (var i = 0; i < 3; i++)
+                Tensor[] rows = tensor.chunk(3);
+                for (int i = 0; i < 3; i++)
                 {
                     yield return (renamed.Replace(".attn.in_proj_", $".self_attn.{"qkv"[i]}_proj."), rows[i]);
                 }

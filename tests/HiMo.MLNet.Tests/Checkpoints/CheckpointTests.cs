@@ -15,10 +15,10 @@ public sealed class CheckpointTests
 
         Assert.Equal(count, plain.Tensors.Count);
         Assert.Equal(plain.Tensors.Keys.Order(), pickled.Tensors.Keys.Order());
-        foreach (var (name, info) in plain.Tensors)
+        foreach ((string? name, TensorInfo? info) in plain.Tensors)
         {
-            using var expected = plain.Read(name);
-            using var actual = pickled.Read(name);
+            using torch.Tensor expected = plain.Read(name);
+            using torch.Tensor actual = pickled.Read(name);
             TensorAssert.SameBits(expected, actual);
             Assert.Equal(info.Shape, actual.shape);
             Assert.Equal(info.Type, actual.dtype);
@@ -31,9 +31,9 @@ public sealed class CheckpointTests
     public void Reads_a_fresh_tensor_each_time()
     {
         using var checkpoint = Checkpoint.Open("Golden/tiny-vit.pt");
-        using var first = checkpoint.Read("logit_scale");
-        using var changed = first.fill_(7);
-        using var second = checkpoint.Read("logit_scale");
+        using torch.Tensor first = checkpoint.Read("logit_scale");
+        using torch.Tensor changed = first.fill_(7);
+        using torch.Tensor second = checkpoint.Read("logit_scale");
         Assert.Equal(4.6052f, second.item<float>(), 1e-4f);
     }
 
@@ -43,12 +43,12 @@ public sealed class CheckpointTests
     public void Reads_straight_into_the_tensors_without_a_copy_in_managed_memory(string path)
     {
         Checkpoint.Open(path).Dispose();
-        var before = GC.GetAllocatedBytesForCurrentThread();
-        using var scope = torch.NewDisposeScope();
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        using DisposeScope scope = torch.NewDisposeScope();
         using var checkpoint = Checkpoint.Open(path);
-        foreach (var name in checkpoint.Tensors.Keys)
+        foreach (string name in checkpoint.Tensors.Keys)
         {
-            using var tensor = checkpoint.Read(name);
+            using torch.Tensor tensor = checkpoint.Read(name);
             Assert.Equal(1, scope.DisposablesCount);
         }
 
@@ -60,7 +60,7 @@ public sealed class CheckpointTests
     public void Names_a_missing_tensor()
     {
         using var checkpoint = Checkpoint.Open("Golden/tiny-vit.pt");
-        var error = Assert.Throws<KeyNotFoundException>(() => checkpoint.Read("visual.nothing"));
+        KeyNotFoundException error = Assert.Throws<KeyNotFoundException>(() => checkpoint.Read("visual.nothing"));
         Assert.Contains("'visual.nothing'", error.Message);
     }
 }

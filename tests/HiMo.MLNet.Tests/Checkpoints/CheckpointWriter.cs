@@ -31,7 +31,7 @@ internal static class CheckpointWriter
     /// <summary>An archive as torch.jit.save writes it, with a module for each part of the dotted names.</summary>
     internal static byte[] TorchScript((string Name, Tensor Tensor)[] tensors)
     {
-        var entries = Entries(tensors);
+        (string Name, Action<PickleWriter> Value)[] entries = Entries(tensors);
         var pickle = new PickleWriter();
         Module(pickle, "");
         return ZipWriter.Store(
@@ -44,7 +44,7 @@ internal static class CheckpointWriter
 
         void Module(PickleWriter writer, string prefix)
         {
-            var inside = entries.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal));
+            IEnumerable<(string Name, Action<PickleWriter> Value)> inside = entries.Where(entry => entry.Name.StartsWith(prefix, StringComparison.Ordinal));
             writer.Module("Model",
             [
                 ("training", inner => inner.Raw(0x88)),
@@ -66,15 +66,15 @@ internal static class CheckpointWriter
         file.Write(new PickleWriter().Int(1001).Stop());
         file.Write(new PickleWriter().Dictionary(("protocol_version", inner => inner.Int(1001)), ("little_endian", inner => inner.Raw(littleEndian ? (byte)0x88 : (byte)0x89))).Stop());
         file.Write(pickle);
-        var keys = new PickleWriter().Op(']').Mark();
-        foreach (var (key, _, _) in storages)
+        PickleWriter keys = new PickleWriter().Op(']').Mark();
+        foreach ((string? key, long _, byte[] _) in storages)
         {
             keys.Text(key);
         }
 
         file.Write(keys.Op('e').Stop());
         Span<byte> field = stackalloc byte[8];
-        foreach (var (_, count, bytes) in storages)
+        foreach ((string _, long count, byte[]? bytes) in storages)
         {
             BinaryPrimitives.WriteInt64LittleEndian(field, count);
             file.Write(field);
@@ -86,15 +86,15 @@ internal static class CheckpointWriter
 
     internal static byte[] Bytes(Tensor tensor)
     {
-        using var dense = tensor.contiguous();
+        using Tensor dense = tensor.contiguous();
         return dense.numel() == 0 ? [] : dense.bytes.ToArray();
     }
 
     private static (string Name, Action<PickleWriter> Value)[] Entries((string Name, Tensor Tensor)[] tensors) =>
         [.. tensors.Select<(string Name, Tensor Tensor), (string, Action<PickleWriter>)>((entry, i) => (entry.Name, writer =>
         {
-            var shape = entry.Tensor.shape;
-            var strides = new long[shape.Length];
+            long[] shape = entry.Tensor.shape;
+            long[] strides = new long[shape.Length];
             for (long d = shape.Length - 1, stride = 1; d >= 0; stride *= shape[d--])
             {
                 strides[d] = stride;

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Text;
 using HiMo.MLNet.Checkpoints;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Checkpoints;
@@ -17,21 +18,21 @@ public sealed class DamagedCheckpointTests
     public void Thousands_of_damaged_files_load_or_are_refused_within_bounds()
     {
         using var folder = new TemporaryFolder();
-        var originals = Originals(folder);
+        List<(string Name, byte[] Bytes)> originals = Originals(folder);
         var random = new Random(20240817);
-        var loaded = 0;
-        var refused = 0;
-        var slowest = TimeSpan.Zero;
+        int loaded = 0;
+        int refused = 0;
+        TimeSpan slowest = TimeSpan.Zero;
         long largest = 0;
-        foreach (var (name, original) in originals)
+        foreach ((string? name, byte[]? original) in originals)
         {
-            for (var i = 0; i < MutationsPerFile; i++)
+            for (int i = 0; i < MutationsPerFile; i++)
             {
-                var damaged = Damage(original, originals[random.Next(originals.Count)].Bytes, random);
-                var path = folder.Write("damaged", damaged);
+                byte[] damaged = Damage(original, originals[random.Next(originals.Count)].Bytes, random);
+                string path = folder.Write("damaged", damaged);
                 var clock = Stopwatch.StartNew();
-                var before = GC.GetAllocatedBytesForCurrentThread();
-                var error = Record.Exception(() => ReadAll(path));
+                long before = GC.GetAllocatedBytesForCurrentThread();
+                Exception? error = Record.Exception(() => ReadAll(path));
                 largest = Math.Max(largest, GC.GetAllocatedBytesForCurrentThread() - before);
                 slowest = clock.Elapsed > slowest ? clock.Elapsed : slowest;
                 if (error is null)
@@ -57,14 +58,14 @@ public sealed class DamagedCheckpointTests
     public void Damaged_streams_load_or_are_refused()
     {
         using var folder = new TemporaryFolder();
-        var original = Originals(folder)[0].Bytes;
+        byte[] original = Originals(folder)[0].Bytes;
         var random = new Random(7);
-        for (var i = 0; i < MutationsPerFile; i++)
+        for (int i = 0; i < MutationsPerFile; i++)
         {
             var stream = new ForwardOnlyStream(new MemoryStream(Damage(original, original, random)));
-            var error = Record.Exception(() =>
+            Exception? error = Record.Exception(() =>
             {
-                foreach (var (_, tensor) in Safetensors.ReadSequential(stream, "entry"))
+                foreach ((string _, Tensor? tensor) in Safetensors.ReadSequential(stream, "entry"))
                 {
                     tensor.Dispose();
                 }
@@ -77,13 +78,13 @@ public sealed class DamagedCheckpointTests
     public void Every_truncation_of_every_format_is_refused()
     {
         using var folder = new TemporaryFolder();
-        foreach (var (name, bytes) in Originals(folder).Where(original => original.Name != "index"))
+        foreach ((string? name, byte[]? bytes) in Originals(folder).Where(original => original.Name != "index"))
         {
             // The archives end with a comment's length, the other formats with data: no byte can be missing.
-            for (var length = 0; length < bytes.Length; length += Math.Max(1, bytes.Length / 150))
+            for (int length = 0; length < bytes.Length; length += Math.Max(1, bytes.Length / 150))
             {
-                var path = folder.Write("short", bytes.AsSpan(0, length));
-                var error = Record.Exception(() => ReadAll(path));
+                string path = folder.Write("short", bytes.AsSpan(0, length));
+                Exception error = Record.Exception(() => ReadAll(path));
                 Assert.True(error is CheckpointFormatException, $"{name}, {length} of {bytes.Length} bytes: {error}");
             }
         }
@@ -98,8 +99,8 @@ public sealed class DamagedCheckpointTests
     public void Says_what_it_expects_of_a_file_of_another_kind(string content)
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("other", Encoding.Latin1.GetBytes(content));
-        var error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path));
+        string path = folder.Write("other", Encoding.Latin1.GetBytes(content));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path));
         Assert.StartsWith(path, error.Message);
         Assert.Contains("expected", error.Message);
     }
@@ -108,7 +109,7 @@ public sealed class DamagedCheckpointTests
     public void Explains_a_pointer_of_Git_LFS()
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"u8);
+        string path = folder.Write("model.safetensors", "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n"u8);
         Assert.Contains("git lfs pull", Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path)).Message);
     }
 
@@ -117,9 +118,9 @@ public sealed class DamagedCheckpointTests
 
     private static void ReadAll(string path)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var checkpoint = Checkpoint.Open(path);
-        foreach (var name in checkpoint.Tensors.Keys)
+        foreach (string name in checkpoint.Tensors.Keys)
         {
             checkpoint.Read(name).Dispose();
         }
@@ -127,7 +128,7 @@ public sealed class DamagedCheckpointTests
 
     private static List<(string Name, byte[] Bytes)> Originals(TemporaryFolder folder)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         manual_seed(1);
         (string, Tensor)[] tensors =
         [
@@ -156,10 +157,10 @@ public sealed class DamagedCheckpointTests
 
     private static byte[] Damage(byte[] original, byte[] other, Random random)
     {
-        var bytes = original.ToArray();
-        for (var rounds = random.Next(1, 4); rounds > 0 && bytes.Length > 16; rounds--)
+        byte[] bytes = original.ToArray();
+        for (int rounds = random.Next(1, 4); rounds > 0 && bytes.Length > 16; rounds--)
         {
-            var at = random.Next(bytes.Length);
+            int at = random.Next(bytes.Length);
             switch (random.Next(7))
             {
                 case 0:
@@ -173,15 +174,15 @@ public sealed class DamagedCheckpointTests
                     break;
                 case 3:
                     // Lengths and counts of every width, inflated or negative.
-                    var field = new byte[8];
+                    byte[] field = new byte[8];
                     long[] values = [-1, long.MaxValue, int.MaxValue, uint.MaxValue, 1L << random.Next(63), random.Next(1 << 20)];
                     BinaryPrimitives.WriteInt64LittleEndian(field, values[random.Next(values.Length)]);
-                    var width = Math.Min(1 << random.Next(4), bytes.Length - at);
+                    int width = Math.Min(1 << random.Next(4), bytes.Length - at);
                     field.AsSpan(0, width).CopyTo(bytes.AsSpan(at));
                     break;
                 case 4:
-                    var source = random.Next(other.Length);
-                    var length = Math.Min(random.Next(1, 64), Math.Min(other.Length - source, bytes.Length - at));
+                    int source = random.Next(other.Length);
+                    int length = Math.Min(random.Next(1, 64), Math.Min(other.Length - source, bytes.Length - at));
                     other.AsSpan(source, length).CopyTo(bytes.AsSpan(at));
                     break;
                 case 5:
@@ -189,7 +190,7 @@ public sealed class DamagedCheckpointTests
                     break;
                 default:
                     // Digits in headers of text, and numbers in pickles that look like them.
-                    var digit = Array.FindIndex(bytes, at, value => value is >= (byte)'0' and <= (byte)'9');
+                    int digit = Array.FindIndex(bytes, at, value => value is >= (byte)'0' and <= (byte)'9');
                     if (digit >= 0)
                     {
                         bytes[digit] = (byte)('0' + random.Next(10));

@@ -23,7 +23,7 @@ internal sealed class PickleWriter
     internal PickleWriter Text(string text)
     {
         Span<byte> length = stackalloc byte[4];
-        var bytes = Encoding.UTF8.GetBytes(text);
+        byte[] bytes = Encoding.UTF8.GetBytes(text);
         BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
         return Op('X').Raw(length).Raw(bytes);
     }
@@ -40,7 +40,7 @@ internal sealed class PickleWriter
     internal PickleWriter Tuple(params ReadOnlySpan<long> values)
     {
         Mark();
-        foreach (var value in values)
+        foreach (long value in values)
         {
             Int(value);
         }
@@ -68,7 +68,7 @@ internal sealed class PickleWriter
     internal PickleWriter Dictionary(params (string Key, Action<PickleWriter> Value)[] entries)
     {
         Op('}').Mark();
-        foreach (var (key, value) in entries)
+        foreach ((string? key, Action<PickleWriter>? value) in entries)
         {
             Text(key);
             value(this);

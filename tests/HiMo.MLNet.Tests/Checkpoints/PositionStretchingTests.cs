@@ -1,4 +1,5 @@
 using HiMo.MLNet.Checkpoints;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Checkpoints;
@@ -9,13 +10,13 @@ public sealed class PositionStretchingTests
     public void Keeps_twenty_positions_and_stretches_the_others_fourfold()
     {
         // One column counts the positions, the other is zero but for a bump of 8 at position 30 and of 4 at the last one.
-        using var scope = NewDisposeScope();
-        var short77 = zeros(77, 2);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor short77 = zeros(77, 2);
         short77[.., 0] = arange(77, dtype: ScalarType.Float32);
         short77[30, 1] = 8;
         short77[76, 1] = 4;
 
-        var stretched = PositionStretching.To248(short77);
+        Tensor stretched = PositionStretching.To248(short77);
 
         Assert.Equal([248L, 2], stretched.shape);
         Assert.Equal(Enumerable.Range(0, 20).Select(i => (float)i), stretched[..20, 0].contiguous().data<float>());
@@ -33,11 +34,11 @@ public sealed class PositionStretchingTests
     [Fact]
     public void Computes_in_float32_whatever_the_input_and_leaves_it_alone()
     {
-        using var scope = NewDisposeScope();
-        var half = randn(77, 8).to(ScalarType.Float16);
-        var copy = half.clone();
+        using DisposeScope scope = NewDisposeScope();
+        Tensor half = randn(77, 8).to(ScalarType.Float16);
+        Tensor copy = half.clone();
 
-        var stretched = PositionStretching.To248(half);
+        Tensor stretched = PositionStretching.To248(half);
 
         Assert.Equal(ScalarType.Float32, stretched.dtype);
         TensorAssert.SameBits(PositionStretching.To248(half.to(ScalarType.Float32)), stretched);
@@ -47,8 +48,8 @@ public sealed class PositionStretchingTests
     [Fact]
     public void Leaves_no_tensors_behind()
     {
-        using var input = randn(77, 4);
-        using var scope = NewDisposeScope();
+        using Tensor input = randn(77, 4);
+        using DisposeScope scope = NewDisposeScope();
         PositionStretching.To248(input);
         Assert.Equal(1, scope.DisposablesCount);
     }
@@ -56,8 +57,8 @@ public sealed class PositionStretchingTests
     [Fact]
     public void Says_which_shape_it_expects()
     {
-        using var scope = NewDisposeScope();
-        var error = Assert.Throws<ArgumentException>(() => PositionStretching.To248(zeros(248, 4)));
+        using DisposeScope scope = NewDisposeScope();
+        ArgumentException error = Assert.Throws<ArgumentException>(() => PositionStretching.To248(zeros(248, 4)));
         Assert.Contains("[77, width]", error.Message);
         Assert.Contains("[248, 4]", error.Message);
         Assert.Throws<ArgumentException>(() => PositionStretching.To248(zeros(77)));

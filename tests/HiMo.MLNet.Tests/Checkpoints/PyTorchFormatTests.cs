@@ -33,7 +33,7 @@ public sealed class PyTorchFormatTests : IDisposable
     public void Reads_a_whole_model_whatever_the_file_is_called(string format)
     {
         using var golden = Checkpoint.Open("Golden/tiny-vit.safetensors");
-        var tensors = golden.Tensors.Keys.Select(name => (name, golden.Read(name))).ToArray();
+        (string name, Tensor)[] tensors = golden.Tensors.Keys.Select(name => (name, golden.Read(name))).ToArray();
         using var checkpoint = Checkpoint.Open(_folder.Write("model.anything", Write(format, tensors)));
         AssertHolds(checkpoint, tensors);
     }
@@ -47,7 +47,7 @@ public sealed class PyTorchFormatTests : IDisposable
             ScalarType.Bool, ScalarType.Byte, ScalarType.Int8, ScalarType.Int16, ScalarType.Int32, ScalarType.Int64,
             ScalarType.Float16, ScalarType.BFloat16, ScalarType.Float32, ScalarType.Float64,
         ];
-        var tensors = types.Select(type => ($"part.{type}", (randn(3, 5) * 9).to(type))).ToArray();
+        (string, Tensor)[] tensors = types.Select(type => ($"part.{type}", (randn(3, 5) * 9).to(type))).ToArray();
         using var checkpoint = Checkpoint.Open(_folder.Write("types", Write(format, [.. tensors, ("none", zeros(0, 3))])));
         AssertHolds(checkpoint, [.. tensors, ("none", zeros(0, 3))]);
     }
@@ -59,7 +59,7 @@ public sealed class PyTorchFormatTests : IDisposable
         [
             ("zip 2", PythonPickles.Zip(2)), ("zip 5", PythonPickles.Zip(5)), ("legacy 2", PythonPickles.Legacy(2)), ("legacy 4", PythonPickles.Legacy(4)),
         ];
-        foreach (var (name, bytes) in files)
+        foreach ((string? name, byte[]? bytes) in files)
         {
             using var checkpoint = Checkpoint.Open(_folder.Write(name, bytes));
             AssertHolds(
@@ -75,8 +75,8 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Reads_an_archive_written_by_libtorch()
     {
-        var values = arange(24, dtype: ScalarType.Float16).view(4, 6);
-        var path = Path.Combine(_folder.Path, "libtorch.pt");
+        Tensor values = arange(24, dtype: ScalarType.Float16).view(4, 6);
+        string path = Path.Combine(_folder.Path, "libtorch.pt");
         save(values.t()[1..4], path);
         using var checkpoint = Checkpoint.Open(path);
         AssertHolds(checkpoint, ("0", values.t()[1..4]));
@@ -103,7 +103,7 @@ public sealed class PyTorchFormatTests : IDisposable
               name : str
 
             """;
-        var pickle = new PickleWriter().Module(
+        PickleWriter pickle = new PickleWriter().Module(
             "Model",
             ("logit_scale", w => w.Tensor("0", "FloatStorage", 1, 0, [], [])),
             ("context_length", w => w.Tensor("1", "LongStorage", 1, 0, [], [])),
@@ -115,21 +115,21 @@ public sealed class PyTorchFormatTests : IDisposable
                 ("training", x => x.Raw(0x88)))),
             ("sizes", w => w.Global("torch.jit._pickle", "build_intlist").Op(']').Mark().Int(3).Int(4).Op('e').Raw(0x85).Op('R')),
             ("name", w => w.Text("résumé")));
-        var weight = tensor(new float[] { 1, 2, 3, 4, 5, 6 });
-        var made = _folder.Write("made.pt", ZipWriter.Store(
+        Tensor weight = tensor(new float[] { 1, 2, 3, 4, 5, 6 });
+        string made = _folder.Write("made.pt", ZipWriter.Store(
         [
             ("made/data.pkl", pickle.Stop()), ("made/code/__torch__.py", Encoding.UTF8.GetBytes(code)),
             ("made/constants.pkl", new PickleWriter().Op(')').Stop()), ("made/version", "3\n"u8.ToArray()),
             ("made/data/0", CheckpointWriter.Bytes(tensor(4.5f))), ("made/data/1", CheckpointWriter.Bytes(tensor(77L))),
             ("made/data/2", CheckpointWriter.Bytes(weight)),
         ]));
-        var again = Path.Combine(_folder.Path, "again.pt");
-        using (var module = jit.load(made))
+        string again = Path.Combine(_folder.Path, "again.pt");
+        using (jit.ScriptModule module = jit.load(made))
         {
             jit.save(module, again);
         }
 
-        foreach (var path in new[] { made, again })
+        foreach (string? path in new[] { made, again })
         {
             using var checkpoint = Checkpoint.Open(path);
             AssertHolds(checkpoint, ("logit_scale", tensor(4.5f)), ("visual.weight", weight.view(2, 3).t()));
@@ -141,8 +141,8 @@ public sealed class PyTorchFormatTests : IDisposable
     [InlineData("legacy")]
     public void Reads_strided_offset_and_shared_storages(string format)
     {
-        var storage = arange(24, dtype: ScalarType.Float32);
-        var pickle = new PickleWriter().Dictionary(
+        Tensor storage = arange(24, dtype: ScalarType.Float32);
+        byte[] pickle = new PickleWriter().Dictionary(
             ("whole", w => w.Tensor("0", "FloatStorage", 24, 0, [2, 3, 4], [12, 4, 1])),
             ("turned", w => w.Tensor("0", "FloatStorage", 24, 0, [4, 3], [1, 4])),
             ("middle", w => w.Tensor("0", "FloatStorage", 24, 5, [2, 2], [4, 1])),
@@ -151,8 +151,8 @@ public sealed class PyTorchFormatTests : IDisposable
             ("one", w => w.Tensor("0", "FloatStorage", 24, 2, [1, 3], [999, 1])),
             ("none", w => w.Tensor("0", "FloatStorage", 24, 0, [0, 3], [3, 1])),
             ("view", w => w.Tensor("0", "FloatStorage", 24, 1, [2], [1], view: (10, 4)))).Stop();
-        var bytes = CheckpointWriter.Bytes(storage);
-        var file = format == "zip" ? CheckpointWriter.Zip(pickle, [bytes]) : CheckpointWriter.Legacy(pickle, [("0", 24, bytes)]);
+        byte[] bytes = CheckpointWriter.Bytes(storage);
+        byte[] file = format == "zip" ? CheckpointWriter.Zip(pickle, [bytes]) : CheckpointWriter.Legacy(pickle, [("0", 24, bytes)]);
 
         using var checkpoint = Checkpoint.Open(_folder.Write("strided", file));
         AssertHolds(
@@ -183,8 +183,8 @@ public sealed class PyTorchFormatTests : IDisposable
     [InlineData(24, long.MaxValue, new long[] { 0 }, new long[] { 1 }, "reaches outside its storage")]
     public void Refuses_tensors_outside_their_storage(long count, long offset, long[] shape, long[] strides, string expected)
     {
-        var pickle = new PickleWriter().Dictionary(("weird", w => w.Tensor("0", "FloatStorage", count, offset, shape, strides))).Stop();
-        var error = Refused(CheckpointWriter.Zip(pickle, [new byte[96]]));
+        byte[] pickle = new PickleWriter().Dictionary(("weird", w => w.Tensor("0", "FloatStorage", count, offset, shape, strides))).Stop();
+        string error = Refused(CheckpointWriter.Zip(pickle, [new byte[96]]));
         Assert.Contains("tensor 'weird': ", error);
         Assert.Contains(expected, error);
     }
@@ -195,7 +195,7 @@ public sealed class PyTorchFormatTests : IDisposable
     [InlineData("model_state_dict")]
     public void Unwraps_the_dictionaries_of_training_codes_and_skips_what_is_no_tensor(string wrapper)
     {
-        var pickle = new PickleWriter().Dictionary(
+        byte[] pickle = new PickleWriter().Dictionary(
             ("epoch", w => w.Int(3)),
             ("step", w => w.Tensor("0", "FloatStorage", 2, 1, [], [])),
             ("args", w => w.Dictionary(("lr", x => x.Op('G').Raw(0x3f, 0xb9, 0x99, 0x99, 0x99, 0x99, 0x99, 0x9a)), ("model", x => x.Text("ViT-B/16")))),
@@ -210,7 +210,7 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Refuses_names_that_two_tensors_claim()
     {
-        var error = Refused(CheckpointWriter.Zip([("module.a", tensor(1f)), ("a", tensor(2f))]));
+        string error = Refused(CheckpointWriter.Zip([("module.a", tensor(1f)), ("a", tensor(2f))]));
         Assert.Contains("tensor 'a': two tensors stand for this one", error);
     }
 
@@ -225,12 +225,12 @@ public sealed class PyTorchFormatTests : IDisposable
     [InlineData("System.Diagnostics", "Process")]
     public void Refuses_names_that_could_run_code(string module, string name)
     {
-        var pickle = new PickleWriter().Global(module, name).Text("echo").Raw(0x85).Op('R').Stop();
-        var expected = $"the name '{module}.{name}' is refused";
+        byte[] pickle = new PickleWriter().Global(module, name).Text("echo").Raw(0x85).Op('R').Stop();
+        string expected = $"the name '{module}.{name}' is refused";
         Assert.Contains($"model/data.pkl: pickle instruction Global (0x63) at byte 2: {expected}", Refused(CheckpointWriter.Zip(pickle, [])));
         Assert.Contains(expected, Refused(CheckpointWriter.Legacy(pickle, [])));
 
-        var byStack = new PickleWriter().Raw(0x8c, (byte)module.Length).Raw(Encoding.ASCII.GetBytes(module))
+        byte[] byStack = new PickleWriter().Raw(0x8c, (byte)module.Length).Raw(Encoding.ASCII.GetBytes(module))
             .Raw(0x8c, (byte)name.Length).Raw(Encoding.ASCII.GetBytes(name)).Raw(0x93).Stop();
         Assert.Contains($"StackGlobal (0x93) at byte {6 + module.Length + name.Length}: the name '{module}.{name}' is refused", Refused(CheckpointWriter.Zip(byStack, [])));
     }
@@ -245,7 +245,7 @@ public sealed class PyTorchFormatTests : IDisposable
     [InlineData('\xff', "unknown (0xff)")]
     public void Refuses_instructions_that_state_dicts_do_not_need(char opcode, string expected)
     {
-        var pickle = new PickleWriter().Op('N').Raw((byte)opcode).Stop();
+        byte[] pickle = new PickleWriter().Op('N').Raw((byte)opcode).Stop();
         Assert.Contains($"data.pkl: pickle instruction {expected} at byte 3: this instruction is not part of a state dict", Refused(CheckpointWriter.Zip(pickle, [])));
     }
 
@@ -274,16 +274,16 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Refuses_modules_that_contain_themselves()
     {
-        var pickle = new PickleWriter().Global("__torch__", "Model").Op(')').Raw(0x81).Op('q').Raw(0)
+        byte[] pickle = new PickleWriter().Global("__torch__", "Model").Op(')').Raw(0x81).Op('q').Raw(0)
             .Dictionary(("again", w => w.Op('h').Raw(0)), ("once more", w => w.Op('h').Raw(0))).Op('b').Stop();
-        var file = ZipWriter.Store([("m/data.pkl", pickle), ("m/constants.pkl", new PickleWriter().Op(')').Stop())]);
+        byte[] file = ZipWriter.Store([("m/data.pkl", pickle), ("m/constants.pkl", new PickleWriter().Op(')').Stop())]);
         Assert.Contains("64 deep", Refused(file));
     }
 
     [Fact]
     public void Refuses_dictionaries_that_contain_themselves()
     {
-        var pickle = new PickleWriter().Op('}').Op('q').Raw(0).Mark()
+        byte[] pickle = new PickleWriter().Op('}').Op('q').Raw(0).Mark()
             .Text("model").Op('h').Raw(0).Text("state_dict").Op('h').Raw(0).Text("net").Op('h').Raw(0).Op('u').Stop();
         Assert.Contains("expected a state dict", Refused(CheckpointWriter.Zip(pickle, [])));
     }
@@ -291,7 +291,7 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Reads_a_compressed_pickle_but_no_compressed_tensors_and_no_bombs()
     {
-        var pickle = new PickleWriter().Dictionary(("a", w => w.Tensor("0", "FloatStorage", 1, 0, [1], [1]))).Stop();
+        byte[] pickle = new PickleWriter().Dictionary(("a", w => w.Tensor("0", "FloatStorage", 1, 0, [1], [1]))).Stop();
         using (var checkpoint = Checkpoint.Open(_folder.Write("deflated", Deflate(pickle, CompressionLevel.Optimal, CompressionLevel.NoCompression))))
         {
             AssertHolds(checkpoint, ("a", tensor(new[] { 2f })));
@@ -305,8 +305,8 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Refuses_archives_that_are_incomplete_or_not_of_PyTorch()
     {
-        var good = CheckpointWriter.Zip([("a", ones(2))]);
-        var pickle = new PickleWriter().Dictionary(("a", w => w.Tensor("7", "FloatStorage", 1, 0, [1], [1]))).Stop();
+        byte[] good = CheckpointWriter.Zip([("a", ones(2))]);
+        byte[] pickle = new PickleWriter().Dictionary(("a", w => w.Tensor("7", "FloatStorage", 1, 0, [1], [1]))).Stop();
 
         Assert.Contains("the file is incomplete", Refused(good[..^30]));
         Assert.Contains("expected one entry data.pkl at the top or in one folder, found 0", Refused(ZipWriter.Store([("a/b/data.pkl", pickle)])));
@@ -319,8 +319,8 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Refuses_old_files_that_are_cut_off_or_of_another_byte_order()
     {
-        var pickle = new PickleWriter().Dictionary(("a", w => w.Tensor("k", "FloatStorage", 2, 0, [2], [1]))).Stop();
-        var good = CheckpointWriter.Legacy(pickle, [("k", 2, new byte[8])]);
+        byte[] pickle = new PickleWriter().Dictionary(("a", w => w.Tensor("k", "FloatStorage", 2, 0, [2], [1]))).Stop();
+        byte[] good = CheckpointWriter.Legacy(pickle, [("k", 2, new byte[8])]);
         Checkpoint.Open(_folder.Write("good", good)).Dispose();
 
         Assert.Contains("storage 'k': expected 2 Float32 elements in the 7 bytes", Refused(good[..^1]));
@@ -334,14 +334,14 @@ public sealed class PyTorchFormatTests : IDisposable
     [Fact]
     public void Reports_a_file_that_shrinks_while_it_is_open()
     {
-        var path = _folder.Write("shrinking.safetensors", SafetensorsTests.Write([("a", ones(1000))]));
+        string path = _folder.Write("shrinking.safetensors", SafetensorsTests.Write([("a", ones(1000))]));
         using var checkpoint = Checkpoint.Open(path);
         using (var stream = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {
             stream.SetLength(500);
         }
 
-        var before = _scope.DisposablesCount;
+        int before = _scope.DisposablesCount;
         Assert.Contains("tensor 'a': the file ends at byte 500", Assert.Throws<CheckpointFormatException>(() => checkpoint.Read("a")).Message);
         Assert.Equal(before, _scope.DisposablesCount);
     }
@@ -352,12 +352,12 @@ public sealed class PyTorchFormatTests : IDisposable
         var file = new MemoryStream();
         using (var zip = new ZipArchive(file, ZipArchiveMode.Create, leaveOpen: true))
         {
-            using (var entry = zip.CreateEntry("m/data.pkl", level).Open())
+            using (Stream entry = zip.CreateEntry("m/data.pkl", level).Open())
             {
                 entry.Write(pickle);
             }
 
-            using (var entry = zip.CreateEntry("m/data/0", tensorLevel).Open())
+            using (Stream entry = zip.CreateEntry("m/data/0", tensorLevel).Open())
             {
                 entry.Write([0, 0, 0, 0x40]);
             }
@@ -368,8 +368,8 @@ public sealed class PyTorchFormatTests : IDisposable
 
     private string Refused(byte[] file)
     {
-        var path = _folder.Write("refused", file);
-        var error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path).Dispose());
+        string path = _folder.Write("refused", file);
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path).Dispose());
         Assert.StartsWith(path + ": ", error.Message);
         return error.Message;
     }
@@ -377,7 +377,7 @@ public sealed class PyTorchFormatTests : IDisposable
     private static void AssertHolds(Checkpoint checkpoint, params (string Name, Tensor Tensor)[] expected)
     {
         Assert.Equal(expected.Select(entry => entry.Name).Order(), checkpoint.Tensors.Keys.Order());
-        foreach (var (name, tensor) in expected)
+        foreach ((string? name, Tensor? tensor) in expected)
         {
             TensorAssert.SameBits(tensor, checkpoint.Read(name));
         }

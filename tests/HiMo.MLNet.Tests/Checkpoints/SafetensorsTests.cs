@@ -17,14 +17,14 @@ public sealed class SafetensorsTests
     [Fact]
     public void Writes_and_reads_back_every_type_bit_for_bit()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
-        var tensors = Types.Select(type => ($"as.{type}", (randn(7, 3) * 3).to(type))).ToArray();
-        var path = folder.Write("all.safetensors", Write(tensors));
+        (string, Tensor)[] tensors = Types.Select(type => ($"as.{type}", (randn(7, 3) * 3).to(type))).ToArray();
+        string path = folder.Write("all.safetensors", Write(tensors));
 
         using var checkpoint = Checkpoint.Open(path);
         Assert.Equal(tensors.Select(entry => entry.Item1), checkpoint.Tensors.Keys);
-        foreach (var (name, tensor) in tensors)
+        foreach ((string? name, Tensor? tensor) in tensors)
         {
             TensorAssert.SameBits(tensor, checkpoint.Read(name));
         }
@@ -33,11 +33,11 @@ public sealed class SafetensorsTests
     [Fact]
     public void Keeps_not_a_number_infinities_and_negative_zero()
     {
-        using var scope = NewDisposeScope();
-        foreach (var type in Types.Take(4))
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        foreach (ScalarType type in Types.Take(4))
         {
-            var special = tensor([float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, float.Epsilon]).to(type);
-            var (_, read) = Assert.Single(Safetensors.ReadSequential(new MemoryStream(Write([("x", special)])), "memory"));
+            Tensor special = tensor([float.NaN, float.PositiveInfinity, float.NegativeInfinity, -0f, float.Epsilon]).to(type);
+            (string _, Tensor? read) = Assert.Single(Safetensors.ReadSequential(new MemoryStream(Write([("x", special)])), "memory"));
             TensorAssert.SameBits(special, read);
         }
     }
@@ -45,9 +45,9 @@ public sealed class SafetensorsTests
     [Fact]
     public void Writes_transposed_sliced_scalar_and_empty_tensors_as_they_look()
     {
-        using var scope = NewDisposeScope();
-        var matrix = arange(12, dtype: ScalarType.Float32).view(3, 4);
-        var tensors = new[] { ("t", matrix.t()), ("column", matrix[.., 1]), ("scalar", tensor(5f)), ("none", zeros(0, 4)) };
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        Tensor matrix = arange(12, dtype: ScalarType.Float32).view(3, 4);
+        (string, Tensor)[] tensors = new[] { ("t", matrix.t()), ("column", matrix[.., 1]), ("scalar", tensor(5f)), ("none", zeros(0, 4)) };
 
         var read = Safetensors.ReadSequential(new MemoryStream(Write(tensors)), "memory").ToDictionary();
 
@@ -62,10 +62,10 @@ public sealed class SafetensorsTests
     [Fact]
     public void Lays_the_file_out_as_the_format_says()
     {
-        using var scope = NewDisposeScope();
-        var bytes = Write([("a", tensor(new short[] { 1, 2 })), ("b", tensor(1.5f))], new Dictionary<string, string> { ["format"] = "pt" });
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        byte[] bytes = Write([("a", tensor(new short[] { 1, 2 })), ("b", tensor(1.5f))], new Dictionary<string, string> { ["format"] = "pt" });
 
-        var length = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        long length = BinaryPrimitives.ReadInt64LittleEndian(bytes);
         Assert.Equal(0, length % 8);
         using var header = JsonDocument.Parse(bytes.AsMemory(8, (int)length));
         Assert.Equal("pt", header.RootElement.GetProperty("__metadata__").GetProperty("format").GetString());
@@ -77,20 +77,20 @@ public sealed class SafetensorsTests
     [Fact]
     public void Works_on_streams_that_cannot_seek_and_leaves_what_follows()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var golden = Checkpoint.Open("Golden/tiny-vit.safetensors");
-        var tensors = golden.Tensors.Keys.Select(name => (name, golden.Read(name))).ToArray();
+        (string name, Tensor)[] tensors = golden.Tensors.Keys.Select(name => (name, golden.Read(name))).ToArray();
         var memory = new MemoryStream();
         Safetensors.Write(new ForwardOnlyStream(memory), tensors);
         memory.WriteByte(42);
         memory.Position = 0;
 
         SafetensorsHeader? seen = null;
-        var read = Safetensors.ReadSequential(new ForwardOnlyStream(memory), "entry", header => seen = header).ToArray();
+        (string Name, Tensor Tensor)[] read = Safetensors.ReadSequential(new ForwardOnlyStream(memory), "entry", header => seen = header).ToArray();
 
         Assert.Equal(tensors.Select(entry => entry.name), read.Select(entry => entry.Name));
         Assert.Equal(tensors.Length, seen!.Tensors.Count);
-        for (var i = 0; i < tensors.Length; i++)
+        for (int i = 0; i < tensors.Length; i++)
         {
             TensorAssert.SameBits(tensors[i].Item2, read[i].Tensor);
         }
@@ -101,9 +101,9 @@ public sealed class SafetensorsTests
     [Fact]
     public void Reads_one_tensor_at_a_time()
     {
-        using var golden = File.OpenRead("Golden/tiny-vit.safetensors");
-        using var scope = NewDisposeScope();
-        foreach (var (_, tensor) in Safetensors.ReadSequential(golden, "golden"))
+        using FileStream golden = File.OpenRead("Golden/tiny-vit.safetensors");
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        foreach ((string _, Tensor? tensor) in Safetensors.ReadSequential(golden, "golden"))
         {
             using (tensor)
             {
@@ -115,22 +115,22 @@ public sealed class SafetensorsTests
     [Fact]
     public void Shows_the_header_before_it_allocates_a_tensor()
     {
-        var huge = WithHeader("""{"a":{"dtype":"F32","shape":[4000000000000],"data_offsets":[0,16000000000000]}}""");
+        byte[] huge = WithHeader("""{"a":{"dtype":"F32","shape":[4000000000000],"data_offsets":[0,16000000000000]}}""");
         var refusal = new InvalidOperationException("wrong shape");
-        var refused = Assert.Throws<InvalidOperationException>(
+        InvalidOperationException refused = Assert.Throws<InvalidOperationException>(
             () => Safetensors.ReadSequential(new MemoryStream(huge), "entry", _ => throw refusal).Count());
         Assert.Same(refusal, refused);
 
-        var error = Assert.Throws<CheckpointFormatException>(() => Safetensors.ReadSequential(new MemoryStream(huge), "entry").Count());
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Safetensors.ReadSequential(new MemoryStream(huge), "entry").Count());
         Assert.Contains("entry: tensor 'a': expected at most", error.Message);
     }
 
     [Fact]
     public void Keeps_metadata()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         using var folder = new TemporaryFolder();
-        var path = folder.Write("m.safetensors", Write([("a", tensor(1f))], new Dictionary<string, string> { ["note"] = "é \"quoted\"" }));
+        string path = folder.Write("m.safetensors", Write([("a", tensor(1f))], new Dictionary<string, string> { ["note"] = "é \"quoted\"" }));
         using var checkpoint = Checkpoint.Open(path);
         Assert.Equal("é \"quoted\"", checkpoint.Metadata["note"]);
     }
@@ -138,11 +138,11 @@ public sealed class SafetensorsTests
     [Fact]
     public void Refuses_to_write_what_could_not_be_read()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         Assert.Throws<ArgumentException>(() => Write([("a", tensor(1f)), ("a", tensor(2f))]));
         Assert.Throws<ArgumentException>(() => Write([("__metadata__", tensor(1f))]));
         Assert.Throws<ArgumentException>(() => Write([("", tensor(1f))]));
-        var error = Assert.Throws<ArgumentException>(() => Write([("z", zeros(2, dtype: ScalarType.ComplexFloat32))]));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => Write([("z", zeros(2, dtype: ScalarType.ComplexFloat32))]));
         Assert.Contains("ComplexFloat32", error.Message);
     }
 
@@ -164,8 +164,8 @@ public sealed class SafetensorsTests
     public void Refuses_headers_that_are_wrong_and_says_where(string header, string expected)
     {
         using var folder = new TemporaryFolder();
-        var path = folder.Write("bad.safetensors", WithHeader(header));
-        var error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path));
+        string path = folder.Write("bad.safetensors", WithHeader(header));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(path));
         Assert.Contains(expected, error.Message);
         Assert.StartsWith($"{path}: safetensors header:", error.Message);
     }
@@ -174,9 +174,9 @@ public sealed class SafetensorsTests
     public void Refuses_lengths_beyond_the_file()
     {
         using var folder = new TemporaryFolder();
-        var bytes = WithHeader("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""");
+        byte[] bytes = WithHeader("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""");
 
-        var error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(folder.Write("short", bytes.AsSpan(0, bytes.Length - 1))));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(folder.Write("short", bytes.AsSpan(0, bytes.Length - 1))));
         Assert.Contains("its tensors take 4 bytes, the file has 3", error.Message);
 
         BinaryPrimitives.WriteInt64LittleEndian(bytes, 1000);
@@ -188,7 +188,7 @@ public sealed class SafetensorsTests
         Assert.Contains("found 1099511627776", error.Message);
 
         BinaryPrimitives.WriteInt64LittleEndian(bytes, 90_000_000);
-        var allocated = GC.GetAllocatedBytesForCurrentThread();
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
         error = Assert.Throws<CheckpointFormatException>(() => Safetensors.ReadSequential(new ForwardOnlyStream(new MemoryStream(bytes)), "entry").Count());
         Assert.Contains("the data ends", error.Message);
         Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - allocated, 0, 1 << 20);
@@ -203,8 +203,8 @@ public sealed class SafetensorsTests
 
     private static byte[] WithHeader(string header)
     {
-        var json = Encoding.UTF8.GetBytes(header);
-        var bytes = new byte[8 + json.Length + 4];
+        byte[] json = Encoding.UTF8.GetBytes(header);
+        byte[] bytes = new byte[8 + json.Length + 4];
         BinaryPrimitives.WriteInt64LittleEndian(bytes, json.Length);
         json.CopyTo(bytes, 8);
         return bytes;

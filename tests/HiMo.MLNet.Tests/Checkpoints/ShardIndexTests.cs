@@ -25,8 +25,8 @@ public sealed class ShardIndexTests : IDisposable
     [Fact]
     public void Reads_the_tensors_that_the_index_names_from_their_files()
     {
-        var index = Index("""{"metadata": {"total_size": 20}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}""");
-        foreach (var path in new[] { index, _folder.Path })
+        string index = Index("""{"metadata": {"total_size": 20}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}""");
+        foreach (string? path in new[] { index, _folder.Path })
         {
             using var checkpoint = Checkpoint.Open(path);
             Assert.Equal(["a", "b"], checkpoint.Tensors.Keys);

@@ -7,7 +7,7 @@ internal sealed class TemporaryFolder : IDisposable
 
     internal string Write(string name, ReadOnlySpan<byte> content)
     {
-        var path = System.IO.Path.Combine(Path, name);
+        string path = System.IO.Path.Combine(Path, name);
         File.WriteAllBytes(path, content);
         return path;
     }

@@ -10,7 +10,7 @@ internal static class TensorAssert
         Assert.Equal(expected.dtype, actual.dtype);
         Assert.Equal(expected.shape, actual.shape);
         Assert.True(actual.is_contiguous());
-        using var dense = expected.contiguous();
+        using torch.Tensor dense = expected.contiguous();
         Assert.True(expected.numel() == 0 || dense.bytes.SequenceEqual(actual.bytes));
     }
 }

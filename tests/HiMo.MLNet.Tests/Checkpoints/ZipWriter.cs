@@ -10,12 +10,12 @@ internal static class ZipWriter
     {
         var file = new MemoryStream();
         var directory = new MemoryStream();
-        var count = 0;
-        foreach (var (name, content) in entries)
+        int count = 0;
+        foreach ((string? name, byte[]? content) in entries)
         {
-            var offset = file.Position;
-            var bytes = Encoding.UTF8.GetBytes(name);
-            var crc = Crc(content);
+            long offset = file.Position;
+            byte[] bytes = Encoding.UTF8.GetBytes(name);
+            uint crc = Crc(content);
 
             Put(file, 4, 0x04034b50);
             Put(file, 2, 45, 0, 0, 0, 0x21);
@@ -41,11 +41,11 @@ internal static class ZipWriter
             count++;
         }
 
-        var start = file.Position;
+        long start = file.Position;
         directory.WriteTo(file);
         if (wide)
         {
-            var record = file.Position;
+            long record = file.Position;
             Put(file, 4, 0x06064b50);
             Put(file, 8, 44);
             Put(file, 2, 45, 45);
@@ -66,7 +66,7 @@ internal static class ZipWriter
     private static void Put(Stream stream, int width, params ReadOnlySpan<long> values)
     {
         Span<byte> bytes = stackalloc byte[8];
-        foreach (var value in values)
+        foreach (long value in values)
         {
             BinaryPrimitives.WriteInt64LittleEndian(bytes, value);
             stream.Write(bytes[..width]);
@@ -75,11 +75,11 @@ internal static class ZipWriter
 
     private static uint Crc(ReadOnlySpan<byte> content)
     {
-        var crc = uint.MaxValue;
-        foreach (var value in content)
+        uint crc = uint.MaxValue;
+        foreach (byte value in content)
         {
             crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
+            for (int bit = 0; bit < 8; bit++)
             {
                 crc = (crc >> 1) ^ (0xedb88320 & (uint)-(crc & 1));
             }

@@ -15,13 +15,13 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void LoadImages_feeds_pictures_to_data_views_and_prediction_engines()
     {
-        var chain = tiny.MLContext.Transforms.LoadImages("Picture", tiny.Pictures.Folder, "ImagePath")
+        TransformerChain<HiMoClipTransformer> chain = tiny.MLContext.Transforms.LoadImages("Picture", tiny.Pictures.Folder, "ImagePath")
             .Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture", captionColumnName: null)).Fit(tiny.Data);
         using HiMoClipTransformer fromPaths = tiny.Fit();
         float[][] expected = [.. fromPaths.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding")];
 
         Assert.Equal(expected, chain.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding"));
-        using var engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Embedded>(chain);
+        using PredictionEngine<ToyPictures.Row, Embedded> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Embedded>(chain);
         TinyModel.Close(expected[3], engine.Predict(tiny.Pictures.Rows[3]).ImageEmbedding);
         TinyModel.Close(expected[9], engine.Predict(tiny.Pictures.Rows[9]).ImageEmbedding);
     }
@@ -37,7 +37,7 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         InMemory[] rows = [.. tiny.Pictures.Rows.Select(r => new InMemory { Picture = MLImage.CreateFromFile(r.ImagePath) })];
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(rows);
-        using var model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture").Fit(data);
+        using HiMoClipTransformer model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture").Fit(data);
 
         float[][] first = [.. model.Transform(data).GetColumn<float[]>("ImageEmbedding")], second = [.. model.Transform(data).GetColumn<float[]>("ImageEmbedding")];
 
@@ -49,7 +49,7 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
     public void Two_models_in_one_chain_keep_to_their_columns()
     {
         string other = tiny.Pictures.Checkpoint(seed: 12);
-        var chain = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
+        TransformerChain<HiMoClipTransformer> chain = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
             .Append(tiny.MLContext.Transforms.HiMoClip(new HiMoClipOptions
             {
                 Checkpoint = other,
@@ -112,7 +112,10 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal(["ImagePath", "Caption", "ImageEmbedding", "TextEmbedding", "PredictedLabel", "Score"], scored.Schema.Select(c => c.Name));
         float[] diagonal = [.. Enumerable.Repeat(1 / MathF.Sqrt(32), 32)];
         foreach (float[] embedding in scored.GetColumn<float[]>("ImageEmbedding").Concat(scored.GetColumn<float[]>("TextEmbedding")))
+        {
             TinyModel.Close(diagonal, embedding);
+        }
+
         Assert.All(scored.GetColumn<float[]>("Score"), score => TinyModel.Close([0.25f, 0.25f, 0.25f, 0.25f], score));
     }
 }

@@ -1,6 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Trainers;
+using Microsoft.ML.Transforms;
 
 namespace HiMo.MLNet.Tests.Composition;
 
@@ -30,7 +31,7 @@ public sealed class FeaturesTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void A_linear_probe_learns_from_embeddings_and_ML_NET_evaluates_it()
     {
-        var pipeline = tiny.MLContext.Transforms.Conversion.MapValueToKey("Label").Append(Probe)
+        EstimatorChain<KeyToValueMappingTransformer> pipeline = tiny.MLContext.Transforms.Conversion.MapValueToKey("Label").Append(Probe)
             .Append(tiny.MLContext.Transforms.Conversion.MapKeyToValue("PredictedColour", "PredictedLabel"));
 
         IDataView scored = pipeline.Fit(Data).Transform(Data);
@@ -53,14 +54,16 @@ public sealed class FeaturesTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void Cross_validation_fits_the_whole_pipeline_in_every_fold()
     {
-        var pipeline = tiny.MLContext.Transforms.Conversion.MapValueToKey("Label").Append(Probe);
+        EstimatorChain<ITransformer> pipeline = tiny.MLContext.Transforms.Conversion.MapValueToKey("Label").Append(Probe);
 
-        var folds = tiny.MLContext.MulticlassClassification.CrossValidate(Data, pipeline, numberOfFolds: 2);
+        IReadOnlyList<TrainCatalogBase.CrossValidationResult<MulticlassClassificationMetrics>> folds = tiny.MLContext.MulticlassClassification.CrossValidate(Data, pipeline, numberOfFolds: 2);
 
         Assert.Equal([0, 1], folds.Select(f => f.Fold));
         Assert.All(folds, fold => Assert.Equal(1, fold.Metrics.MicroAccuracy));
-        foreach (var fold in folds)
+        foreach (TrainCatalogBase.CrossValidationResult<MulticlassClassificationMetrics>? fold in folds)
+        {
             ((IDisposable)fold.Model).Dispose();
+        }
     }
 
     [Fact]
@@ -85,7 +88,7 @@ public sealed class FeaturesTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         // Two pictures, many times each: two clusters, whatever the weights.
         IDataView two = tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Labelled { ImagePath = tiny.Pictures.Rows[i % 2 * 5].ImagePath }).ToArray());
-        var model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Clustering.Trainers.KMeans("ImageEmbedding", numberOfClusters: 2)).Fit(two);
+        TransformerChain<ClusteringPredictionTransformer<KMeansModelParameters>> model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Clustering.Trainers.KMeans("ImageEmbedding", numberOfClusters: 2)).Fit(two);
 
         uint[] clusters = [.. model.Transform(two).GetColumn<uint>("PredictedLabel")];
 

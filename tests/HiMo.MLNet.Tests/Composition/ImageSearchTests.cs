@@ -77,7 +77,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void No_pictures_are_an_error()
     {
-        var error = Assert.Throws<InvalidOperationException>(() => Search(k: 1));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Search(k: 1));
 
         Assert.Contains("'ImageEmbedding'", error.Message, StringComparison.Ordinal);
     }
@@ -98,7 +98,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     public void A_text_finds_pictures_here_and_in_another_process()
     {
         IDataView pictures = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
-        var search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(pictures);
+        TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(pictures);
         string zip = tiny.FileName("search.zip");
         tiny.MLContext.Model.Save(search, pictures.Schema, zip);
         Query[] queries = [new() { Caption = "The top is blue." }, new() { Caption = "Yellow, all of it." }];
@@ -108,10 +108,10 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
         using HiMoClipTransformer model = tiny.Fit();
         float[][] images = [.. model.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding")];
         float[][] texts = [.. model.Transform(tiny.MLContext.Data.LoadFromEnumerable(queries)).GetColumn<float[]>("TextEmbedding")];
-        using var engine = tiny.MLContext.Model.CreatePredictionEngine<Query, Found>(search);
+        using PredictionEngine<Query, Found> engine = tiny.MLContext.Model.CreatePredictionEngine<Query, Found>(search);
         for (int i = 0; i < queries.Length; i++)
         {
-            var best = images.Select((image, row) => (Path: tiny.Pictures.Rows[row].ImagePath, Cosine: image.Zip(texts[i], (a, b) => a * b).Sum())).OrderByDescending(p => p.Cosine).Take(5).ToArray();
+            (string Path, float Cosine)[] best = images.Select((image, row) => (Path: tiny.Pictures.Rows[row].ImagePath, Cosine: image.Zip(texts[i], (a, b) => a * b).Sum())).OrderByDescending(p => p.Cosine).Take(5).ToArray();
             TinyModel.Close([.. best.Select(p => p.Cosine)], found[i].SearchScores);
             Assert.Equal(best.Select(p => p.Path), found[i].SearchResults);
             Assert.Equal(found[i].SearchResults, engine.Predict(queries[i]).SearchResults);
@@ -122,7 +122,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void A_picture_finds_itself_first()
     {
-        var search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
+        TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
             .Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions
             {
                 K = 3,

@@ -32,7 +32,9 @@ public sealed class OneSideTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         string zip = tiny.FileName("texts.zip");
         using (HiMoClipTransformer texts = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, imageColumnName: null).Fit(tiny.Data))
+        {
             tiny.MLContext.Model.Save(texts, tiny.Data.Schema, zip);
+        }
 
         using var loaded = (HiMoClipTransformer)tiny.MLContext.Model.Load(zip, out _);
 

@@ -31,13 +31,14 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         GC.WaitForPendingFinalizers();                                        // of models that other tests left behind
         long tensors = torch.Tensor.TotalCount;
 
-        var engines = Enumerable.Range(0, 8).Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
+        PredictionEngine<ToyPictures.Row, Prediction>[] engines = Enumerable.Range(0, 8).Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
         Assert.Equal(tensors, torch.Tensor.TotalCount);
         var predictions = new Prediction[engines.Length][];
         OnThreads(engines.Length, thread => predictions[thread] = [.. rows.Select(engines[thread].Predict)]);
 
         Assert.Equal(tensors, torch.Tensor.TotalCount);
         foreach (Prediction[] ofOne in predictions)
+        {
             for (int i = 0; i < rows.Count; i++)
             {
                 TinyModel.Close(expected[i].ImageEmbedding, ofOne[i].ImageEmbedding);
@@ -45,6 +46,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
                 TinyModel.Close(expected[i].Score, ofOne[i].Score);
                 Assert.Equal(expected[i].PredictedLabel, ofOne[i].PredictedLabel);
             }
+        }
     }
 
     [Fact]
@@ -56,7 +58,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         float[][] expected = [.. scored.GetColumn<float[]>("ImageEmbedding")];
         Assert.Equal(48, expected.Length);
 
-        var columns = new float[4][][];
+        float[][][] columns = new float[4][][];
         OnThreads(columns.Length, thread => columns[thread] = [.. scored.GetColumn<float[]>("ImageEmbedding")]);
 
         Assert.All(columns, column => Assert.Equal(expected, column));
@@ -67,11 +69,11 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     {
         using HiMoClipTransformer model = tiny.Fit();
         IDataView scored = model.Transform(tiny.MLContext.Data.Cache(tiny.Data));
-        Dictionary<string, float[]> expected = tiny.Pictures.Rows.Select(r => r.Caption).Zip(scored.GetColumn<float[]>("TextEmbedding")).ToDictionary(p => p.First, p => p.Second);
+        var expected = tiny.Pictures.Rows.Select(r => r.Caption).Zip(scored.GetColumn<float[]>("TextEmbedding")).ToDictionary(p => p.First, p => p.Second);
 
         using DataViewRowCursor cursor = scored.GetRowCursor([scored.Schema["Caption"], scored.Schema["TextEmbedding"]], new Random(5));
-        var getCaption = cursor.GetGetter<ReadOnlyMemory<char>>(scored.Schema["Caption"]);
-        var getEmbedding = cursor.GetGetter<VBuffer<float>>(scored.Schema["TextEmbedding"]);
+        ValueGetter<ReadOnlyMemory<char>> getCaption = cursor.GetGetter<ReadOnlyMemory<char>>(scored.Schema["Caption"]);
+        ValueGetter<VBuffer<float>> getEmbedding = cursor.GetGetter<VBuffer<float>>(scored.Schema["TextEmbedding"]);
         List<string> order = [];
         ReadOnlyMemory<char> caption = default;
         VBuffer<float> embedding = default;
@@ -91,7 +93,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     public void An_engine_computes_only_what_its_class_reads()
     {
         using HiMoClipTransformer model = tiny.Fit();
-        using var texts = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, TextOnly>(model);
+        using PredictionEngine<ToyPictures.Row, TextOnly> texts = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, TextOnly>(model);
 
         Assert.Equal(32, texts.Predict(new() { ImagePath = "/no/such/picture.png", Caption = "Two colours." }).TextEmbedding.Length);
     }
@@ -100,10 +102,10 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     public void An_engine_goes_on_after_a_picture_that_cannot_be_read()
     {
         using HiMoClipTransformer model = tiny.Fit();
-        using var engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model);
+        using PredictionEngine<ToyPictures.Row, Prediction> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model);
         float[] expected = engine.Predict(tiny.Pictures.Rows[2]).ImageEmbedding;
 
-        var error = Assert.Throws<ImageReadException>(() => engine.Predict(new() { ImagePath = "/no/such/picture.png", Caption = "Gone." }));
+        ImageReadException error = Assert.Throws<ImageReadException>(() => engine.Predict(new() { ImagePath = "/no/such/picture.png", Caption = "Gone." }));
 
         Assert.Contains("/no/such/picture.png", error.Message, StringComparison.Ordinal);
         Assert.Equal(expected, engine.Predict(tiny.Pictures.Rows[2]).ImageEmbedding);
@@ -128,7 +130,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         GC.WaitForPendingFinalizers();
         long loaded = torch.Tensor.TotalCount;
         var errors = new Exception[4];
-        var engines = errors.Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
+        PredictionEngine<ToyPictures.Row, Prediction>[] engines = errors.Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
         using var started = new CountdownEvent(errors.Length);
 
         OnThreads(errors.Length + 1, thread =>
@@ -151,7 +153,9 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
             void PredictWithoutEnd()
             {
                 while (true)
+                {
                     engine.Predict(tiny.Pictures.Rows[thread]);
+                }
             }
             errors[thread] = Assert.ThrowsAny<Exception>(PredictWithoutEnd);
         });
@@ -167,9 +171,15 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         var failures = new Exception?[count];
         Thread[] threads = [.. Enumerable.Range(0, count).Select(i => new Thread(() => failures[i] = Record.Exception(new Action(() => work(i)))))];
         foreach (Thread thread in threads)
+        {
             thread.Start();
+        }
+
         foreach (Thread thread in threads)
+        {
             thread.Join();
+        }
+
         Assert.All(failures, Assert.Null);
     }
 }

@@ -34,7 +34,7 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void An_estimator_promises_what_its_transformer_gives()
     {
-        var search = tiny.MLContext.Transforms.HiMoClipImageSearch(k: 2);
+        HiMoClipImageSearchEstimator search = tiny.MLContext.Transforms.HiMoClipImageSearch(k: 2);
         using HiMoClipTransformer model = tiny.Fit();
         (IDataView Data, IEstimator<ITransformer> Estimator)[] cases =
         [
@@ -48,7 +48,7 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
             (model.Transform(tiny.Data), search),
             (model.Transform(Pictures), search),
         ];
-        foreach (var (data, estimator) in cases)
+        foreach ((IDataView? data, IEstimator<ITransformer>? estimator) in cases)
         {
             SchemaShape promised = estimator.GetOutputSchema(MLNetInternals.Shape(data.Schema));
             SchemaShape given = MLNetInternals.Shape(estimator.Fit(data).GetOutputSchema(data.Schema));

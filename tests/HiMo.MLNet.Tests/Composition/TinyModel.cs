@@ -26,6 +26,8 @@ public sealed class TinyModel : IDisposable
     {
         Assert.Equal(expected.Count, actual.Count);
         for (int i = 0; i < expected.Count; i++)
+        {
             Assert.Equal(expected[i], actual[i], 1e-5f);
+        }
     }
 }

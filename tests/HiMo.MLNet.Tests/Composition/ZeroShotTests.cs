@@ -43,7 +43,9 @@ public sealed class ZeroShotTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         string zip = tiny.FileName("nothing.zip");
         using (HiMoClipTransformer nothing = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels, threshold: 1).Fit(tiny.Data))
+        {
             tiny.MLContext.Model.Save(nothing, tiny.Data.Schema, zip);
+        }
 
         ITransformer loaded = tiny.MLContext.Model.Load(zip, out _);
 

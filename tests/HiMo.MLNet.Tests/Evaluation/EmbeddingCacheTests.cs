@@ -21,7 +21,9 @@ public sealed class EmbeddingCacheTests : IDisposable
     {
         using EmbeddingCache cache = Open();
         foreach (string text in texts)
+        {
             cache.Add(ContentKey.OfText(text), [text.Length, 0.5f, -1]);
+        }
     }
 
     private static float[]? Get(EmbeddingCache cache, string text)
@@ -65,7 +67,9 @@ public sealed class EmbeddingCacheTests : IDisposable
     {
         using EmbeddingCache cache = Open();
         for (int i = 0; i < EmbeddingCache.FileEntries + 1; i++)
+        {
             cache.Add(ContentKey.OfText($"{i}"), [i, i, i]);
+        }
 
         Assert.Equal([0, 0, 0], Get(cache, "0")!);
         Assert.Equal([512, 512, 512], Get(cache, "512")!);
@@ -110,7 +114,9 @@ public sealed class EmbeddingCacheTests : IDisposable
         Write("a");
         string file = Assert.Single(Files);
         using (FileStream stream = File.OpenWrite(file))
+        {
             stream.SetLength(stream.Length - 1);
+        }
 
         using EmbeddingCache cache = Open();
 

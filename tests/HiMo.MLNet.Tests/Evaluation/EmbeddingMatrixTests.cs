@@ -33,7 +33,7 @@ public sealed class EmbeddingMatrixTests
     [InlineData(float.NegativeInfinity)]
     public void Refuses_a_row_that_is_not_finite_and_names_it(float bad)
     {
-        var error = Assert.Throws<ArgumentException>(() => new EmbeddingMatrix([1, 2, 3, 4, 5, bad], 2));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new EmbeddingMatrix([1, 2, 3, 4, 5, bad], 2));
 
         Assert.Contains("row 2", error.Message);
         Assert.Contains("column 1", error.Message);

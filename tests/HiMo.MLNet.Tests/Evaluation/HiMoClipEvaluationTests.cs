@@ -246,7 +246,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
 
     private static void Fill(HiMoClipTransformer model, string tensor, float value)
     {
-        using var _ = torch.no_grad();
+        using IDisposable _ = torch.no_grad();
         ClipWeights.Tensors(model.Encoder.Model)[tensor].fill_(value);
     }
 
@@ -280,7 +280,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     public void A_cancelled_evaluation_leaves_what_it_had_in_the_cache()
     {
         using var cancel = new CancellationTokenSource();
-        var last = new Last { OnReport = p => { if (p.Stage == "captions") cancel.Cancel(); } };
+        var last = new Last { OnReport = p => { if (p.Stage == "captions") { cancel.Cancel(); } } };
         HiMoClipEvaluationOptions options = new() { CacheFolder = _folder.At("cache"), Progress = last, CancellationToken = cancel.Token };
 
         Assert.Throws<OperationCanceledException>(() => trained.Model.Evaluate(trained.Data, options));

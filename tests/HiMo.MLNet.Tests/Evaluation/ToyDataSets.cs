@@ -68,7 +68,9 @@ internal static class ToyDataSets
         void Each(Action<ToyPictures.Row, string> write)
         {
             foreach ((int i, ToyPictures.Row row) in rows.Index())
+            {
                 write(row, names[i]);
+            }
         }
 
         void Text(string name, string text)

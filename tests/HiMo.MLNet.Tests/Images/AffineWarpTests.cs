@@ -44,7 +44,7 @@ public sealed class AffineWarpTests
     [InlineData(5000, 1)]
     public void Copes_with_extreme_shapes(int width, int height)
     {
-        var result = new byte[48 * 48 * 3];
+        byte[] result = new byte[48 * 48 * 3];
         var image = new RgbImage(width, height, new byte[width * height * 3]);
         AffineWarp.Warp(image, (width / 2.0, height / 2.0), (width, height), 0, 48, Color.White, result);
         Assert.All(result, value => Assert.Equal(0, value));
@@ -56,7 +56,7 @@ public sealed class AffineWarpTests
 
     private static IEnumerable<byte> Warp(RgbImage image, (double X, double Y) centre, double extent, double degrees, int size)
     {
-        var result = new byte[size * size * 3];
+        byte[] result = new byte[size * size * 3];
         AffineWarp.Warp(image, centre, (extent, extent), degrees * Math.PI / 180, size, Color.White, result);
         return result.Chunk(3).Select(pixel => pixel.Distinct().Single());
     }

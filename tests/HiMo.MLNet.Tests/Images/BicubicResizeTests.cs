@@ -29,13 +29,13 @@ public sealed class BicubicResizeTests
     [Fact]
     public void A_window_equals_the_same_part_of_the_whole()
     {
-        var image = ImageDecoder.Decode(GoldenFile.PathOf("images/chelsea.png"));
+        RgbImage image = ImageDecoder.Decode(GoldenFile.PathOf("images/chelsea.png"));
         var box = new SourceBox(10.3f, 20.7f, 401.2f, 290);
-        var whole = new byte[101 * 67 * 3];
+        byte[] whole = new byte[101 * 67 * 3];
         BicubicResize.Resize(image, box, 101, 67, 0, 0, 101, 67, whole);
-        var window = new byte[40 * 30 * 3];
+        byte[] window = new byte[40 * 30 * 3];
         BicubicResize.Resize(image, box, 101, 67, 55, 33, 40, 30, window);
-        var expected = Enumerable.Range(33, 30).SelectMany(y => whole[(((y * 101) + 55) * 3)..(((y * 101) + 95) * 3)]);
+        IEnumerable<byte> expected = Enumerable.Range(33, 30).SelectMany(y => whole[(((y * 101) + 55) * 3)..(((y * 101) + 95) * 3)]);
         Assert.Equal(expected, window);
     }
 
@@ -47,7 +47,7 @@ public sealed class BicubicResizeTests
     private static byte[] Row(byte[] grey, float left, float right, int length)
     {
         byte[] pixels = [.. grey.SelectMany(value => (byte[])[value, value, value])];
-        var (across, down) = (new byte[length * 3], new byte[length * 3]);
+        (byte[]? across, byte[]? down) = (new byte[length * 3], new byte[length * 3]);
         BicubicResize.Resize(new RgbImage(grey.Length, 1, pixels), new(left, 0, right, 1), length, 1, 0, 0, length, 1, across);
         BicubicResize.Resize(new RgbImage(1, grey.Length, pixels), new(0, left, 1, right), 1, length, 0, 0, 1, length, down);
         Assert.Equal(across, down);

@@ -12,22 +12,22 @@ public sealed class ClipPreprocessorTests
     [MemberData(nameof(GoldenPictures))]
     public void Reproduces_pillow(string picture)
     {
-        var (file, size) = (picture.Split('@')[0], int.Parse(picture.Split('@')[1]));
+        (string? file, int size) = (picture.Split('@')[0], int.Parse(picture.Split('@')[1]));
         var preprocessor = new ClipPreprocessor(size);
-        var planes = new byte[preprocessor.Length];
+        byte[] planes = new byte[preprocessor.Length];
         preprocessor.Process(ImageDecoder.Decode(GoldenFile.PathOf($"images/{file}")), planes);
-        var values = new float[planes.Length];
+        float[] values = new float[planes.Length];
         preprocessor.Normalize(planes, values);
 
-        var expected = s_golden[picture].Values;
-        var differences = new int[256];
-        for (var i = 0; i < values.Length; i++)
+        float[] expected = s_golden[picture].Values;
+        int[] differences = new int[256];
+        for (int i = 0; i < values.Length; i++)
         {
-            var channel = i / (size * size);
+            int channel = i / (size * size);
             differences[(int)Math.Round(Math.Abs(values[i] - expected[i]) * ClipPreprocessor.Std[channel] * 255)]++;
         }
 
-        var summary = string.Join(", ", differences.Index().Where(pair => pair.Item > 0).Select(pair => $"{pair.Item} values differ by {pair.Index}"));
+        string summary = string.Join(", ", differences.Index().Where(pair => pair.Item > 0).Select(pair => $"{pair.Item} values differ by {pair.Index}"));
         if (file.EndsWith(".png", StringComparison.Ordinal))
         {
             Assert.True(differences[0] == values.Length, summary);
@@ -51,7 +51,7 @@ public sealed class ClipPreprocessorTests
         static IEnumerable<int> RowsKept(int height)
         {
             var image = new RgbImage(4, height, [.. Enumerable.Range(0, 4 * height * 3).Select(i => (byte)(i / 12))]);
-            var planes = new byte[3 * 4 * 4];
+            byte[] planes = new byte[3 * 4 * 4];
             new ClipPreprocessor(4).Process(image, planes);
             return planes.Take(16).Chunk(4).Select(row => (int)row.Distinct().Single());
         }
@@ -60,7 +60,7 @@ public sealed class ClipPreprocessorTests
     [Fact]
     public void Writes_planes_of_red_green_and_blue()
     {
-        var planes = new byte[12];
+        byte[] planes = new byte[12];
         new ClipPreprocessor(2).Process(new RgbImage(2, 2, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), planes);
         Assert.Equal([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12], planes);
     }
@@ -72,9 +72,9 @@ public sealed class ClipPreprocessorTests
     [InlineData(3, 700)]
     public void Copes_with_extreme_shapes(int width, int height)
     {
-        var pixels = new byte[width * height * 3];
+        byte[] pixels = new byte[width * height * 3];
         pixels.AsSpan().Fill(77);
-        var planes = new byte[3 * 224 * 224];
+        byte[] planes = new byte[3 * 224 * 224];
         new ClipPreprocessor(224).Process(new RgbImage(width, height, pixels), planes);
         Assert.All(planes, value => Assert.Equal(77, value));
     }
@@ -83,9 +83,9 @@ public sealed class ClipPreprocessorTests
     public void Normalizes_a_batch_like_its_pictures()
     {
         byte[] planes = [.. Enumerable.Range(0, 24).Select(i => (byte)(i * 10))];
-        var together = new float[24];
+        float[] together = new float[24];
         ClipPreprocessor.Normalize(planes, together, planeLength: 4);
-        var alone = new float[12];
+        float[] alone = new float[12];
         new ClipPreprocessor(2).Normalize(planes.AsSpan(12), alone);
         Assert.Equal(together[12..], alone);
         Assert.Equal(((40 / 255f) - 0.4578275f) / 0.26130258f, together[4], 1e-6f);

@@ -24,11 +24,11 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void By_default_it_crops_a_little_and_never_mirrors()
     {
-        var original = Preprocess(s_square);
-        var mirrored = Augment(s_square, s_still with { HorizontalFlip = 1 }, seed: 1);
-        for (var seed = 0; seed < 20; seed++)
+        byte[] original = Preprocess(s_square);
+        byte[] mirrored = Augment(s_square, s_still with { HorizontalFlip = 1 }, seed: 1);
+        for (int seed = 0; seed < 20; seed++)
         {
-            var variation = Augment(s_square, new(), seed);
+            byte[] variation = Augment(s_square, new(), seed);
             Assert.NotEqual(original, variation);
             Assert.True(Difference(original, variation) < Difference(mirrored, variation));
         }
@@ -37,7 +37,7 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void The_same_seed_gives_the_same_picture()
     {
-        var options = Everything;
+        ImageAugmentation options = Everything;
         Assert.Equal(Augment(s_square, options, seed: 3), Augment(s_square, options, seed: 3));
         Assert.NotEqual(Augment(s_square, options, seed: 3), Augment(s_square, options, seed: 4));
     }
@@ -45,7 +45,7 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void Every_picture_takes_as_many_draws()
     {
-        var (first, second) = (new Random(5), new Random(5));
+        (Random? first, Random? second) = (new Random(5), new Random(5));
         new ImageAugmenter(s_still, Size).Process(s_square, first, new byte[3 * Size * Size]);
         new ImageAugmenter(Everything, Size).Process(s_wide, second, new byte[3 * Size * Size]);
         Assert.Equal(first.Next(), second.Next());
@@ -56,7 +56,7 @@ public sealed class ImageAugmenterTests
     {
         // Four times the area: the black picture covers a quarter of the result, the rest is red.
         var black = new RgbImage(64, 64, new byte[64 * 64 * 3]);
-        var planes = Augment(black, new() { MinScale = 4, MaxScale = 4, Background = Color.Red }, seed: 2);
+        byte[] planes = Augment(black, new() { MinScale = 4, MaxScale = 4, Background = Color.Red }, seed: 2);
         Assert.InRange(planes.Take(Size * Size).Average(red => red), 0.74 * 255, 0.76 * 255);
         Assert.All(planes.Skip(Size * Size), value => Assert.Equal(0, value));
     }
@@ -65,7 +65,7 @@ public sealed class ImageAugmenterTests
     public void Rotation_shows_the_background_in_the_corners_and_keeps_the_centre()
     {
         var black = new RgbImage(64, 64, new byte[64 * 64 * 3]);
-        var planes = Augment(black, s_still with { Rotation = 180 }, seed: 8);
+        byte[] planes = Augment(black, s_still with { Rotation = 180 }, seed: 8);
         Assert.Equal(255, planes[0]);
         Assert.Equal(0, planes[(Size / 2 * Size) + (Size / 2)]);
     }
@@ -73,8 +73,8 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void Brightness_multiplies_every_value()
     {
-        var planes = Augment(Plain(40, 80, 120), s_still with { Brightness = 1 }, seed: 4);
-        var factor = planes[0] / 40.0;
+        byte[] planes = Augment(Plain(40, 80, 120), s_still with { Brightness = 1 }, seed: 4);
+        double factor = planes[0] / 40.0;
         Assert.NotEqual(1, factor, 0.05);
         Assert.InRange(planes[Size * Size], (80 * factor) - 2, (80 * factor) + 2);
         Assert.InRange(planes[2 * Size * Size], (120 * factor) - 3, (120 * factor) + 3);
@@ -89,7 +89,7 @@ public sealed class ImageAugmenterTests
     {
         // Half 60, half 140, mean 100.
         var image = new RgbImage(2, 2, [60, 60, 60, 140, 140, 140, 60, 60, 60, 140, 140, 140]);
-        var planes = new byte[12];
+        byte[] planes = new byte[12];
         new ImageAugmenter(s_still with { Contrast = 1 }, 2).Process(image, new Random(4), planes);
         Assert.Equal(200, planes[0] + planes[1], 1.0);
         Assert.NotEqual(60, planes[0]);
@@ -98,8 +98,8 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void Saturation_moves_colours_about_their_own_grey_and_keeps_it()
     {
-        var planes = Augment(Plain(40, 80, 120), s_still with { Saturation = 1 }, seed: 4);
-        var (red, green, blue) = (planes[0], planes[Size * Size], planes[2 * Size * Size]);
+        byte[] planes = Augment(Plain(40, 80, 120), s_still with { Saturation = 1 }, seed: 4);
+        (byte red, byte green, byte blue) = (planes[0], planes[Size * Size], planes[2 * Size * Size]);
         Assert.NotEqual(40, red);
         Assert.Equal((0.299 * 40) + (0.587 * 80) + (0.114 * 120), (0.299 * red) + (0.587 * green) + (0.114 * blue), 1.0);
     }
@@ -113,9 +113,9 @@ public sealed class ImageAugmenterTests
     {
         var image = new RgbImage(width, height, new byte[width * height * 3]);
         ImageAugmentation[] options = [new(), new() { MinScale = 0.05 }, new() { MinScale = 0.05, MaxScale = 4 }, s_still, Everything];
-        foreach (var option in options)
+        foreach (ImageAugmentation option in options)
         {
-            for (var seed = 0; seed < 200; seed++)
+            for (int seed = 0; seed < 200; seed++)
             {
                 Augment(image, option, seed);
             }
@@ -134,7 +134,7 @@ public sealed class ImageAugmenterTests
         ];
         Assert.All(cases, wrong =>
         {
-            var error = Assert.Throws<ArgumentOutOfRangeException>(() => new ImageAugmenter(wrong.Options, Size));
+            ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => new ImageAugmenter(wrong.Options, Size));
             Assert.StartsWith($"ImageAugmentation.{wrong.Name}: expected ", error.Message);
         });
     }
@@ -156,14 +156,14 @@ public sealed class ImageAugmenterTests
 
     private static byte[] Augment(RgbImage image, ImageAugmentation options, int seed)
     {
-        var planes = new byte[3 * Size * Size];
+        byte[] planes = new byte[3 * Size * Size];
         new ImageAugmenter(options, Size).Process(image, new Random(seed), planes);
         return planes;
     }
 
     private static byte[] Preprocess(RgbImage image)
     {
-        var planes = new byte[3 * Size * Size];
+        byte[] planes = new byte[3 * Size * Size];
         new ClipPreprocessor(Size).Process(image, planes);
         return planes;
     }

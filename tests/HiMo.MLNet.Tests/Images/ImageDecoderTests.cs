@@ -41,13 +41,13 @@ public sealed class ImageDecoderTests
     public void Ignores_the_orientation_tag()
     {
         // Orientation 6 (turn right) put into a JPEG that is wider than high.
-        var jpeg = File.ReadAllBytes(GoldenFile.PathOf("images/rocket.jpg"));
+        byte[] jpeg = File.ReadAllBytes(GoldenFile.PathOf("images/rocket.jpg"));
         byte[] exif = [0xff, 0xe1, 0, 34, .. "Exif\0\0MM\0*\0\0\0\u0008\0\u0001\u0001\u0012\0\u0003\0\0\0\u0001\0\u0006\0\0\0\0\0\0"u8];
         byte[] tagged = [.. jpeg[..2], .. exif, .. jpeg[2..]];
         using var codec = SKCodec.Create(new SKMemoryStream(tagged));
         Assert.Equal(SKEncodedOrigin.RightTop, codec.EncodedOrigin);
 
-        var turned = ImageDecoder.Decode(new MemoryStream(tagged), "turned.jpg");
+        RgbImage turned = ImageDecoder.Decode(new MemoryStream(tagged), "turned.jpg");
         Assert.Equal((640, 427), (turned.Width, turned.Height));
         Assert.Equal(ImageDecoder.Decode(GoldenFile.PathOf("images/rocket.jpg")).Pixels, turned.Pixels);
     }
@@ -76,9 +76,9 @@ public sealed class ImageDecoderTests
     [MemberData(nameof(BrokenFiles), DisableDiscoveryEnumeration = true)]
     public void Names_the_file_and_the_reason(string name, byte[] content, string reason)
     {
-        var path = Path.Combine(Directory.CreateTempSubdirectory().FullName, name);
+        string path = Path.Combine(Directory.CreateTempSubdirectory().FullName, name);
         File.WriteAllBytes(path, content);
-        var error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
+        ImageReadException error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
         Assert.Equal(path, error.Path);
         Assert.Contains(path, error.Message);
         Assert.Contains(reason, error.Reason);
@@ -91,7 +91,7 @@ public sealed class ImageDecoderTests
     [InlineData(".", "")]
     public void Names_a_file_that_cannot_be_opened(string path, string reason)
     {
-        var error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
+        ImageReadException error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
         Assert.Equal(path, error.Path);
         Assert.Contains(reason, error.Reason);
     }
@@ -99,9 +99,9 @@ public sealed class ImageDecoderTests
     [Fact]
     public void Copies_an_ml_net_image_file()
     {
-        var path = GoldenFile.PathOf("images/chelsea.png");
+        string path = GoldenFile.PathOf("images/chelsea.png");
         using var image = MLImage.CreateFromFile(path);
-        var (expected, copy) = (ImageDecoder.Decode(path), ImageDecoder.FromMLImage(image));
+        (RgbImage? expected, RgbImage? copy) = (ImageDecoder.Decode(path), ImageDecoder.FromMLImage(image));
         Assert.Equal((expected.Width, expected.Height), (copy.Width, copy.Height));
         Assert.Equal(expected.Pixels, copy.Pixels);
     }
@@ -110,7 +110,7 @@ public sealed class ImageDecoderTests
     public void Divides_an_ml_net_images_colours_by_alpha()
     {
         using var image = MLImage.CreateFromStream(new MemoryStream(PngFile.Create(2, 8, 6, [[200, 100, 50, 128, 9, 8, 7, 255]])));
-        var pixels = ImageDecoder.FromMLImage(image).Pixels;
+        byte[] pixels = ImageDecoder.FromMLImage(image).Pixels;
         Assert.All(pixels.Zip<byte, byte>([200, 100, 50, 9, 8, 7]), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
     }
 

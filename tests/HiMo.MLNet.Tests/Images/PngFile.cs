@@ -10,7 +10,7 @@ internal static class PngFile
     // Colour types: 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGB and alpha. Samples of 16 bits are big-endian.
     public static byte[] Create(int width, byte depth, byte colourType, byte[][] rows, byte[]? palette = null, byte[]? transparency = null, int? height = null)
     {
-        var header = new byte[13];
+        byte[] header = new byte[13];
         BinaryPrimitives.WriteInt32BigEndian(header, width);
         BinaryPrimitives.WriteInt32BigEndian(header.AsSpan(4), height ?? rows.Length);
         (header[8], header[9]) = (depth, colourType);
@@ -18,7 +18,7 @@ internal static class PngFile
         var data = new MemoryStream();
         using (var zlib = new ZLibStream(data, CompressionLevel.Optimal, leaveOpen: true))
         {
-            foreach (var row in rows)
+            foreach (byte[] row in rows)
             {
                 zlib.WriteByte(0);
                 zlib.Write(row);
@@ -44,18 +44,18 @@ internal static class PngFile
 
     private static byte[] BigEndian(uint value)
     {
-        var bytes = new byte[4];
+        byte[] bytes = new byte[4];
         BinaryPrimitives.WriteUInt32BigEndian(bytes, value);
         return bytes;
     }
 
     private static uint Crc(byte[] data)
     {
-        var crc = uint.MaxValue;
-        foreach (var value in data)
+        uint crc = uint.MaxValue;
+        foreach (byte value in data)
         {
             crc ^= value;
-            for (var bit = 0; bit < 8; bit++)
+            for (int bit = 0; bit < 8; bit++)
             {
                 crc = (crc & 1) == 1 ? (crc >> 1) ^ 0xEDB88320 : crc >> 1;
             }

@@ -1,4 +1,5 @@
 using HiMo.MLNet.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Modeling;
@@ -13,7 +14,7 @@ public class ClipModelGoldenTests
     public void Reads_the_sizes_of_a_vision_transformer_off_its_checkpoint(string extension)
     {
         using var clip = new TinyClip("tiny-vit", extension);
-        var found = clip.Model.Architecture;
+        ClipArchitecture found = clip.Model.Architecture;
         Assert.True(found.IsVisionTransformer);
         Assert.Equal([2], found.VisionLayers);
         Assert.Equal((64, 64, 128, 16, 128, 2, 248, 300), (found.EmbeddingDimension, found.ImageSize, found.VisionWidth,
@@ -26,7 +27,7 @@ public class ClipModelGoldenTests
     public void Reads_the_sizes_of_a_ResNet_off_its_checkpoint(string extension)
     {
         using var clip = new TinyClip("tiny-rn", extension);
-        var found = clip.Model.Architecture;
+        ClipArchitecture found = clip.Model.Architecture;
         Assert.False(found.IsVisionTransformer);
         Assert.Equal([1, 2, 1, 1], found.VisionLayers);
         Assert.Equal((48, 64, 8, null, 64, 1, 248, 300), (found.EmbeddingDimension, found.ImageSize, found.VisionWidth,
@@ -40,9 +41,9 @@ public class ClipModelGoldenTests
     [InlineData("tiny-rn", "safetensors")]
     public void Embeds_pictures_and_captions_as_PyTorch_does(string name, string extension)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name, extension);
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         Closeness.Within(Forward, clip.Expected("image_features"), clip.Model.EncodeImage(clip.Images), "image features");
         Closeness.Within(Forward, clip.Expected("text_features"), clip.Model.EncodeText(clip.Tokens), "text features");
     }
@@ -52,16 +53,16 @@ public class ClipModelGoldenTests
     [InlineData("tiny-rn")]
     public void Columns_after_the_last_end_token_change_nothing(string name)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name);
-        using var _ = no_grad();
-        var expected = clip.Expected("text_features");
-        var uncut = clip.Model.EncodeText(clip.Tokens);
+        using IDisposable _ = no_grad();
+        Tensor expected = clip.Expected("text_features");
+        Tensor uncut = clip.Model.EncodeText(clip.Tokens);
 
         // The captions grow: 5, 9, 22, 47 and 122 tokens; the first two stay below the 20 positions of the first table.
-        foreach (var (captions, length) in new[] { (1, 5), (2, 9), (3, 22), (4, 47), (5, 122) })
+        foreach ((int captions, int length) in new[] { (1, 5), (2, 9), (3, 22), (4, 47), (5, 122) })
         {
-            var cut = clip.Tokens.narrow(0, 0, captions).narrow(1, 0, length);
+            Tensor cut = clip.Tokens.narrow(0, 0, captions).narrow(1, 0, length);
             Closeness.Within(Forward, expected.narrow(0, 0, captions), clip.Model.EncodeText(cut), $"{captions} captions of {length} tokens");
             Closeness.Within(1e-6f, uncut.narrow(0, 0, captions), clip.Model.EncodeText(cut), $"{captions} captions of {length} tokens against uncut");
         }
@@ -72,9 +73,9 @@ public class ClipModelGoldenTests
     [InlineData("tiny-rn")]
     public void Saved_weights_read_back_into_a_new_model_embed_alike(string name)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name);
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         using var stream = new MemoryStream();
         ClipWeights.Save(clip.Model, stream);
         stream.Position = 0;
@@ -89,24 +90,27 @@ public class ClipModelGoldenTests
     public void Embedding_leaves_no_tensors_behind()
     {
         using var clip = new TinyClip("tiny-rn");
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         clip.Model.EncodeImage(clip.Images).Dispose();
         clip.Model.EncodeText(clip.Tokens).Dispose();
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using (clip.Model.EncodeImage(clip.Images))
         using (clip.Model.EncodeText(clip.Tokens))
+        {
             Assert.Equal(2, scope.DisposablesCount);
+        }
+
         Assert.Equal(0, scope.DisposablesCount);
     }
 
     [Fact]
     public void Pictures_of_another_shape_are_refused_with_both_shapes_in_the_message()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip("tiny-vit");
-        foreach (var pictures in new[] { zeros(2, 3, 32, 64), zeros(2, 1, 64, 64), zeros(3, 64, 64) })
+        foreach (Tensor? pictures in new[] { zeros(2, 3, 32, 64), zeros(2, 1, 64, 64), zeros(3, 64, 64) })
         {
-            var error = Assert.Throws<ArgumentException>("images", () => clip.Model.EncodeImage(pictures));
+            ArgumentException error = Assert.Throws<ArgumentException>("images", () => clip.Model.EncodeImage(pictures));
             Assert.Contains("(batch, 3, 64, 64)", error.Message);
             Assert.Contains($"({string.Join(", ", pictures.shape)})", error.Message);
         }
@@ -115,11 +119,11 @@ public class ClipModelGoldenTests
     [Fact]
     public void Tokens_of_another_shape_or_type_are_refused()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip("tiny-vit");
-        foreach (var tokens in new[] { zeros(2, 249, dtype: ScalarType.Int64), zeros(2, 0, dtype: ScalarType.Int64), zeros(248, dtype: ScalarType.Int64), zeros(2, 248, dtype: ScalarType.Float32) })
+        foreach (Tensor? tokens in new[] { zeros(2, 249, dtype: ScalarType.Int64), zeros(2, 0, dtype: ScalarType.Int64), zeros(248, dtype: ScalarType.Int64), zeros(2, 248, dtype: ScalarType.Float32) })
         {
-            var error = Assert.Throws<ArgumentException>("tokens", () => clip.Model.EncodeText(tokens));
+            ArgumentException error = Assert.Throws<ArgumentException>("tokens", () => clip.Model.EncodeText(tokens));
             Assert.Contains("248", error.Message);
             Assert.Contains($"{tokens.dtype} ({string.Join(", ", tokens.shape)})", error.Message);
         }

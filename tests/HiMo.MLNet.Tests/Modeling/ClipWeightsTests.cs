@@ -10,10 +10,10 @@ public class ClipWeightsTests
     /// <summary>Writes the golden model's tensors after a change to them, and loads what was written.</summary>
     private static ClipModel LoadAfter(Action<Dictionary<string, Tensor>> change)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         using var clip = new TinyClip("tiny-vit");
-        var tensors = ClipWeights.Tensors(clip.Model);
+        Dictionary<string, Tensor> tensors = ClipWeights.Tensors(clip.Model);
         change(tensors);
         using var folder = new TemporaryFolder();
         using var stream = new MemoryStream();
@@ -23,7 +23,7 @@ public class ClipWeightsTests
 
     private static void Refused(Action<Dictionary<string, Tensor>> change, params string[] told)
     {
-        var error = Assert.Throws<CheckpointFormatException>(() => LoadAfter(change));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => LoadAfter(change));
         Assert.All(told.Append("changed.safetensors"), part => Assert.Contains(part, error.Message));
     }
 
@@ -44,8 +44,10 @@ public class ClipWeightsTests
         Refused(
             tensors =>
             {
-                foreach (var name in tensors.Keys.Where(name => name.StartsWith("transformer.resblocks.0.", StringComparison.Ordinal)).ToArray())
+                foreach (string? name in tensors.Keys.Where(name => name.StartsWith("transformer.resblocks.0.", StringComparison.Ordinal)).ToArray())
+                {
                     tensors.Remove(name);
+                }
             },
             "'transformer.resblocks.1.");
 
@@ -76,10 +78,12 @@ public class ClipWeightsTests
     [Fact]
     public void Half_precision_weights_widen()
     {
-        using var model = LoadAfter(tensors =>
+        using ClipModel model = LoadAfter(tensors =>
         {
-            foreach (var name in tensors.Keys)
+            foreach (string name in tensors.Keys)
+            {
                 tensors[name] = tensors[name].to(ScalarType.Float16);
+            }
         });
         Assert.NotEmpty(model.parameters());
         Assert.All(model.parameters(), parameter => Assert.Equal(ScalarType.Float32, parameter.dtype));
@@ -88,8 +92,8 @@ public class ClipWeightsTests
     [Fact]
     public void Positions_of_77_tokens_are_stretched_to_248_in_both_tables()
     {
-        using var scope = NewDisposeScope();
-        using var model = LoadAfter(tensors =>
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using ClipModel model = LoadAfter(tensors =>
         {
             tensors.Remove("positional_embedding_res");
             tensors["positional_embedding"] = arange(77).to(ScalarType.Float32).unsqueeze(1).expand(-1, 128).contiguous();
@@ -97,8 +101,8 @@ public class ClipWeightsTests
         Assert.Equal(248, model.Architecture.ContextLength);
 
         // Row p of the 77 holds p: the first 20 stay, from there on positions advance by a quarter.
-        var expected = tensor(Enumerable.Range(0, 248).Select(row => row < 20 ? row : 20 + (row - 20) / 4f).ToArray()).unsqueeze(1).expand(-1, 128);
-        var tensors = ClipWeights.Tensors(model);
+        Tensor expected = tensor(Enumerable.Range(0, 248).Select(row => row < 20 ? row : 20 + (row - 20) / 4f).ToArray()).unsqueeze(1).expand(-1, 128);
+        Dictionary<string, Tensor> tensors = ClipWeights.Tensors(model);
         Closeness.Within(1e-6, expected, tensors["positional_embedding"], "positional_embedding");
         Closeness.Within(1e-6, expected, tensors["positional_embedding_res"], "positional_embedding_res");
     }
@@ -111,7 +115,7 @@ public class ClipWeightsTests
         using var stream = new MemoryStream();
         ClipWeights.Save(small.Model, stream);
         stream.Position = 0;
-        var error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Read(large.Model, stream, "model.zip"));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Read(large.Model, stream, "model.zip"));
         Assert.StartsWith("model.zip: tensor '", error.Message, StringComparison.Ordinal);
     }
 
@@ -137,8 +141,8 @@ public class ClipWeightsTests
     [Fact]
     public void Loading_leaves_no_tensors_but_the_models()
     {
-        using var scope = NewDisposeScope();
-        using var model = ClipWeights.Load(GoldenFile.PathOf("tiny-rn.pt"));
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using ClipModel model = ClipWeights.Load(GoldenFile.PathOf("tiny-rn.pt"));
         Assert.Equal(0, scope.DisposablesCount);
     }
 }

@@ -1,3 +1,4 @@
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Modeling;
@@ -9,12 +10,15 @@ internal static class Closeness
     {
         Assert.Equal(expected.numel(), actual.numel());
         if (expected.numel() > 1)
+        {
             Assert.Equal(expected.shape, actual.shape);
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
-        var wide = expected.to(ScalarType.Float64).flatten();
-        var largest = wide.abs().max().item<double>();
-        var difference = (actual.to(ScalarType.Float64).flatten() - wide).abs().max().item<double>();
+        }
+
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        Tensor wide = expected.to(ScalarType.Float64).flatten();
+        double largest = wide.abs().max().item<double>();
+        double difference = (actual.to(ScalarType.Float64).flatten() - wide).abs().max().item<double>();
         Assert.True(difference <= share * largest, $"{what}: off by {difference:g3}, the largest value is {largest:g3}, {share:g3} of it are allowed.");
     }
 }

@@ -1,4 +1,5 @@
 using HiMo.MLNet.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Modeling;
@@ -10,8 +11,8 @@ public sealed class TransformerTests
     [InlineData(false)]
     public void The_last_block_at_one_position_equals_the_whole_block_read_there(bool causal)
     {
-        using var scope = NewDisposeScope();
-        using var _ = no_grad();
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
         random.manual_seed(8);
         var transformer = new Transformer(width: 128, layers: 3, causal);
         using var generator = new Generator(8);

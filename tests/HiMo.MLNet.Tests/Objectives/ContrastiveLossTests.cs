@@ -1,5 +1,6 @@
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
@@ -9,9 +10,9 @@ public class ContrastiveLossTests
     [Fact]
     public void Equal_captions_share_their_target()
     {
-        using var scope = NewDisposeScope();
-        var tokens = tensor(new long[,] { { 7, 1, 9 }, { 7, 2, 9 }, { 7, 1, 9 }, { 7, 9, 0 } });
-        var expected = tensor(new[,]
+        using DisposeScope scope = NewDisposeScope();
+        Tensor tokens = tensor(new long[,] { { 7, 1, 9 }, { 7, 2, 9 }, { 7, 1, 9 }, { 7, 9, 0 } });
+        Tensor expected = tensor(new[,]
         {
             { 0.475, 0.025, 0.475, 0.025 },   // 0.9 shared by two, 0.1 / 4 everywhere
             { 0.025, 0.925, 0.025, 0.025 },
@@ -24,17 +25,17 @@ public class ContrastiveLossTests
     [Fact]
     public void Different_captions_are_told_to_meet_their_own_picture_only()
     {
-        using var scope = NewDisposeScope();
-        var tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
+        using DisposeScope scope = NewDisposeScope();
+        Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
         Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, arange(3), 0), "targets");
     }
 
     [Fact]
     public void A_picture_that_a_batch_holds_twice_shares_its_target_too()
     {
-        using var scope = NewDisposeScope();
-        var tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
-        var expected = tensor(new[,] { { 0.5, 0, 0.5 }, { 0, 1, 0 }, { 0.5, 0, 0.5 } });
+        using DisposeScope scope = NewDisposeScope();
+        Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
+        Tensor expected = tensor(new[,] { { 0.5, 0, 0.5 }, { 0, 1, 0 }, { 0.5, 0, 0.5 } });
         Closeness.Within(0, expected, ContrastiveLoss.Targets(tokens, tensor(new long[] { 0, 1, 0 }), 0), "targets");
     }
 }

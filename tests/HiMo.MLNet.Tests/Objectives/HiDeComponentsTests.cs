@@ -1,5 +1,6 @@
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
@@ -12,7 +13,7 @@ public sealed class HiDeComponentsTests
         // (±2, 0) and (0, ±1) about (1, 1), with a zero behind.
         float[] texts = [3, 1, 0, -1, 1, 0, 1, 2, 0, 1, 0, 0];
 
-        HiDeComponents components = HiDeComponents.Of(texts, 3, 2);
+        var components = HiDeComponents.Of(texts, 3, 2);
 
         Assert.Equal([8, 2, 0, 0], components.Variance.Select(v => Math.Round(v, 12)));
         Assert.Equal([0.8, 0.2, 0, 0], components.Shares().Select(v => Math.Round(v, 12)));
@@ -27,7 +28,7 @@ public sealed class HiDeComponentsTests
     [InlineData(0.9)]
     public void Keeps_as_many_components_as_training_does(double ratio)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var tiny = new TinyClip("tiny-vit");
         Tensor texts = nn.functional.normalize(tiny.Expected("text_features"), dim: 1);
 
@@ -37,7 +38,7 @@ public sealed class HiDeComponentsTests
     [Fact]
     public void Equal_texts_have_one_component()
     {
-        HiDeComponents components = HiDeComponents.Of([1, 2, 1, 2, 1, 2], 2, 5);
+        var components = HiDeComponents.Of([1, 2, 1, 2, 1, 2], 2, 5);
 
         Assert.Equal(3, components.Loadings.Count);
         Assert.Equal(1, components.Count(0.9));

@@ -1,5 +1,6 @@
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
@@ -19,10 +20,10 @@ public class HiDeTests
     [InlineData(9)]   // fewer
     public void Keeps_the_leading_direction_alone_when_it_explains_enough(int dimensions)
     {
-        using var scope = NewDisposeScope();
-        var (components, count) = HiDe.Decompose(Cross(dimensions), 0.75);
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor? components, int count) = HiDe.Decompose(Cross(dimensions), 0.75);
         Assert.Equal(1, count);
-        var expected = Cross(dimensions);
+        Tensor expected = Cross(dimensions);
         expected[2, 1] = 1;   // what lay across the leading direction is gone, the mean is back
         expected[3, 1] = 1;
         Closeness.Within(1e-12, expected, components, "components");
@@ -35,8 +36,8 @@ public class HiDeTests
     [InlineData(9, 1.0)]
     public void Gives_the_texts_back_when_all_variance_is_kept(int dimensions, double varianceRatio)
     {
-        using var scope = NewDisposeScope();
-        var (components, count) = HiDe.Decompose(Cross(dimensions), varianceRatio);
+        using DisposeScope scope = NewDisposeScope();
+        (Tensor? components, int count) = HiDe.Decompose(Cross(dimensions), varianceRatio);
         Assert.Equal(2, count);
         Closeness.Within(1e-12, Cross(dimensions), components, "components");
     }
@@ -47,9 +48,9 @@ public class HiDeTests
     [InlineData(1.0)]
     public void Points_on_a_line_have_one_component(double varianceRatio)
     {
-        using var scope = NewDisposeScope();
-        var line = tensor(new double[,] { { 1, 5 }, { 2, 7 }, { 3, 9 }, { 7, 17 } });
-        var (components, count) = HiDe.Decompose(line, varianceRatio);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor line = tensor(new double[,] { { 1, 5 }, { 2, 7 }, { 3, 9 }, { 7, 17 } });
+        (Tensor? components, int count) = HiDe.Decompose(line, varianceRatio);
         Assert.Equal(1, count);
         Closeness.Within(1e-12, line, components, "components");
     }
@@ -60,9 +61,9 @@ public class HiDeTests
     [InlineData(1, 4)]
     public void Equal_texts_give_their_mean_and_a_finite_gradient(int rows, int dimensions)
     {
-        using var scope = NewDisposeScope();
-        var texts = arange(1, dimensions + 1).to(ScalarType.Float32).div(7).expand(rows, -1).contiguous().requires_grad_();
-        var (components, count) = HiDe.Decompose(texts, 0.9);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor texts = arange(1, dimensions + 1).to(ScalarType.Float32).div(7).expand(rows, -1).contiguous().requires_grad_();
+        (Tensor? components, int count) = HiDe.Decompose(texts, 0.9);
         Assert.Equal(1, count);
         Closeness.Within(1e-6, texts, components, "components");
         components.square().sum().backward();
@@ -74,9 +75,9 @@ public class HiDeTests
     [InlineData(6)]
     public void Equal_singular_values_across_the_cut_give_a_finite_gradient(int dimensions)
     {
-        using var scope = NewDisposeScope();
-        var square = cat([tensor(new double[,] { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 } }), zeros(4, dimensions - 2, dtype: ScalarType.Float64)], 1).requires_grad_();
-        var (components, count) = HiDe.Decompose(square, 0.4);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor square = cat([tensor(new double[,] { { 1, 0 }, { -1, 0 }, { 0, 1 }, { 0, -1 } }), zeros(4, dimensions - 2, dtype: ScalarType.Float64)], 1).requires_grad_();
+        (Tensor? components, int count) = HiDe.Decompose(square, 0.4);
         Assert.Equal(1, count);
         (components * Weights(4, dimensions)).sum().backward();
         Assert.True(square.grad!.isfinite().all().item<bool>());
@@ -88,9 +89,9 @@ public class HiDeTests
     [InlineData(2, 1, 1, 0.6, 1)]
     public void Equal_singular_values_on_one_side_of_the_cut_leave_the_gradient_exact(double a, double b, double c, double varianceRatio, int kept)
     {
-        using var scope = NewDisposeScope();
-        var axes = diag(tensor(new[] { a, b, c }));
-        var texts = cat([axes, -axes], 0);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor axes = diag(tensor(new[] { a, b, c }));
+        Tensor texts = cat([axes, -axes], 0);
         Assert.Equal(kept, HiDe.Decompose(texts, varianceRatio).Count);
         CheckGradient(texts, varianceRatio);
     }
@@ -104,23 +105,23 @@ public class HiDeTests
     [InlineData(9, 4, 1.0)]
     public void The_gradient_is_that_of_finite_differences(int rows, int dimensions, double varianceRatio)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         CheckGradient(Weights(rows, dimensions, 2.3).sin(), varianceRatio);
     }
 
     private static void CheckGradient(Tensor texts, double varianceRatio)
     {
         const double step = 1e-5;
-        var (rows, dimensions) = (texts.shape[0], texts.shape[1]);
-        var weights = Weights(rows, dimensions);
+        (long rows, long dimensions) = (texts.shape[0], texts.shape[1]);
+        Tensor weights = Weights(rows, dimensions);
         double Value(Tensor at) => (HiDe.Decompose(at, varianceRatio).Components * weights).sum().item<double>();
 
-        var leaf = texts.clone().requires_grad_();
+        Tensor leaf = texts.clone().requires_grad_();
         (HiDe.Decompose(leaf, varianceRatio).Components * weights).sum().backward();
-        var differences = zeros_like(texts);
-        for (var i = 0; i < rows; i++)
+        Tensor differences = zeros_like(texts);
+        for (int i = 0; i < rows; i++)
         {
-            for (var j = 0; j < dimensions; j++)
+            for (int j = 0; j < dimensions; j++)
             {
                 Tensor up = texts.clone(), down = texts.clone();
                 up[i, j] += step;
@@ -139,9 +140,9 @@ public class HiDeTests
     [Fact]
     public void Keeps_the_type_of_the_texts_and_leaves_no_tensors_behind()
     {
-        using var texts = Weights(6, 4).to(ScalarType.Float32);
-        using var scope = NewDisposeScope();
-        var components = HiDe.Decompose(texts, 0.9).Components;
+        using Tensor texts = Weights(6, 4).to(ScalarType.Float32);
+        using DisposeScope scope = NewDisposeScope();
+        Tensor components = HiDe.Decompose(texts, 0.9).Components;
         Assert.Equal(ScalarType.Float32, components.dtype);
         Assert.Equal(1, scope.DisposablesCount);
     }
@@ -164,10 +165,10 @@ public class HiDeTests
     [Fact]
     public void Embeddings_of_another_shape_are_refused()
     {
-        using var scope = NewDisposeScope();
-        foreach (var texts in new[] { zeros(4), zeros(0, 4), zeros(4, 0), zeros(2, 3, 4) })
+        using DisposeScope scope = NewDisposeScope();
+        foreach (Tensor? texts in new[] { zeros(4), zeros(0, 4), zeros(4, 0), zeros(2, 3, 4) })
         {
-            var error = Assert.Throws<ArgumentException>("x", () => HiDe.Decompose(texts, 0.9));
+            ArgumentException error = Assert.Throws<ArgumentException>("x", () => HiDe.Decompose(texts, 0.9));
             Assert.Contains($"({string.Join(", ", texts.shape)})", error.Message);
         }
     }

@@ -2,6 +2,7 @@ using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using HiMo.MLNet.Training;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
@@ -26,9 +27,9 @@ public class HiMoObjectiveGoldenTests
     [InlineData("tiny-rn", 0.95)]
     public void HiDe_gives_the_components_of_PyTorchs_singular_value_decomposition(string name, double varianceRatio)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name);
-        var texts = nn.functional.normalize(clip.Expected("text_features"), dim: 1);
+        Tensor texts = nn.functional.normalize(clip.Expected("text_features"), dim: 1);
         Closeness.Within(1e-5, clip.Expected(FormattableString.Invariant($"hide_{varianceRatio}")), HiDe.Decompose(texts, varianceRatio).Components, "components");
     }
 
@@ -39,43 +40,46 @@ public class HiMoObjectiveGoldenTests
     [InlineData("tiny-rn", GradientPaths.LocalOnly)]
     public void Losses_gradients_and_three_steps_are_those_of_PyTorch(string name, GradientPaths paths)
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name);
-        var run = paths == GradientPaths.Full ? "full" : "local";
-        var cancels = name == "tiny-rn" && paths == GradientPaths.LocalOnly;
+        string run = paths == GradientPaths.Full ? "full" : "local";
+        bool cancels = name == "tiny-rn" && paths == GradientPaths.LocalOnly;
         var objective = new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, LabelSmoothing = 0.1, GradientPaths = paths };
         var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], arange(6));
 
         // Every parameter, positional_embedding too, which the recorded run did not freeze.
         using var optimizer = new AdamW(clip.Model.named_parameters().Select(p => (p.name, p.parameter, 2e-5)), weightDecay: 1e-2);
-        for (var step = 0; step < 3; step++)
+        for (int step = 0; step < 3; step++)
         {
             optimizer.ZeroGradients();
-            var value = objective.Compute(clip.Model.EncodeImage(clip.Images), [clip.Model.EncodeText(clip.Tokens)], clip.Model.LogitScale, batch);
+            ObjectiveValue value = objective.Compute(clip.Model.EncodeImage(clip.Images), [clip.Model.EncodeText(clip.Tokens)], clip.Model.LogitScale, batch);
             var parts = value.Parts.ToDictionary(p => p.Name, p => p.Value);
-            var share = cancels && step > 0 ? LossesAfterCancelledGradients : Losses;
+            double share = cancels && step > 0 ? LossesAfterCancelledGradients : Losses;
             Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), parts["global"], $"global loss of step {step}");
             Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), parts["component"], $"component loss of step {step}");
             value.Total.backward();
             if (step == 0)
+            {
                 CompareGradients(clip, $"{run}.grad.", cancels ? CancelledGradients : Gradients);
+            }
+
             optimizer.Step(factor: 1);
         }
 
-        using var _ = no_grad();
+        using IDisposable _ = no_grad();
         Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.image_features"), clip.Model.EncodeImage(clip.Images), "image features");
         Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.text_features"), clip.Model.EncodeText(clip.Tokens), "text features");
     }
 
     private static void CompareGradients(TinyClip clip, string prefix, double textTower)
     {
-        var parameters = ClipWeights.Tensors(clip.Model);
+        Dictionary<string, Tensor> parameters = ClipWeights.Tensors(clip.Model);
         string[] names = [.. clip.ExpectedNames.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))];
         Assert.NotEmpty(names);
-        foreach (var name in names)
+        foreach (string name in names)
         {
-            var parameter = name[prefix.Length..];
-            var share = IsTextTower(parameter) ? textTower : Gradients;
+            string parameter = name[prefix.Length..];
+            double share = IsTextTower(parameter) ? textTower : Gradients;
             Closeness.Within(share, clip.Expected(name), parameters[parameter].grad!, name);
         }
     }
@@ -85,12 +89,12 @@ public class HiMoObjectiveGoldenTests
     [Fact]
     public void Embeddings_that_do_not_pair_up_are_refused()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         var objective = new HiMoObjective();
-        var tokens = zeros(4, 8, dtype: ScalarType.Int64);
-        foreach (var (images, texts, captions) in new[] { (ones(4, 6), ones(4, 5), tokens), (ones(3, 6), ones(4, 6), tokens), (ones(3, 6), ones(3, 6), tokens), (ones(4), ones(4), tokens) })
+        Tensor tokens = zeros(4, 8, dtype: ScalarType.Int64);
+        foreach ((Tensor? images, Tensor? texts, Tensor? captions) in new[] { (ones(4, 6), ones(4, 5), tokens), (ones(3, 6), ones(4, 6), tokens), (ones(3, 6), ones(3, 6), tokens), (ones(4), ones(4), tokens) })
         {
-            var error = Assert.Throws<ArgumentException>(() => objective.Compute(images, [texts], zeros([]), new ContrastiveBatch(images, [captions], arange(captions.shape[0]))));
+            ArgumentException error = Assert.Throws<ArgumentException>(() => objective.Compute(images, [texts], zeros([]), new ContrastiveBatch(images, [captions], arange(captions.shape[0]))));
             Assert.Contains($"({string.Join(", ", images.shape)})", error.Message);
             Assert.Contains($"({string.Join(", ", texts.shape)})", error.Message);
         }

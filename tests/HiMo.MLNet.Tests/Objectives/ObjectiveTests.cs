@@ -1,5 +1,6 @@
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
@@ -16,7 +17,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void CLIP_is_the_mean_cross_entropy_of_rows_and_columns()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor v = tensor(new float[,] { { 1, 0 }, { 0, 2 } }), u = tensor(new float[,] { { 3, 4 }, { 0, 1 } });
         // Normalised: v = (1, 0), (0, 1); u = (0.6, 0.8), (0, 1). With s = 10 the products are 6, 0 / 8, 10.
         double expected = (((Against(6) + Against(2)) / 2) + ((Against(-2) + Against(10)) / 2)) / 2;
@@ -29,7 +30,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void Long_CLIP_aligns_rebuilt_pictures_with_first_sentences()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor v = tensor(new float[,] { { 1, 0 }, { 0, 1 } }), u = v.clone(), brief = tensor(new float[,] { { 0.8f, 0.6f }, { 0.6f, 0.8f } });
         // Two points lie on a line: one component rebuilds V exactly. Margins with s = 10: 10 for the long texts, 2 for the short ones.
         ObjectiveValue value = new LongClipObjective { LabelSmoothing = 0, ImageComponents = 1 }
@@ -42,7 +43,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void Long_CLIP_keeps_the_leading_components_of_the_pictures_alone()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         // Variance 8 along x, 2 along y, mean (0, 0): one component is the x axis.
         Tensor points = tensor(new float[,] { { 2, 0 }, { -2, 0 }, { 0, 1 }, { 0, -1 } });
         (Tensor kept, int count) = PrincipalComponents.Keep(points, _ => 1);
@@ -55,7 +56,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void SmartCLIP_compares_under_each_texts_own_mask()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor v = tensor(new float[,] { { 0.6f, 0.8f, 0 }, { 0, 0.6f, 0.8f } }), u = tensor(new float[,] { { 1, 0, 0 }, { 0, 0, 1 } });
         Tensor m = tensor(new float[,] { { 1, 0, 1 }, { 0, 1, 1 } });
         // v ⊙ m, normalised: picture 1 under mask 1 is (1, 0, 0), under mask 2 (0, 1, 0); picture 2 is (0, 0, 1) and (0, .6, .8).
@@ -71,7 +72,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void A_closed_mask_gives_no_infinities()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         Tensor v = randn(2, 3).requires_grad_(), u = randn(2, 3).requires_grad_(), m = zeros(2, 3).requires_grad_();
 
         ObjectiveValue value = new SmartClipObjective().Compute(v, [u, m], tensor(Math.Log(10), ScalarType.Float32), Two());
@@ -84,7 +85,7 @@ public sealed class ObjectiveTests
     [Fact]
     public void Gathered_sides_get_no_gradient_on_local_paths()
     {
-        using var scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         random.manual_seed(1);
         Tensor v = randn(4, 6), u = randn(4, 6);
         var batch = new ContrastiveBatch(zeros(4, 3, 1, 1, dtype: ScalarType.Byte), [randint(1, 99, [4, 5]).to(ScalarType.Int64)], arange(4));

@@ -228,7 +228,7 @@ public sealed partial class HiMoClipReportTests : IDisposable
         Assert.Equal("data,model,source,group,metric,value", lines[0]);
         Assert.Equal("animals,\"a \"\"b\"\", c\",measured,picture → caption,R@1 %,100", lines[1]);
         Assert.Contains("animals,second,measured,monotonicity,HiMo@3 %,50", lines);
-        using JsonDocument json = JsonDocument.Parse(File.ReadAllText(_folder.At("figures.json")));
+        using var json = JsonDocument.Parse(File.ReadAllText(_folder.At("figures.json")));
         JsonElement[] results = [.. json.RootElement.GetProperty("results").EnumerateArray()];
         Assert.Equal(JsonValueKind.Null, results[0].GetProperty("monotonicity")[0].GetProperty("score").ValueKind);
         Assert.Equal(50, results[1].GetProperty("monotonicity")[0].GetProperty("score").GetDouble());

@@ -16,7 +16,10 @@ internal static class BuiltProgram
     {
         DirectoryInfo bin = new(AppContext.BaseDirectory);
         while (bin.Name != "bin")
+        {
             bin = bin.Parent ?? throw new DirectoryNotFoundException($"Expected a folder 'bin' above '{AppContext.BaseDirectory}'.");
+        }
+
         return bin;
     }
 

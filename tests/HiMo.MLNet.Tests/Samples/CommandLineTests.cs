@@ -66,7 +66,10 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
         Assert.Equal((0, ""), (help.ExitCode, help.Errors));
         foreach (string command in (string[])["inspect", "embed", "classify", "search", "train", "eval", "quickstart"])
+        {
             Assert.Contains($"Example: himo {command} ", help.Output, StringComparison.Ordinal);
+        }
+
         Assert.DoesNotContain("classify-samples", help.Output, StringComparison.Ordinal);
     }
 
@@ -79,7 +82,9 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         int parameters = GoldenFile.Read("tiny-vit.safetensors").Values.Sum(tensor => tensor.Values.Length);
         foreach (string expected in (string[])["(PyTorch)", "vision transformer, 2 blocks × 128", "patches of 16", "248 of a vocabulary of 300", "Float32 (63 tensors)",
             parameters.ToString("n0", CultureInfo.InvariantCulture)])
+        {
             Assert.Contains(expected, found.Output, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -93,7 +98,9 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         Assert.Matches(@"(?m)^image       d = 48, norm 1\.0000:( -?0\.[0-9]{4}){8} …", embedded.Output);
         Assert.Equal((1, ""), (text.ExitCode, text.Output));
         foreach (string expected in (string[])[checkpoint, "49408", "300"])
+        {
             Assert.Contains(expected, text.Errors, StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -186,7 +193,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     {
         var mlContext = new MLContext();
         IDataView pictures = mlContext.Data.LoadFromEnumerable([new { Photo = files.Pictures[3] }]);
-        var pipeline = mlContext.Transforms.CopyColumns("Copy", "Photo").Append(mlContext.Transforms.HiMoClip(
+        EstimatorChain<HiMoClipTransformer> pipeline = mlContext.Transforms.CopyColumns("Copy", "Photo").Append(mlContext.Transforms.HiMoClip(
             new HiMoClipOptions { Checkpoint = files.Checkpoint, Epochs = 0, ImageColumnName = "Copy", ScoreColumnName = "Probability", Labels = ["red", "green"] }));
         ITransformer model = pipeline.Fit(pictures);
         string zip = files.At("pipeline.zip");
@@ -241,12 +248,17 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     public void Cancelling_a_training_leaves_nothing_behind()
     {
         if (OperatingSystem.IsWindows())
+        {
             return;                                                           // there are no signals to send
+        }
+
         string zip = files.At("cancelled.zip");
         using Process training = SamplesProgram.Start(
             "train", "--data", files.Table, "--checkpoint", files.Checkpoint, "--epochs", "1000000", "--batch-size", "8", "--output", zip);
         while (!File.Exists(zip + ".partial") && !training.HasExited)
+        {
             Thread.Sleep(20);
+        }
 
         Process.Start("kill", ["-TERM", training.Id.ToString(CultureInfo.InvariantCulture)]).WaitForExit();
 
@@ -262,7 +274,9 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         foreach (string expected in (string[])["recall@1, picture to caption", "HiMo@3", "emoji-model.zip", "predicted", "emoji-report.html"])
+        {
             Assert.Contains(expected, result.Output, StringComparison.Ordinal);
+        }
     }
 
     [Theory]

@@ -20,7 +20,9 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
     {
         string[] formats = [.. ToyDataSets.WithCaptions.Where(f => !f.StartsWith("docci-", StringComparison.Ordinal)), "himo-docci", "cola", "class-folder"];
         foreach (string format in formats)
+        {
             ToyDataSets.Write(format, Directory.CreateDirectory(At(format)).FullName, Rows);
+        }
 
         JsonElement found = Eval(["--model", files.Checkpoint, "--json", .. formats.SelectMany(f => new[] { "--data", At(f) }), "--data", files.Table]).Json;
 
@@ -49,7 +51,7 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
         Assert.Matches(@"HiMo-CLIP L/14 +│ +93\.0 │ +– │ +– │ +93\.1 │ +– │ +– │ +64\.2 ", result.Output);
         Assert.Contains(At("report.html"), result.Errors, StringComparison.Ordinal);
         Assert.Contains("<svg", File.ReadAllText(At("report.html")), StringComparison.Ordinal);
-        using JsonDocument json = JsonDocument.Parse(File.ReadAllText(At("all.json")));
+        using var json = JsonDocument.Parse(File.ReadAllText(At("all.json")));
         Assert.Equal(2, json.RootElement.GetProperty("results").GetArrayLength());
         string[] lines = File.ReadAllLines(At("all.csv"));
         Assert.Contains($"{data},HiMo-CLIP L/14,published,picture → caption,R@1 %,93", lines);

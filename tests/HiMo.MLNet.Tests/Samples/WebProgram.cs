@@ -13,7 +13,9 @@ internal sealed class WebProgram : IDisposable
         Process = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", Path.GetDirectoryName(model), "--model", model, "--urls", "http://127.0.0.1:0");
         string? line;
         do
+        {
             line = Process.StandardOutput.ReadLine() ?? throw new InvalidOperationException(Process.StandardError.ReadToEnd());
+        }
         while (!line.Contains(Listening, StringComparison.Ordinal));
         Client.BaseAddress = new Uri(line[(line.IndexOf(Listening, StringComparison.Ordinal) + Listening.Length)..].Trim());
         Read(Process.StandardOutput);
@@ -30,7 +32,9 @@ internal sealed class WebProgram : IDisposable
     private async void Read(StreamReader reader)
     {
         while (await reader.ReadLineAsync() is { } line)
+        {
             Log.Enqueue(line);
+        }
     }
 
     public void Dispose()

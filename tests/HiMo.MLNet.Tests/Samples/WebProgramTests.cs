@@ -18,7 +18,7 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
             using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(Pictures.Checkpoint(), labels: ["red", "green", "blue"]).Fit(data);
             string zip = Path.Combine(Pictures.Folder, "model.zip");
             mlContext.Model.Save(model, data.Schema, zip);
-            using var engine = mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
+            using PredictionEngine<ToyPictures.Row, Prediction> engine = mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
             Expected = [.. Pictures.Rows.Select(row => engine.Predict(row).Score)];
             _web = new(zip);
         }

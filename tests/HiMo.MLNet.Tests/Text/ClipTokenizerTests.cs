@@ -16,12 +16,12 @@ public sealed class ClipTokenizerTests
         Assert.Equal(80, cases.Count);
         Assert.All(cases, golden =>
         {
-            var text = golden.GetProperty("text").GetString()!;
+            string text = golden.GetProperty("text").GetString()!;
             Assert.Equal(golden.GetProperty("ids").EnumerateArray().Select(id => id.GetInt32()), s_tokenizer.Encode(text));
 
-            var row = new long[248];
+            long[] row = new long[248];
             row.AsSpan().Fill(-1);
-            var used = s_tokenizer.Encode(text, row);
+            int used = s_tokenizer.Encode(text, row);
             long[] expected = [.. golden.GetProperty("padded248").EnumerateArray().Select(id => id.GetInt64())];
             Assert.Equal(expected, row);
             Assert.Equal(Array.LastIndexOf(expected, 49407) + 1, used);
@@ -39,7 +39,7 @@ public sealed class ClipTokenizerTests
     [Fact]
     public void Keeps_the_end_token_when_a_caption_is_too_long()
     {
-        var row = new long[5];
+        long[] row = new long[5];
         Assert.Equal(5, s_tokenizer.Encode("a photo of a cat", row));
         Assert.Equal([49406, 320, 1125, 539, 49407], row);
     }
@@ -79,9 +79,9 @@ public sealed class ClipTokenizerTests
     public void Cuts_words_by_kind_of_character(string text, string words)
     {
         var found = new List<string>();
-        foreach (var part in text.Split(' '))
+        foreach (string part in text.Split(' '))
         {
-            for (var rest = part; rest.Length > 0; rest = rest[ClipText.WordLength(rest)..])
+            for (string rest = part; rest.Length > 0; rest = rest[ClipText.WordLength(rest)..])
             {
                 found.Add(rest[..ClipText.WordLength(rest)]);
             }
@@ -101,12 +101,12 @@ public sealed class ClipTokenizerTests
     [MemberData(nameof(StrangeTexts), DisableDiscoveryEnumeration = true)]
     public void Encodes_any_text(string text)
     {
-        var row = new long[248];
-        var used = s_tokenizer.Encode(text, row);
+        long[] row = new long[248];
+        int used = s_tokenizer.Encode(text, row);
         Assert.InRange(used, 2, 248);
         Assert.Equal(49407, row[used - 1]);
 
-        var ids = s_tokenizer.Encode(text);
+        IReadOnlyList<int> ids = s_tokenizer.Encode(text);
         Assert.All(ids, id => Assert.InRange(id, 0, 49405));
         Assert.Equal(ids.Take(246).Select(id => (long)id), row[1..(used - 1)]);
     }
@@ -117,7 +117,7 @@ public sealed class ClipTokenizerTests
         string[] captions = [.. Enumerable.Range(0, 2_000).Select(i => $"A caption number {i} of a quokka{i % 7} eating café-{i * 31 % 101}s.")];
         var alone = new ClipTokenizer(Merges(s_tokenizer));
         var together = new ClipTokenizer(Merges(s_tokenizer));
-        var expected = captions.Select(alone.Encode).ToArray();
+        IReadOnlyList<int>[] expected = captions.Select(alone.Encode).ToArray();
         Assert.Equal(expected, captions.AsParallel().AsOrdered().WithDegreeOfParallelism(8).Select(together.Encode).ToArray());
     }
 
@@ -146,7 +146,7 @@ public sealed class ClipTokenizerTests
     [InlineData("a b\na b\n", "line 2", "already")]
     public void Names_the_malformed_line(string merges, string line, string found)
     {
-        var error = Assert.Throws<FormatException>(() => new ClipTokenizer(Plain(merges)));
+        FormatException error = Assert.Throws<FormatException>(() => new ClipTokenizer(Plain(merges)));
         Assert.Contains(line, error.Message);
         Assert.Contains(found, error.Message);
     }
@@ -154,7 +154,7 @@ public sealed class ClipTokenizerTests
     [Fact]
     public void Refuses_what_holds_no_merges()
     {
-        var whole = Merges(s_tokenizer).ToArray();
+        byte[] whole = Merges(s_tokenizer).ToArray();
         byte[][] files = [[], [0xff, 0xfe, 0xfd, 0x00, 0x80], [0x1f, 0x8b, 8, 1, 2, 3, 4, 5, 6, 7, 8, 9], whole[..1_000], whole[..^100], "#version: 0.2\n"u8.ToArray()];
         Assert.All(files, file => Assert.Throws<FormatException>(() => new ClipTokenizer(new MemoryStream(file))));
     }

@@ -1,6 +1,7 @@
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Training;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Training;
@@ -25,24 +26,35 @@ public sealed class ContrastiveStepTests
         masks?.Initialize(s_generator);
         // Masks begin open; a lower bias closes about half of each.
         if (masks is not null)
+        {
             using (no_grad())
+            {
                 masks.named_parameters().Single(p => p.name == "proj.bias").parameter.fill_(0);
+            }
+        }
+
         return new(model, masks, CPU);
     }
 
     private static NetworkReplica Copy(NetworkReplica networks, ContrastiveObjective objective)
     {
         NetworkReplica copy = Networks(objective);
-        using var _ = no_grad();
-        foreach ((var from, var to) in networks.Parameters.Zip(copy.Parameters, (a, b) => (a.Parameter, b.Parameter)))
+        using IDisposable _ = no_grad();
+        foreach ((Parameter? from, Parameter? to) in networks.Parameters.Zip(copy.Parameters, (a, b) => (a.Parameter, b.Parameter)))
+        {
             to.copy_(from);
+        }
+
         return copy;
     }
 
     private static Dictionary<string, Tensor> Gradients(IReadOnlyList<NetworkReplica> replicas, ContrastiveObjective objective, ContrastiveBatch batch, int? micro, ScalarType? precision = null)
     {
-        foreach ((_, var parameter, _) in replicas.SelectMany(r => r.Parameters))
+        foreach ((_, Parameter? parameter, _) in replicas.SelectMany(r => r.Parameters))
+        {
             parameter.grad?.zero_();
+        }
+
         new ContrastiveStep(replicas, objective, micro, precision).Backward(batch);
         return replicas[0].Parameters.ToDictionary(p => p.Name, p => p.Parameter.grad?.clone() ?? zeros_like(p.Parameter));
     }
@@ -61,14 +73,16 @@ public sealed class ContrastiveStepTests
     [MemberData(nameof(Objectives))]
     public void Gradient_caching_equals_the_whole_batch(ContrastiveObjective objective)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         random.manual_seed(5);
         NetworkReplica[] networks = [Networks(objective)];
         ContrastiveBatch batch = Batch(objective);
         Dictionary<string, Tensor> whole = Gradients(networks, objective, batch, null);
 
         foreach (int micro in (int[])[1, 4, 6])                               // 10 = 6 + 4
+        {
             AssertEqual(whole, Gradients(networks, objective, batch, micro), 1e-4);
+        }
         // The masks are neither all open nor all closed, and their network learns.
         if (objective is SmartClipObjective)
         {
@@ -81,7 +95,7 @@ public sealed class ContrastiveStepTests
     [MemberData(nameof(Objectives))]
     public void Replicas_that_share_a_batch_give_the_gradients_of_one(ContrastiveObjective objective)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         random.manual_seed(6);
         NetworkReplica first = Networks(objective), second = Copy(first, objective);
         ContrastiveBatch batch = Batch(objective);
@@ -94,7 +108,7 @@ public sealed class ContrastiveStepTests
     [Fact]
     public void A_batch_smaller_than_the_replicas_leaves_some_of_them_idle()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         random.manual_seed(6);
         var objective = new ClipObjective();
         NetworkReplica first = Networks(objective);
@@ -108,7 +122,7 @@ public sealed class ContrastiveStepTests
     [MemberData(nameof(Objectives))]
     public void Half_precision_products_keep_the_gradients_direction(ContrastiveObjective objective)
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         random.manual_seed(7);
         NetworkReplica[] networks = [Networks(objective)];
         ContrastiveBatch batch = Batch(objective);
@@ -122,7 +136,7 @@ public sealed class ContrastiveStepTests
     [Fact]
     public void A_frozen_tower_gets_no_gradient_and_the_other_its_own()
     {
-        using var scope = NewDisposeScope();
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
         random.manual_seed(8);
         var objective = new HiMoObjective();
         NetworkReplica[] networks = [Networks(objective)];

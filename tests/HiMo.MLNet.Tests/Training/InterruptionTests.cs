@@ -74,7 +74,9 @@ public sealed class InterruptionTests : IDisposable
         {
             Console.WriteLine($"step {p.Step}");
             if (p.Step == 5)
+            {
                 Thread.Sleep(Timeout.Infinite);
+            }
         });
         toys.Train(new MLContext(5), options);
     }
@@ -95,7 +97,9 @@ public sealed class InterruptionTests : IDisposable
             options.Progress = new Steps(p =>
             {
                 if (p.Step == at)
+                {
                     stop.Cancel();
+                }
             });
             Assert.ThrowsAny<OperationCanceledException>(() => Weights(options));
         }
@@ -125,7 +129,9 @@ public sealed class InterruptionTests : IDisposable
         interrupted.Progress = new Steps(p =>
         {
             if (p.Step == 8)
+            {
                 stop.Cancel();
+            }
         });
         Assert.ThrowsAny<OperationCanceledException>(() => Weights(interrupted));
 
@@ -217,7 +223,9 @@ public sealed class InterruptionTests : IDisposable
         mlContext.Log += (_, e) =>
         {
             if (e.Kind == ChannelMessageKind.Warning)
+            {
                 warnings.Add(e.Message);
+            }
         };
         HiMoClipOptions options = Options();
         options.CheckpointFolder = _folder;

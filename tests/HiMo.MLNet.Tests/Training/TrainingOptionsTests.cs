@@ -1,5 +1,6 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using TorchSharp;
 
 namespace HiMo.MLNet.Tests.Training;
 
@@ -59,7 +60,10 @@ public sealed class TrainingOptionsTests : IDisposable
     public void A_device_that_is_not_there_is_named()
     {
         if (TorchSharp.torch.cuda.is_available())
+        {
             return;
+        }
+
         Assert.Contains("'cuda:3'", Assert.Throws<InvalidOperationException>(() => Weights(Options(o => o.Devices = ["cuda:3"]))).Message, StringComparison.Ordinal);
         Assert.Contains("'gpu'", Assert.Throws<ArgumentException>(() => Weights(Options(o => o.Devices = ["gpu"]))).Message, StringComparison.Ordinal);
     }
@@ -96,7 +100,7 @@ public sealed class TrainingOptionsTests : IDisposable
     [Fact]
     public void More_frozen_blocks_than_there_are_is_an_error()
     {
-        var error = Assert.Throws<ArgumentOutOfRangeException>(() => Weights(Options(o => o.FrozenTextBlocks = 2)));
+        ArgumentOutOfRangeException error = Assert.Throws<ArgumentOutOfRangeException>(() => Weights(Options(o => o.FrozenTextBlocks = 2)));
         Assert.Contains("FrozenTextBlocks must be at most 1", error.Message, StringComparison.Ordinal);
     }
 
@@ -143,7 +147,7 @@ public sealed class TrainingOptionsTests : IDisposable
     [Fact]
     public void Data_smaller_than_a_batch_that_must_be_full_is_refused()
     {
-        var error = Assert.Throws<InvalidOperationException>(() => Weights(Options(o => (o.BatchSize, o.DropLastBatch) = (17, true))));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Weights(Options(o => (o.BatchSize, o.DropLastBatch) = (17, true))));
         Assert.Contains("16 rows, a batch is 17", error.Message, StringComparison.Ordinal);
     }
 
@@ -153,7 +157,10 @@ public sealed class TrainingOptionsTests : IDisposable
     public void Half_precision_learns_as_well(TrainingPrecision precision)
     {
         if (precision == TrainingPrecision.Float16 && !HasHalfProducts())
+        {
             return;
+        }
+
         var seen = new List<TrainingProgress>();
         HiMoClipOptions options = Options(o => (o.BatchSize, o.Precision, o.Progress) = (16, precision, new Collect(seen)), epochs: 120);
         using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
@@ -167,8 +174,8 @@ public sealed class TrainingOptionsTests : IDisposable
     {
         try
         {
-            using var a = TorchSharp.torch.ones(2, 2, dtype: TorchSharp.torch.ScalarType.Float16);
-            using var b = TorchSharp.torch.nn.functional.linear(a, a);
+            using torch.Tensor a = TorchSharp.torch.ones(2, 2, dtype: TorchSharp.torch.ScalarType.Float16);
+            using torch.Tensor b = TorchSharp.torch.nn.functional.linear(a, a);
             return true;
         }
         catch (System.Runtime.InteropServices.ExternalException)
@@ -192,8 +199,12 @@ public sealed class TrainingOptionsTests : IDisposable
         options.Progress = new Collect(seen, p =>
         {
             if (p.Epoch == 3 && p.ValidationScore is not null)
+            {
                 for (int i = 0; i < rows.Length; i++)
+                {
                     rows[i].ImagePath = _pictures.Rows[i].ImagePath;
+                }
+            }
         });
         Dictionary<string, float[]> returned = Weights(options);
 
@@ -201,7 +212,9 @@ public sealed class TrainingOptionsTests : IDisposable
         Assert.Equal(6, scores.Count);
         int best = scores.IndexOf(metric == ValidationMetric.Loss ? scores.Min() : scores.Max());
         if (metric == ValidationMetric.RecallAt1)
+        {
             Assert.Equal((0, 100.0), (best, scores[0]));
+        }
         // Every epoch left a checkpoint: two steps each.
         Dictionary<string, (long[], float[] Values)> checkpoint = GoldenFile.Read(Path.Combine(folder, $"step-{2 * (best + 1):d8}.safetensors"));
         Assert.All(returned, tensor => Assert.Equal(checkpoint[tensor.Key].Values, tensor.Value));
@@ -233,7 +246,7 @@ public sealed class TrainingOptionsTests : IDisposable
     public void A_validation_set_without_the_columns_is_an_error_that_says_so()
     {
         IDataView held = _mlContext.Data.LoadFromEnumerable([new { Photo = "a.png", Caption = "A." }]);
-        var error = Assert.Throws<ArgumentException>(() => Weights(Options(o => o.ValidationSet = held)));
+        ArgumentException error = Assert.Throws<ArgumentException>(() => Weights(Options(o => o.ValidationSet = held)));
         Assert.Contains("ValidationSet: The picture column 'ImagePath' is missing", error.Message, StringComparison.Ordinal);
     }
 

@@ -43,7 +43,7 @@ public partial class CaptionMatching
     private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
     {
         var mlContext = new MLContext();
-        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out var _);
+        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out DataViewSchema _);
         return mlContext.Model.CreatePredictionEngine<ModelInput, ModelOutput>(mlModel);
     }
 
@@ -54,7 +54,7 @@ public partial class CaptionMatching
     /// <returns><seealso cref="ModelOutput"/></returns>
     public static ModelOutput Predict(ModelInput input)
     {
-        var predEngine = PredictEngine.Value;
+        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
         return predEngine.Predict(input);
     }
 

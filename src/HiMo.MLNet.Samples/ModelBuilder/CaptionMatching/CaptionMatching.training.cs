@@ -19,8 +19,8 @@ public partial class CaptionMatching
     {
         var mlContext = new MLContext(seed: 1);
 
-        var data = LoadIDataViewFromFile(mlContext, inputDataFilePath, separatorChar, hasHeader);
-        var model = RetrainModel(mlContext, data, checkpoint);
+        IDataView data = LoadIDataViewFromFile(mlContext, inputDataFilePath, separatorChar, hasHeader);
+        ITransformer model = RetrainModel(mlContext, data, checkpoint);
         SaveModel(mlContext, model, data, outputModelPath);
     }
 
@@ -56,7 +56,7 @@ public partial class CaptionMatching
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
-        var pipeline = BuildPipeline(mlContext, checkpoint);
+        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint);
         return pipeline.Fit(trainData);
     }
 

@@ -44,7 +44,7 @@ public partial class ImageSearch
     private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
     {
         var mlContext = new MLContext();
-        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out var _);
+        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out DataViewSchema _);
         return mlContext.Model.CreatePredictionEngine<ModelInput, ModelOutput>(mlModel);
     }
 
@@ -55,7 +55,7 @@ public partial class ImageSearch
     /// <returns><seealso cref="ModelOutput"/></returns>
     public static ModelOutput Predict(ModelInput input)
     {
-        var predEngine = PredictEngine.Value;
+        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
         return predEngine.Predict(input);
     }
 
@@ -66,8 +66,8 @@ public partial class ImageSearch
     /// <returns>Pictures and scores, best first.</returns>
     public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(ModelInput input)
     {
-        var predEngine = PredictEngine.Value;
-        var result = predEngine.Predict(input);
+        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
+        ModelOutput result = predEngine.Predict(input);
         return result.SearchResults.Zip(result.SearchScores, (image, score) => KeyValuePair.Create(image, score)).OrderByDescending(c => c.Value);
     }
 }

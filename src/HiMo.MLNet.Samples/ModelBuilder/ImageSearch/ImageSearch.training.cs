@@ -17,8 +17,8 @@ public partial class ImageSearch
     {
         var mlContext = new MLContext();
 
-        var data = LoadIDataViewFromFolder(mlContext, inputDataFolderPath);
-        var model = RetrainModel(mlContext, data, checkpoint);
+        IDataView data = LoadIDataViewFromFolder(mlContext, inputDataFolderPath);
+        ITransformer model = RetrainModel(mlContext, data, checkpoint);
         SaveModel(mlContext, model, data, outputModelPath);
     }
 
@@ -34,7 +34,7 @@ public partial class ImageSearch
     /// <param name="folder">Folder with the pictures to search.</param>
     public static IDataView LoadIDataViewFromFolder(MLContext mlContext, string folder)
     {
-        var allowedImageExtensions = new[] { ".png", ".jpg", ".jpeg", ".gif" };
+        string[] allowedImageExtensions = new[] { ".png", ".jpg", ".jpeg", ".gif" };
         return mlContext.Data.LoadFromEnumerable(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Where(path => allowedImageExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)
             .Select(path => new Picture { ImagePath = Path.GetFullPath(path) }).ToArray());
@@ -60,7 +60,7 @@ public partial class ImageSearch
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
-        var pipeline = BuildPipeline(mlContext, checkpoint);
+        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint);
         return pipeline.Fit(trainData);
     }
 

@@ -27,8 +27,8 @@ public partial class ProductTags
     {
         var mlContext = new MLContext(seed: 1);
 
-        var data = LoadIDataViewFromFile(mlContext, inputDataFilePath, separatorChar, hasHeader);
-        var model = RetrainModel(mlContext, data, checkpoint);
+        IDataView data = LoadIDataViewFromFile(mlContext, inputDataFilePath, separatorChar, hasHeader);
+        ITransformer model = RetrainModel(mlContext, data, checkpoint);
         SaveModel(mlContext, model, data, outputModelPath);
     }
 
@@ -64,7 +64,7 @@ public partial class ProductTags
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
-        var pipeline = BuildPipeline(mlContext, checkpoint, MeasureThreshold(mlContext, trainData, checkpoint));
+        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint, MeasureThreshold(mlContext, trainData, checkpoint));
         return pipeline.Fit(trainData);
     }
 
@@ -95,15 +95,18 @@ public partial class ProductTags
     /// <exception cref="InvalidOperationException">All pictures have one of the tags, or none has.</exception>
     public static float MeasureThreshold(MLContext mlContext, IDataView pictures, string checkpoint)
     {
-        var sentences = mlContext.Data.LoadFromEnumerable(s_tags.Select(tag => new Sentence { Caption = string.Format(null, Template, tag) }));
+        IDataView sentences = mlContext.Data.LoadFromEnumerable(s_tags.Select(tag => new Sentence { Caption = string.Format(null, Template, tag) }));
         using HiMoClipTransformer clip = mlContext.Transforms.HiMoClip(checkpoint).Fit(sentences);
         float[][] tags = [.. clip.Transform(sentences).GetColumn<float[]>(@"TextEmbedding")];
-        var best = clip.Transform(pictures).GetColumn<float[]>(@"ImageEmbedding").Select(image => tags.Max(tag => TensorPrimitives.Dot<float>(image, tag)));
-        var isTagged = pictures.GetColumn<string>(@"Label").Select(label => s_tags.Contains(label));
-        var groups = best.Zip(isTagged).ToLookup(picture => picture.Second, picture => picture.First);
+        IEnumerable<float> best = clip.Transform(pictures).GetColumn<float[]>(@"ImageEmbedding").Select(image => tags.Max(tag => TensorPrimitives.Dot<float>(image, tag)));
+        IEnumerable<bool> isTagged = pictures.GetColumn<string>(@"Label").Select(label => s_tags.Contains(label));
+        ILookup<bool, float> groups = best.Zip(isTagged).ToLookup(picture => picture.Second, picture => picture.First);
         int tagged = groups[true].Count(), others = groups[false].Count();
         if (tagged == 0 || others == 0)
+        {
             throw new InvalidOperationException($"A threshold is measured between pictures with a tag and pictures without: found {tagged} and {others}.");
+        }
+
         return groups[true].MaxBy(threshold =>
             groups[true].Count(cosine => cosine >= threshold) / (double)tagged + groups[false].Count(cosine => cosine < threshold) / (double)others);
     }

@@ -41,7 +41,7 @@ public partial class ZeroShotImages
     private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
     {
         var mlContext = new MLContext();
-        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out var _);
+        ITransformer mlModel = mlContext.Model.Load(MLNetModelPath, out DataViewSchema _);
         return mlContext.Model.CreatePredictionEngine<ModelInput, ModelOutput>(mlModel);
     }
 
@@ -52,7 +52,7 @@ public partial class ZeroShotImages
     /// <returns><seealso cref="ModelOutput"/></returns>
     public static ModelOutput Predict(ModelInput input)
     {
-        var predEngine = PredictEngine.Value;
+        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
         return predEngine.Predict(input);
     }
 
@@ -63,8 +63,8 @@ public partial class ZeroShotImages
     /// <returns>Labels and scores, best first.</returns>
     public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(ModelInput input)
     {
-        var predEngine = PredictEngine.Value;
-        var result = predEngine.Predict(input);
+        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
+        ModelOutput result = predEngine.Predict(input);
         return GetSortedScoresWithLabels(result);
     }
 

@@ -23,8 +23,8 @@ public partial class ZeroShotImages
     {
         var mlContext = new MLContext();
 
-        var data = LoadIDataViewFromEnumerable(mlContext, []);
-        var model = RetrainModel(mlContext, data, checkpoint);
+        IDataView data = LoadIDataViewFromEnumerable(mlContext, []);
+        ITransformer model = RetrainModel(mlContext, data, checkpoint);
         SaveModel(mlContext, model, data, outputModelPath);
     }
 
@@ -58,7 +58,7 @@ public partial class ZeroShotImages
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
-        var pipeline = BuildPipeline(mlContext, checkpoint);
+        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint);
         return pipeline.Fit(trainData);
     }
 
