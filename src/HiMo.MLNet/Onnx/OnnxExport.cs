@@ -1,0 +1,39 @@
+using HiMo.MLNet.Modeling;
+using TorchSharp;
+
+namespace HiMo.MLNet.Onnx;
+
+/// <summary>Writes a model's two graphs in the layout of Hugging Face's exports.</summary>
+internal static class OnnxExport
+{
+    /// <summary>The files of a precision inside the folder: <c>onnx/vision_model.onnx</c>, and with <c>_fp16</c> or <c>_int8</c> behind the name.</summary>
+    public static string VisionFile(OnnxPrecision precision) => FileName("vision_model", precision);
+
+    /// <inheritdoc cref="VisionFile"/>
+    public static string TextFile(OnnxPrecision precision) => FileName("text_model", precision);
+
+    private static string FileName(string graph, OnnxPrecision precision) => Path.Combine("onnx", graph + precision switch
+    {
+        OnnxPrecision.Float16 => "_fp16",
+        OnnxPrecision.Int8 => "_int8",
+        _ => "",
+    } + ".onnx");
+
+    /// <param name="model">The model, on any device.</param>
+    /// <param name="folder">Made if need be.</param>
+    /// <param name="precision">Of the weights.</param>
+    public static void Save(ClipModel model, string folder, OnnxPrecision precision)
+    {
+        Directory.CreateDirectory(Path.Combine(folder, "onnx"));
+        Dictionary<string, torch.Tensor> tensors = ClipWeights.Tensors(model);
+        var onnx = new ClipOnnx(model.Architecture, new(name => tensors[name].shape, name => Read(tensors[name])), precision);
+        onnx.Vision().Save(Path.Combine(folder, VisionFile(precision)));
+        onnx.Text().Save(Path.Combine(folder, TextFile(precision)));
+    }
+
+    private static float[] Read(torch.Tensor tensor)
+    {
+        using DisposeScope scope = torch.NewDisposeScope();
+        return tensor.detach().to(torch.ScalarType.Float32).cpu().contiguous().data<float>().ToArray();
+    }
+}
