@@ -19,12 +19,18 @@ switch (args)
     case ["step", var batch, var micro]:
         StepBenchmark.Run(Number(batch), Number(micro));
         return 0;
+    case ["speed"]:
+        SpeedBenchmark.Run(null);
+        return 0;
+    case ["speed", "--json", var file]:
+        SpeedBenchmark.Run(file);
+        return 0;
     case ["soak"]:
         return await SoakBenchmark.RunAsync(100_000, 10_000) ? 0 : 1;
     case ["soak", var predictions, var requests]:
         return await SoakBenchmark.RunAsync(Number(predictions), Number(requests)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
         return 2;
 }
 
