@@ -8,4 +8,5 @@ if "%1"=="test" (cd /d "%~dp0" & dotnet test HiMo.MLNet.sln -c Release & exit /b
 if "%1"=="bench" (dotnet run -c Release --project "%~dp0tests\HiMo.MLNet.Benchmarks" -- %2 %3 %4 & exit /b)
 if "%1"=="format" (cd /d "%~dp0" & dotnet format HiMo.MLNet.sln & exit /b)
 if "%1"=="" (echo usage: himo demo ^| test ^| bench ^| format ^| inspect ^| embed ^| classify ^| search ^| train ^| eval ^| sample; 'himo train --help' tells how & exit /b)
-dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- %*
+for %%s in (quickstart compare-objectives sample) do if "%1"=="%%s" (dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- %* & exit /b)
+dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Cli" -- %*

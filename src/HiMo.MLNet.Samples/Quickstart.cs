@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using HiMo.MLNet.Cli;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Spectre.Console;
@@ -41,7 +42,7 @@ internal static class Quickstart
     }
 
     private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
-        Progress.Show("starting", report =>
+        ProgressDisplay.Show("starting", report =>
             {
                 HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
                 options.Progress = new TrainingReport(report, epochs);

@@ -1,6 +1,6 @@
 using System.CommandLine;
 
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>Files that a command writes: under another name until they are whole, so that an older one survives a failure.</summary>
 internal static class OutputFile

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Numerics.Tensors;
 
-namespace HiMo.MLNet.Samples.Commands;
+namespace HiMo.MLNet.Cli.Commands;
 
 /// <summary>Image search by a sentence.</summary>
 internal static class SearchCommand
@@ -23,7 +23,7 @@ internal static class SearchCommand
             IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
             using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
             float[] text = model.EmbedTexts([args.GetRequiredValue(query)]).Single();
-            Match[] matches = Progress.Show($"embedding {pictures.Count}", report => model.EmbedImages(pictures.Counted(report, cancellation))
+            Match[] matches = ProgressDisplay.Show($"embedding {pictures.Count}", report => model.EmbedImages(pictures.Counted(report, cancellation))
                 .Zip(pictures, (image, picture) => new Match(picture, TensorPrimitives.Dot(image, text))).ToArray());
             Match[] best = [.. matches.OrderByDescending(match => match.Cosine).Take(args.GetValue(top))];
             Console.WriteLine(args.GetValue(json) ? Json.Line(best) : string.Join(Environment.NewLine, best.Select(match => $"{match.Cosine:f4}  {match.Image}")));

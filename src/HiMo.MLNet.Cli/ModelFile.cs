@@ -3,7 +3,7 @@ using System.Reflection;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>A model out of a file: a CLIP checkpoint, or an ML.NET model zip.</summary>
 internal sealed class ModelFile : IDisposable

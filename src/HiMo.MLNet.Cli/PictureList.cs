@@ -1,4 +1,4 @@
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>The pictures that a command line names.</summary>
 internal static class PictureList

@@ -1,7 +1,7 @@
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>Training steps on a progress bar.</summary>
-internal sealed class TrainingReport(Progress.Report report, int epochs) : IProgress<TrainingProgress>
+internal sealed class TrainingReport(ProgressDisplay.Report report, int epochs) : IProgress<TrainingProgress>
 {
     public TrainingProgress? Last { get; private set; }
 

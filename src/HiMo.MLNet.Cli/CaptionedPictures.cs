@@ -1,7 +1,7 @@
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>Pictures with captions out of a data set, or out of a table of one's own.</summary>
 internal static class CaptionedPictures

@@ -2,7 +2,7 @@ using System.CommandLine;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
-namespace HiMo.MLNet.Samples.Commands;
+namespace HiMo.MLNet.Cli.Commands;
 
 /// <summary>Embeddings of pictures or texts, to a file.</summary>
 internal static class EmbedCommand
@@ -32,7 +32,7 @@ internal static class EmbedCommand
             OutputFile.Write(file, stream =>
             {
                 using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
-                Progress.Show($"embedding {values.Count}", report =>
+                ProgressDisplay.Show($"embedding {values.Count}", report =>
                     Write(model, textFile is not null, values, values.Counted(report, cancellation), stream, Path.GetExtension(file).ToLowerInvariant()));
             });
             Console.WriteLine(args.GetValue(json) ? Json.Line(new { Output = file, values.Count }) : $"{file}: {values.Count} embeddings");

@@ -1,9 +1,9 @@
 using Spectre.Console;
 
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>A bar on the standard error while something takes long; nothing where that is no terminal.</summary>
-internal static class Progress
+internal static class ProgressDisplay
 {
     /// <summary>Moves the bar.</summary>
     /// <param name="done">Of <paramref name="total"/>.</param>

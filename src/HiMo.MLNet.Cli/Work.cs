@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Text.Json;
 
-namespace HiMo.MLNet.Samples;
+namespace HiMo.MLNet.Cli;
 
 /// <summary>What a command was told to do makes no sense, in a way that the parser could not see.</summary>
 internal sealed class UsageException(string message) : Exception(message);

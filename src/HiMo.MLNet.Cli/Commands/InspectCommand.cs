@@ -1,7 +1,7 @@
 using System.CommandLine;
 using System.Numerics.Tensors;
 
-namespace HiMo.MLNet.Samples.Commands;
+namespace HiMo.MLNet.Cli.Commands;
 
 /// <summary>What a checkpoint or model holds, and what it makes of a picture and a text.</summary>
 internal static class InspectCommand

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Microsoft.ML.Data;
 
-namespace HiMo.MLNet.Samples.Commands;
+namespace HiMo.MLNet.Cli.Commands;
 
 /// <summary>Zero-shot classification of pictures.</summary>
 internal static class ClassifyCommand
@@ -35,7 +35,7 @@ internal static class ClassifyCommand
 
             using HiMoClipTransformer? made = names is null ? null : model.Transformer.ForZeroShot(names, args.GetValue(templates) is { Length: > 0 } texts ? texts : null);
             HiMoClipTransformer classifier = made ?? model.Transformer;
-            Answer[] answers = Progress.Show($"classifying {pictures.Count}", report =>
+            Answer[] answers = ProgressDisplay.Show($"classifying {pictures.Count}", report =>
                 model.Transform(classifier, ModelFile.ImageColumn(classifier), pictures.Counted(report, cancellation)).GetColumn<float[]>(classifier.ScoreColumnName)
                     .Zip(pictures, (scores, picture) => new Answer(picture, Best(classifier.Labels, scores, args.GetValue(top)))).ToArray());
             Console.WriteLine(args.GetValue(json) ? Json.Line(answers) : string.Join(Environment.NewLine, answers.Select(Line)));

@@ -1,7 +1,7 @@
 using System.CommandLine;
 using Microsoft.ML;
 
-namespace HiMo.MLNet.Samples.Commands;
+namespace HiMo.MLNet.Cli.Commands;
 
 /// <summary>Training or fine-tuning on captioned pictures.</summary>
 internal static class TrainCommand
@@ -82,7 +82,7 @@ internal static class TrainCommand
         TrainingReport? report = null;
         OutputFile.Write(output, stream =>
         {
-            using HiMoClipTransformer model = Progress.Show("reading the data", show =>
+            using HiMoClipTransformer model = ProgressDisplay.Show("reading the data", show =>
             {
                 options.Progress = report = new TrainingReport(show, options.Epochs);
                 return estimator.Fit(data);

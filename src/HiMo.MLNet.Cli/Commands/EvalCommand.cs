@@ -2,7 +2,7 @@ using System.CommandLine;
 using Microsoft.ML;
 using Spectre.Console;
 
-namespace HiMo.MLNet.Samples.Commands;
+namespace HiMo.MLNet.Cli.Commands;
 
 /// <summary>The papers' tables for any models on any data, and a page that shows them.</summary>
 internal static class EvalCommand
@@ -120,7 +120,7 @@ internal static class EvalCommand
             foreach (string spec in data)
             {
                 (options.ModelName, options.DataName) = (name, spec);
-                metrics.Add(Progress.Show($"{name} on {spec}", report =>
+                metrics.Add(ProgressDisplay.Show($"{name} on {spec}", report =>
                 {
                     options.Progress = new Steps(report, $"{name} on {spec}");
                     return Measure(model, spec, options);
@@ -223,7 +223,7 @@ internal static class EvalCommand
 
     private static Markup Cell(string text) => new(Markup.Escape(text));
 
-    private sealed class Steps(Progress.Report report, string what) : IProgress<HiMoClipEvaluationProgress>
+    private sealed class Steps(ProgressDisplay.Report report, string what) : IProgress<HiMoClipEvaluationProgress>
     {
         public void Report(HiMoClipEvaluationProgress value) => report(
             value.Done, value.Total ?? value.Done, $"{what}: {value.Done} {value.Stage}{(value.FromCache > 0 ? $", {value.FromCache} from the cache" : "")}");
