@@ -85,6 +85,9 @@ public sealed record HiMoClipLimits
     /// <summary>The longer side of an image in pixels. Default 65,535.</summary>
     public int ImageSide { get; init => field = Positive(value); } = 65_535;
 
+    /// <summary>Bytes of an image's file. Default 512 MiB.</summary>
+    public int ImageFileBytes { get; init => field = Positive(value); } = 512 << 20;
+
     /// <summary>"expected at most 16 dimensions (HiMoClipLimits.TensorDimensions)".</summary>
     internal static string AtMost(long limit, string unit, [CallerArgumentExpression(nameof(limit))] string expression = "") =>
         $"expected at most {limit} {unit} (to raise it, set {nameof(HiMoClipLimits)}.{nameof(Current)} with another {expression[(expression.LastIndexOf('.') + 1)..]})";
