@@ -156,13 +156,19 @@ internal static class ImageDecoder
                 result = codec.GetPixels(info, (nint)pixels);
             }
 
-            if (result == SKCodecResult.Success)
+            if (result != SKCodecResult.Success)
             {
-                return image;
+                image.Dispose();
+                throw new ImageReadException(name, result == SKCodecResult.IncompleteInput ? "it is truncated" : $"it is damaged ({result})");
             }
 
-            image.Dispose();
-            throw new ImageReadException(name, result == SKCodecResult.IncompleteInput ? "it is truncated" : $"it is damaged ({result})");
+            if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && CmykJpeg.Read(file, part => ReadBySkia(part, name)) is { } inks)
+            {
+                image.Dispose();
+                return inks;
+            }
+
+            return image;
         }
     }
 
