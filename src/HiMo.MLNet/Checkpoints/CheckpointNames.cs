@@ -227,6 +227,11 @@ internal static class CheckpointNames
         }
 
         TensorInfo one = parts[0]!.Info;
+        if (one.Shape[0] > long.MaxValue / parts.Length)
+        {
+            throw Error(path, name, $"expected projections that can be stacked, found {Describe(one)}");
+        }
+
         var info = new TensorInfo(name, one.Type, [one.Shape[0] * parts.Length, .. one.Shape[1..]], one.ByteCount * parts.Length);
         return new MappedTensor(info, parts!, false);
     }

@@ -18,7 +18,7 @@ internal static class ImageFolder
                 throw source.Error($"expected its caption in '{Path.GetFileName(text)}' beside it, found no such file.");
             }
 
-            yield return new CaptionedImage(image, [File.ReadAllText(text).Trim().ReplaceLineEndings(" ")], source);
+            yield return new CaptionedImage(image, [TextRows.ReadAll(text).Trim().ReplaceLineEndings(" ")], source);
         }
     }
 

@@ -20,7 +20,7 @@ internal static class Urban1k
             string captionFile = root.Resolve($"{Captions}/{Path.GetFileName(file)}", source);
             string image = root.Resolve($"{Images}/{Path.GetFileNameWithoutExtension(file)}.jpg", source);
             silent.Remove(Path.GetFileNameWithoutExtension(file));
-            yield return new CaptionedImage(image, [File.ReadLines(captionFile).FirstOrDefault("")], source);
+            yield return new CaptionedImage(image, [TextRows.ReadLines(captionFile).Select(row => row.Line).FirstOrDefault("")], source);
         }
 
         foreach (string name in silent.Order(StringComparer.Ordinal))

@@ -60,10 +60,7 @@ internal static class TrainingCheckpoint
             Directory.CreateDirectory(folder);
             File.WriteAllText(probe, "");
             File.Delete(probe);
-            foreach (string partial in Directory.EnumerateFiles(folder, Pattern + ".partial"))
-            {
-                File.Delete(partial);
-            }
+            WholeFile.DeleteAbandoned(folder, Pattern);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -231,7 +231,7 @@ public sealed class InterruptionTests : IDisposable
         options.CheckpointFolder = _folder;
         options.CheckpointsKept = 100;
         // A folder stands where the second epoch's checkpoint is to be written.
-        Directory.CreateDirectory(Path.Combine(_folder, "step-00000006.safetensors.partial"));
+        Directory.CreateDirectory(Path.Combine(_folder, "step-00000006.safetensors"));
         using HiMoClipTransformer model = _pictures.Train(mlContext, options);
 
         Assert.Contains("step 6", Assert.Single(warnings), StringComparison.Ordinal);
