@@ -27,6 +27,14 @@ public class ContrastiveLossTests
     }
 
     [Fact]
+    public void A_batch_numbers_its_captions_so_that_targets_need_no_comparison_of_tokens()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor numbers = Numbers(tensor(new long[,] { { 7, 1, 9 }, { 7, 2, 9 }, { 7, 1, 9 }, { 7, 9, 0 }, { 7, 2, 9 } }));
+        Assert.Equal([0L, 1, 0, 3, 1], numbers.data<long>().ToArray());
+    }
+
+    [Fact]
     public void Different_captions_are_told_to_meet_their_own_picture_only()
     {
         using DisposeScope scope = NewDisposeScope();
