@@ -24,6 +24,13 @@ internal static class SeparateProcess
             Training.InterruptionTests.TrainAndHang(pictures, checkpoints);
             return;
         }
+
+        if (args is ["train-four", var folder])
+        {
+            Training.SharedProcessTests.TrainFourOnTwoThreads(folder);
+            return;
+        }
+
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(args[0], out _);
         switch (args.Length)
@@ -73,12 +80,23 @@ internal static class SeparateProcess
     /// <summary>Starts <see cref="Training.InterruptionTests.TrainAndHang"/>, which prints its steps.</summary>
     public static Process StartTraining(string pictures, string checkpoints) => Launch(["train", pictures, checkpoints], redirectErrors: false);
 
-    private static Process Launch(string[] arguments, bool redirectErrors) =>
-        Process.Start(new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
+    /// <summary>Starts <see cref="Training.SharedProcessTests.TrainFourOnTwoThreads"/> as on a machine with two processors.</summary>
+    public static Process StartFourTrainings(string pictures) => Launch(["train-four", pictures], redirectErrors: false, processors: 2);
+
+    private static Process Launch(string[] arguments, bool redirectErrors, int? processors = null)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = redirectErrors,
-        })!;
+        };
+        if (processors is not null)
+        {
+            start.Environment["DOTNET_PROCESSOR_COUNT"] = processors.Value.ToString(CultureInfo.InvariantCulture);
+        }
+
+        return Process.Start(start)!;
+    }
 
     private static string Start(params string[] arguments)
     {

@@ -75,7 +75,6 @@ internal static class TrainCommand
     {
         var mlContext = new MLContext(args.GetValue(s_seed)) { GpuDeviceId = args.GetValue(ModelFile.Gpu) ? 0 : null };
         HiMoClipOptions options = Options(args, cancellation);
-        HiMoClipEstimator estimator = mlContext.Transforms.HiMoClip(options);
         (IDataView data, string? folder) = CaptionedPictures.Load(mlContext, args.GetRequiredValue(s_data));
         options.ImageFolder ??= folder;
         string output = args.GetRequiredValue(s_output);
@@ -85,7 +84,7 @@ internal static class TrainCommand
             using HiMoClipTransformer model = ProgressDisplay.Show("reading the data", show =>
             {
                 options.Progress = report = new TrainingReport(show, options.Epochs);
-                return estimator.Fit(data);
+                return mlContext.Transforms.HiMoClip(options).Fit(data);
             });
             mlContext.Model.Save(model, data.Schema, stream);
         });

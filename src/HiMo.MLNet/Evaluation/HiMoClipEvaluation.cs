@@ -77,8 +77,11 @@ public static class HiMoClipEvaluation
     /// <param name="data">Rows with the model's picture and caption columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
-        Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
+    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => EvaluateRetrieval(model, data, new());
+
+    internal static RetrievalMetrics EvaluateRetrieval(HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions options) =>
+        Run(model, data, null, options, (evaluator, set, images) =>
+            Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
 
     /// <summary>
     /// HiMo@K, semantic monotonicity: whether the similarity of a picture with the first 1, 2, … K parts of its caption
@@ -93,8 +96,11 @@ public static class HiMoClipEvaluation
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data, int k)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 2);
-        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
+        return EvaluateMonotonicity(model, data, k, new());
     }
+
+    internal static MonotonicityMetrics EvaluateMonotonicity(HiMoClipTransformer model, IDataView data, int k, HiMoClipEvaluationOptions options) =>
+        Run(model, data, null, options, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
 
     /// <summary>
     /// HiMo@K as published for HiMo-Docci: the captions of a picture, in the order of their rows, are the texts that grow. Any number
@@ -114,7 +120,7 @@ public static class HiMoClipEvaluation
                 column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
         }
 
-        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
+        return Run(model, data, null, new(), (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
     /// <summary>COLA, multi-object setting: two consecutive rows are the two pictures, with their captions, of one question.</summary>
@@ -123,7 +129,7 @@ public static class HiMoClipEvaluation
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ArgumentException">The number of rows is odd.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
+    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, new(), (evaluator, set, images) =>
         Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
 
     /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
@@ -142,14 +148,15 @@ public static class HiMoClipEvaluation
             throw new ArgumentException("Expected a model with labels: call ForZeroShot first.", nameof(model));
         }
 
-        return Run(model, data, labelColumnName, (_, set, images) => Evaluator.ZeroShot(
+        return Run(model, data, labelColumnName, new(), (_, set, images) => Evaluator.ZeroShot(
             set, images, head.Labels, head.Labels, new EmbeddingMatrix([.. head.Classes], images.Dimension).Normalize()));
     }
 
-    private static T Run<T>(HiMoClipTransformer model, IDataView data, string? textColumn, Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
+    private static T Run<T>(
+        HiMoClipTransformer model, IDataView data, string? textColumn, HiMoClipEvaluationOptions options, Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
     {
         ArgumentNullException.ThrowIfNull(model);
-        using var evaluator = new Evaluator(model, new());
+        using var evaluator = new Evaluator(model, options);
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text), Count(data));
         return measure(evaluator, set, images);
     }

@@ -51,6 +51,14 @@ internal static class ClipWeights
         }
     }
 
+    /// <summary>Whether <see cref="Load"/> will stretch a checkpoint's positions, from 77 to 248.</summary>
+    /// <exception cref="CheckpointFormatException">The file is damaged.</exception>
+    public static bool WillStretch(string path)
+    {
+        using var checkpoint = Checkpoint.Open(path);
+        return checkpoint.Tensors.TryGetValue("positional_embedding", out TensorInfo? positions) && positions.Shape is [ShortContext, _];
+    }
+
     /// <summary>Writes all tensors as safetensors, under their original names and in the types that they were read in.</summary>
     public static void Save(ClipModel model, Stream stream)
     {

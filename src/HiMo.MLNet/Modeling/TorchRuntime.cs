@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using HiMo.MLNet.Interop;
 using Microsoft.ML.Runtime;
@@ -26,7 +27,7 @@ internal static class TorchRuntime
         return MLNetInternals.FallbackToCpu(environment)
             ? torch.CPU
             : throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
+                $"MLContext.GpuDeviceId is {id}, but {(gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.")} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
     }
 
     /// <summary>The devices to train on: those of the list, or without one the device of the context.</summary>
@@ -63,10 +64,20 @@ internal static class TorchRuntime
             else if (!MLNetInternals.FallbackToCpu(environment))
             {
                 throw new InvalidOperationException(
-                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but {(gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.")} Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
             }
         }
         return devices.Count > 0 ? devices : [torch.CPU];
+    }
+
+    /// <summary>Why torch sees no CUDA device: a build of libtorch for CPUs has no part for GPUs.</summary>
+    public static string WhyNoGpu()
+    {
+        string? folder = Process.GetCurrentProcess().Modules.Cast<ProcessModule>().Select(module => module.FileName)
+            .Where(file => Path.GetFileName(file).Contains("torch_cpu", StringComparison.Ordinal)).Select(Path.GetDirectoryName).FirstOrDefault();
+        return folder is not null && !Directory.EnumerateFiles(folder, "*torch_cuda*").Any()
+            ? $"the native torch library in '{folder}' is the build for CPUs. For a GPU, the application needs the package TorchSharp-cuda-windows or TorchSharp-cuda-linux in the place of TorchSharp-cpu."
+            : "torch sees no CUDA device.";
     }
 
     private static int CountGpus()

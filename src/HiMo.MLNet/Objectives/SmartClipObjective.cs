@@ -17,8 +17,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
     public double AlignmentWeight { get; init; } = 1;
 
     /// <summary>
-    /// λ_sparsity, at least 0, the weight of the share of dimensions that the masks leave open. The paper does not state one; the
-    /// default of 0.1 is this library's.
+    /// The weight, at least 0, of the share of the d dimensions that the masks leave open, which is ‖m‖₁ / d on average over the
+    /// captions: d times the λ_sparsity of the equation, so that one value means the same for every d. The paper states none that
+    /// could be found; the default of 0.1 is this library's.
     /// </summary>
     public double SparsityWeight { get; init; } = 0.1;
 

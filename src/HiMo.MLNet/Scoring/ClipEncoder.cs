@@ -103,7 +103,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         using ClipEncoder held = Share();
         int size = model.Architecture.ImageSize;
         byte[] pixels = new byte[images.Count * _preprocessor.Length];
-        Parallel.For(0, images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
+        ParallelLoop.For(images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         Tensor bytes = tensor(pixels, images.Count, 3, size, size, dtype: ScalarType.Byte).to(device);

@@ -42,7 +42,9 @@ internal static class TrainingCheckpoint
 
             WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
         }
-        foreach (string old in Files(folder).SkipLast(keep))
+
+        // A training that was resumed from an earlier checkpoint leaves the later ones alone.
+        foreach (string old in Files(folder).Where(file => string.CompareOrdinal(Path.GetFileName(file), Path.GetFileName(path)) <= 0).SkipLast(keep))
         {
             File.Delete(old);
         }
@@ -50,21 +52,37 @@ internal static class TrainingCheckpoint
         return path;
     }
 
-    /// <summary>Makes the folder, and sure that it can be written to.</summary>
-    /// <exception cref="IOException">It cannot; the message names the folder.</exception>
-    public static void Prepare(string folder)
+    /// <summary>Makes the folder, and sure that it can be written to; keeps other trainings out of it until the result is disposed.</summary>
+    /// <exception cref="IOException">It cannot, or another training writes to it; the message names the folder.</exception>
+    public static IDisposable Open(string folder)
     {
-        string probe = Path.Combine(folder, ".writable");
+        FileStream? held = null;
         try
         {
             Directory.CreateDirectory(folder);
-            File.WriteAllText(probe, "");
-            File.Delete(probe);
+            held = new FileStream(Path.Combine(folder, ".in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
             WholeFile.DeleteAbandoned(folder, Pattern);
+            return held;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            held?.Dispose();
             throw new IOException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' cannot be written to: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A folder is of one training: the checkpoints of two would take each other's place.</summary>
+    /// <param name="folder">Where checkpoints are to be written.</param>
+    /// <param name="resumeFrom">The checkpoint that the training goes on from, or null.</param>
+    /// <exception cref="InvalidOperationException">There are checkpoints of another training in it.</exception>
+    public static void RequireOwn(string folder, string? resumeFrom)
+    {
+        bool own = resumeFrom is not null && Path.GetFullPath(Path.Combine(folder, Path.GetFileName(resumeFrom))) == Path.GetFullPath(resumeFrom);
+        if (!own && Files(folder).LastOrDefault() is { } other)
+        {
+            throw new InvalidOperationException(
+                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' holds checkpoints of another training, up to '{Path.GetFileName(other)}'. "
+                + $"To go on with that one, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} to the folder; for a new one, choose another folder.");
         }
     }
 

@@ -1,7 +1,10 @@
+using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
+using HiMo.MLNet.Tests.Modeling;
 using HiMo.MLNet.Training;
 using TorchSharp.Modules;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Training;
@@ -149,6 +152,38 @@ public sealed class ContrastiveStepTests
             Dictionary<string, Tensor> frozen = Gradients(networks, objective, batch, micro);
             Assert.All(frozen.Where(g => g.Key.StartsWith("visual.", StringComparison.Ordinal)), g => Assert.Equal(0, g.Value.abs().max().item<float>()));
             AssertEqual(whole.Where(g => !g.Key.StartsWith("visual.", StringComparison.Ordinal)).ToDictionary(), frozen, 1e-4);
+        }
+    }
+
+    [Fact]
+    public void Batch_norm_learns_its_statistics_from_one_pass_a_step()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        random.manual_seed(9);
+        var objective = new ClipObjective();
+        ContrastiveBatch batch = Batch(objective);
+        NetworkReplica Network()
+        {
+            var model = new ClipModel(new ClipArchitecture(64, 32, [1, 1, 1, 1], 8, null, 64, 1));
+            using var generator = new Generator(5);
+            model.Initialize(generator);
+            model.train();
+            return new(model, null, CPU);
+        }
+
+        NetworkReplica network = Network(), expected = Network();
+        new ContrastiveStep([network], objective, 5).Backward(batch);
+        using (no_grad())
+        {
+            foreach (int start in (int[])[0, 5])
+            {
+                expected.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, 5)));
+            }
+        }
+
+        foreach (((string name, Tensor buffer), (_, Tensor other)) in expected.Clip.named_buffers().Zip(network.Clip.named_buffers()))
+        {
+            Closeness.Within(1e-5, buffer.to(ScalarType.Float32), other.to(ScalarType.Float32), name);
         }
     }
 }
