@@ -16,4 +16,17 @@ internal static class Json
     public static Option<bool> Option() => new("--json") { Description = "Write JSON." };
 
     public static string Line(object value) => JsonSerializer.Serialize(value, s_options);
+
+    /// <summary>Writes an array to the standard output, an element a line, each as it comes.</summary>
+    public static void WriteArray(IEnumerable<object> values)
+    {
+        string before = "[";
+        foreach (object value in values)
+        {
+            Console.WriteLine(before + Line(value));
+            before = ",";
+        }
+
+        Console.WriteLine(before == "[" ? "[]" : "]");
+    }
 }

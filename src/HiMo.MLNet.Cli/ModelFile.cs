@@ -12,8 +12,6 @@ internal sealed class ModelFile : IDisposable
 
     public static Option<string> Option { get; } = new("--model", "-m") { Description = Help, HelpName = "FILE", Required = true };
 
-    public static Option<bool> Gpu { get; } = new("--gpu") { Description = "Compute on the first CUDA GPU." };
-
     private ModelFile(MLContext mlContext, HiMoClipTransformer transformer)
     {
         MLContext = mlContext;
@@ -26,9 +24,10 @@ internal sealed class ModelFile : IDisposable
 
     /// <exception cref="CheckpointFormatException">The file holds no CLIP model.</exception>
     /// <exception cref="InvalidDataException">ML.NET cannot load it; the message names it.</exception>
+    /// <exception cref="InvalidOperationException">A GPU is asked for and there is none to compute on.</exception>
     public static ModelFile Open(string path, bool gpu)
     {
-        var mlContext = new MLContext { GpuDeviceId = gpu ? 0 : null };
+        MLContext mlContext = Context.Create(gpu);
         return new(mlContext, HiMoClipCheckpoint.Inspect(path).Format == HiMoClipCheckpoint.ModelZip
             ? Transformers(Load(mlContext, path)).OfType<HiMoClipTransformer>().First()
             : mlContext.Transforms.HiMoClip(path).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<Row>())));
@@ -55,26 +54,31 @@ internal sealed class ModelFile : IDisposable
         model is IEnumerable<ITransformer> chain ? chain.SelectMany(Transformers) : [model];
 
     /// <summary>Adds the columns of a model to rows of paths, or of texts; rows are read as they are needed.</summary>
-    public IDataView Transform(HiMoClipTransformer transformer, string column, IEnumerable<string> values)
+    private IDataView Transform(HiMoClipTransformer transformer, string column, IEnumerable<string> values)
     {
         var definition = SchemaDefinition.Create(typeof(Row));
         definition[nameof(Row.ImagePath)].ColumnName = column;
         return transformer.Transform(MLContext.Data.LoadFromEnumerable(values.Select(value => new Row { ImagePath = value }), definition));
     }
 
-    public IDataView TransformImages(IEnumerable<string> paths) => Transform(Transformer, ImageColumn(Transformer), paths);
-
-    public IDataView TransformTexts(IEnumerable<string> texts) =>
-        Transform(Transformer, Transformer.CaptionColumnName ?? throw new InvalidOperationException("The model reads no texts: it was saved without a caption column."), texts);
+    /// <summary>A column that a transformer adds to pictures, one picture after the other.</summary>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public IEnumerable<float[]> ScoreImages(HiMoClipTransformer transformer, string column, IEnumerable<string> paths) =>
+        Transform(transformer, ImageColumn(transformer), paths).GetColumn<float[]>(column);
 
     public static string ImageColumn(HiMoClipTransformer model) =>
         model.ImageColumnName ?? throw new InvalidOperationException("The model reads no pictures: it was saved without an image column.");
 
     /// <summary>The normalised embeddings of pictures, one after the other.</summary>
-    public IEnumerable<float[]> EmbedImages(IEnumerable<string> paths) => TransformImages(paths).GetColumn<float[]>(Transformer.ImageEmbeddingColumnName);
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public IEnumerable<float[]> EmbedImages(IEnumerable<string> paths) => ScoreImages(Transformer, Transformer.ImageEmbeddingColumnName, paths);
 
     /// <summary>The normalised embeddings of texts, one after the other.</summary>
-    public IEnumerable<float[]> EmbedTexts(IEnumerable<string> texts) => TransformTexts(texts).GetColumn<float[]>(Transformer.TextEmbeddingColumnName);
+    public IEnumerable<float[]> EmbedTexts(IEnumerable<string> texts) =>
+        Transform(Transformer, TextColumn, texts).GetColumn<float[]>(Transformer.TextEmbeddingColumnName);
+
+    public string TextColumn =>
+        Transformer.CaptionColumnName ?? throw new InvalidOperationException("The model reads no texts: it was saved without a caption column.");
 
     public void Dispose() => Transformer.Dispose();
 

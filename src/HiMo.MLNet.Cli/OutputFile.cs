@@ -20,7 +20,9 @@ internal static class OutputFile
         return option;
     }
 
-    /// <summary>Creates the file at once, so that a place that cannot be written shows before the work.</summary>
+    /// <summary>
+    /// Creates the file at once, so that a place that cannot be written, or that another process writes, shows before the work.
+    /// </summary>
     public static void Write(string path, Action<FileStream> write)
     {
         string partial = path + ".partial";
@@ -29,14 +31,29 @@ internal static class OutputFile
             try
             {
                 write(stream);
+                stream.Flush(flushToDisk: true);
             }
             catch
             {
-                stream.Dispose();
-                File.Delete(partial);
+                Discard(stream, partial);
                 throw;
             }
         }
+
         File.Move(partial, path, overwrite: true);
+    }
+
+    // What is not yet written is written by closing, which fails once more where the disk is full; the first error counts.
+    private static void Discard(FileStream stream, string partial)
+    {
+        try
+        {
+            stream.Dispose();
+        }
+        catch (IOException)
+        {
+        }
+
+        File.Delete(partial);
     }
 }

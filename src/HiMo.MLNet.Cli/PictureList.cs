@@ -15,13 +15,14 @@ internal static class PictureList
     {
         if (Directory.Exists(place))
         {
-            return Matching(place, "*", recurse: true);
+            return Checked(place, "*", new PictureFolder(place).Files().Where(IsPicture));
         }
 
         string name = Path.GetFileName(place);
         if (name.AsSpan().ContainsAny('*', '?'))                              // the shells of Windows leave patterns to the program
         {
-            return Matching(Path.GetDirectoryName(place) is { Length: > 0 } folder ? folder : ".", name, recurse: false);
+            string folder = Path.GetDirectoryName(place) is { Length: > 0 } named ? named : ".";
+            return Checked(folder, name, Directory.EnumerateFiles(folder, name, new EnumerationOptions()).Where(IsPicture));
         }
 
         if (!File.Exists(place))
@@ -29,17 +30,32 @@ internal static class PictureList
             throw new FileNotFoundException($"'{place}': expected a folder, a picture or a .txt list of pictures, found no such file.");
         }
 
-        return Path.GetExtension(place).Equals(".txt", StringComparison.OrdinalIgnoreCase)
-            ? File.ReadLines(place).Where(line => !string.IsNullOrWhiteSpace(line))
-            : [place];
+        return Path.GetExtension(place).Equals(".txt", StringComparison.OrdinalIgnoreCase) ? Listed(place) : [place];
     }
 
-    private static string[] Matching(string folder, string pattern, bool recurse)
+    private static bool IsPicture(string file) => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
+
+    private static string[] Checked(string folder, string pattern, IEnumerable<string> files)
     {
-        string[] found = [.. Directory.EnumerateFiles(folder, pattern, new EnumerationOptions { RecurseSubdirectories = recurse })
-            .Where(file => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)];
+        string[] found = [.. files.Order(StringComparer.Ordinal)];
         return found.Length > 0
             ? found
             : throw new FileNotFoundException($"'{Path.Combine(folder, pattern)}': expected pictures ({string.Join(", ", s_extensions)}), found none.");
+    }
+
+    private static IEnumerable<string> Listed(string list)
+    {
+        foreach ((int i, string line) in File.ReadLines(list).Index())
+        {
+            if (line.Contains('\0'))
+            {
+                throw new InvalidDataException($"'{list}', line {i + 1}: expected the path of a picture, found a NUL character.");
+            }
+
+            if (!string.IsNullOrWhiteSpace(line))
+            {
+                yield return line;
+            }
+        }
     }
 }

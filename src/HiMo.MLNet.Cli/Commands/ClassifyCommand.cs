@@ -1,5 +1,5 @@
 using System.CommandLine;
-using Microsoft.ML.Data;
+using System.Text.Json.Serialization;
 
 namespace HiMo.MLNet.Cli.Commands;
 
@@ -21,26 +21,51 @@ internal static class ClassifyCommand
             "Tell which of some labels pictures show, without training on them.\n"
             + "Example: himo classify --model longclip-B.pt --labels cat,dog --template \"a photo of a {0}.\" photos")
         {
-            images, ModelFile.Option, labels, templates, top, ModelFile.Gpu, json,
+            images, ModelFile.Option, labels, templates, top, Context.Gpu, json,
         };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(templates) is not null && result.GetResult(labels) is null)
+            {
+                result.AddError("Expected --labels with --template: the labels of a model were saved with the templates that they have.");
+            }
+        });
         command.SetWork((args, cancellation) =>
         {
-            IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
             string[]? names = args.GetValue(labels) is { } given ? Labels(given) : null;
-            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+            string[]? texts = args.GetValue(templates) is { Length: > 0 } some ? some : null;
+            IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
+            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
             if (names is null && model.Transformer.Labels.Count == 0)
             {
                 throw new UsageException("Expected --labels, since this model was saved without labels.");
             }
 
-            using HiMoClipTransformer? made = names is null ? null : model.Transformer.ForZeroShot(names, args.GetValue(templates) is { Length: > 0 } texts ? texts : null);
-            HiMoClipTransformer classifier = made ?? model.Transformer;
-            Answer[] answers = ProgressDisplay.Show($"classifying {pictures.Count}", report =>
-                model.Transform(classifier, ModelFile.ImageColumn(classifier), pictures.Counted(report, cancellation)).GetColumn<float[]>(classifier.ScoreColumnName)
-                    .Zip(pictures, (scores, picture) => new Answer(picture, Best(classifier.Labels, scores, args.GetValue(top)))).ToArray());
-            Console.WriteLine(args.GetValue(json) ? Json.Line(answers) : string.Join(Environment.NewLine, answers.Select(Line)));
+            using HiMoClipTransformer? made = names is null ? null : model.Transformer.ForZeroShot(names, texts);
+            return Classify(model, made ?? model.Transformer, pictures, args.GetValue(top), args.GetValue(json), cancellation);
         });
         return command;
+    }
+
+    private static int Classify(ModelFile model, HiMoClipTransformer classifier, IReadOnlyList<string> pictures, int top, bool json, CancellationToken cancellation)
+    {
+        var scored = new ScoredPictures(pictures, paths => model.ScoreImages(classifier, classifier.ScoreColumnName, paths));
+        ProgressDisplay.ShowWithResults($"classifying {pictures.Count}", report =>
+        {
+            IEnumerable<Answer> answers = scored.Read(report, cancellation)
+                .Select(picture => new Answer(picture.Image, picture.Values is { } scores ? Best(classifier.Labels, scores, top) : null, picture.Error));
+            if (json)
+            {
+                Json.WriteArray(answers);
+                return;
+            }
+
+            foreach (Answer answer in answers.Where(answer => answer.Labels is not null))
+            {
+                Console.WriteLine($"{answer.Image}: {string.Join(", ", answer.Labels!.Select(guess => $"{guess.Label} {100 * guess.Probability:f1} %"))}");
+            }
+        });
+        return scored.Finish();
     }
 
     /// <summary>An option for how many of the best to tell.</summary>
@@ -60,15 +85,15 @@ internal static class ClassifyCommand
         },
     };
 
-    private sealed record Answer(string Image, Guess[] Labels);
+    private sealed record Answer(
+        string Image,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Guess[]? Labels,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] string? Error);
 
     private sealed record Guess(string Label, float Probability);
 
     private static Guess[] Best(IReadOnlyList<string> labels, float[] scores, int count) =>
         [.. labels.Zip(scores, (label, probability) => new Guess(label, probability)).OrderByDescending(guess => guess.Probability).Take(count)];
-
-    private static string Line(Answer answer) =>
-        $"{answer.Image}: {string.Join(", ", answer.Labels.Select(guess => $"{guess.Label} {100 * guess.Probability:f1} %"))}";
 
     // What ends in .txt is meant as a file even where there is none.
     private static string[] Labels(string given) =>

@@ -16,7 +16,7 @@ internal static class EmbedCommand
         Option<bool> json = Json.Option();
         Command command = new("embed",
             "Write the normalised embeddings of pictures or of texts to a file.\n"
-            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output, ModelFile.Gpu, json };
+            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output, Context.Gpu, json };
         command.Validators.Add(result =>
         {
             if (result.GetResult(images) is null == result.GetResult(texts) is null)
@@ -29,34 +29,64 @@ internal static class EmbedCommand
             string file = args.GetRequiredValue(output);
             string? textFile = args.GetValue(texts);
             IReadOnlyList<string> values = textFile is null ? PictureList.Find(args.GetValue(images)!) : File.ReadAllLines(textFile);
+            IReadOnlyDictionary<string, string>? skipped = null;
+            int exitCode = 0;
             OutputFile.Write(file, stream =>
             {
-                using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+                using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
                 ProgressDisplay.Show($"embedding {values.Count}", report =>
-                    Write(model, textFile is not null, values, values.Counted(report, cancellation), stream, Path.GetExtension(file).ToLowerInvariant()));
+                {
+                    if (textFile is not null)
+                    {
+                        Write(model, stream, file, "text", model.TextColumn, model.Transformer.TextEmbeddingColumnName,
+                            values.Zip(model.EmbedTexts(values.Counted(report, cancellation))));
+                        return;
+                    }
+
+                    var embedded = new ScoredPictures(values, model.EmbedImages);
+                    Write(model, stream, file, "image", ModelFile.ImageColumn(model.Transformer), model.Transformer.ImageEmbeddingColumnName,
+                        embedded.Read(report, cancellation).Where(picture => picture.Values is not null).Select(picture => (picture.Image, picture.Values!)));
+                    exitCode = embedded.Finish();
+                    skipped = embedded.Skipped;
+                });
             });
-            Console.WriteLine(args.GetValue(json) ? Json.Line(new { Output = file, values.Count }) : $"{file}: {values.Count} embeddings");
+            int count = values.Count(value => skipped?.ContainsKey(value) != true);
+            Console.WriteLine(args.GetValue(json)
+                ? Json.Line(new { Output = file, Count = count, Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value }) })
+                : $"{file}: {count} embeddings");
+            return exitCode;
         });
         return command;
     }
 
-    private static void Write(ModelFile model, bool texts, IReadOnlyList<string> names, IEnumerable<string> values, FileStream stream, string extension)
+    private static void Write(
+        ModelFile model, FileStream stream, string file, string nameField, string nameColumn, string embeddingColumn, IEnumerable<(string Name, float[] Embedding)> rows)
     {
-        IDataView embedded = texts ? model.TransformTexts(values) : model.TransformImages(values);
-        string embedding = texts ? model.Transformer.TextEmbeddingColumnName : model.Transformer.ImageEmbeddingColumnName;
+        string extension = Path.GetExtension(file).ToLowerInvariant();
         if (extension == ".idv")
         {
-            model.MLContext.Data.SaveAsBinary(embedded, stream);
+            var definition = SchemaDefinition.Create(typeof(Row));
+            definition[nameof(Row.Name)].ColumnName = nameColumn;
+            definition[nameof(Row.Embedding)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, model.Transformer.Architecture.EmbeddingDimension);
+            definition[nameof(Row.Embedding)].ColumnName = embeddingColumn;
+            model.MLContext.Data.SaveAsBinary(
+                model.MLContext.Data.LoadFromEnumerable(rows.Select(row => new Row { Name = row.Name, Embedding = row.Embedding }), definition), stream);
             return;
         }
+
         using StreamWriter writer = new(stream, leaveOpen: true) { NewLine = "\n" };
-        foreach ((string name, float[] vector) in names.Zip(embedded.GetColumn<float[]>(embedding)))
+        foreach ((string name, float[] vector) in rows)
         {
-            writer.WriteLine(
-                extension == ".tsv" ? $"{Field(name)}\t{string.Join('\t', vector)}"
-                : texts ? Json.Line(new { Text = name, Embedding = vector })
-                : Json.Line(new { Image = name, Embedding = vector }));
+            writer.WriteLine(extension == ".tsv"
+                ? $"{Field(name)}\t{string.Join('\t', vector)}"
+                : Json.Line(new Dictionary<string, object> { [nameField] = name, ["embedding"] = vector }));
         }
+    }
+
+    private sealed class Row
+    {
+        public string Name { get; set; } = "";
+        public float[] Embedding { get; set; } = [];
     }
 
     // Quoted as ML.NET's text loader reads it with allowQuoting.

@@ -38,7 +38,7 @@ internal static class EvalCommand
             "Measure models as the papers do, beside their figures: recall, HiMo@K, COLA, zero-shot.\n"
             + "Example: himo eval --data urban1k:Urban1k --model longclip-L.pt --model model.zip --report report.html")
         {
-            data, models, k, labels, templates, unreadable, report, json, csv, cache, ModelFile.Gpu,
+            data, models, k, labels, templates, unreadable, report, json, csv, cache, Context.Gpu,
         };
         command.SetWork((args, cancellation) =>
         {
@@ -61,7 +61,7 @@ internal static class EvalCommand
                 KeepsEmbeddings = page is not null,
                 CancellationToken = cancellation,
             };
-            HiMoClipMetrics[] metrics = Measure(args.GetRequiredValue(models), args.GetRequiredValue(data), args.GetValue(ModelFile.Gpu), options);
+            HiMoClipMetrics[] metrics = Measure(args.GetRequiredValue(models), args.GetRequiredValue(data), args.GetValue(Context.Gpu), options);
 
             if (args.GetResult(json) is not null && jsonFile is null)
             {

@@ -14,14 +14,14 @@ internal static class InspectCommand
         Option<bool> json = Json.Option();
         Command command = new("inspect",
             "Tell what a checkpoint or model holds, and embed a picture or a text with it.\n"
-            + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, ModelFile.Gpu, json };
+            + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, json };
         command.SetWork((args, _) =>
         {
             var found = HiMoClipCheckpoint.Inspect(args.GetRequiredValue(file));
             float[]? imageEmbedding = null, textEmbedding = null;
             if (args.GetValue(image) is not null || args.GetValue(text) is not null)
             {
-                using var model = ModelFile.Open(found.Path, args.GetValue(ModelFile.Gpu));
+                using var model = ModelFile.Open(found.Path, args.GetValue(Context.Gpu));
                 imageEmbedding = args.GetValue(image) is { } path ? model.EmbedImages([path]).Single() : null;
                 textEmbedding = args.GetValue(text) is { } words ? model.EmbedTexts([words]).Single() : null;
             }

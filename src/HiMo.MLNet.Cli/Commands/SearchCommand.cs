@@ -16,17 +16,28 @@ internal static class SearchCommand
             "Find the pictures that match a description best.\n"
             + "Example: himo search --model longclip-B.pt --images photos \"a red boat on a lake, mountains behind\"")
         {
-            query, ModelFile.Option, images, top, ModelFile.Gpu, json,
+            query, ModelFile.Option, images, top, Context.Gpu, json,
         };
         command.SetWork((args, cancellation) =>
         {
             IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
-            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(ModelFile.Gpu));
+            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
             float[] text = model.EmbedTexts([args.GetRequiredValue(query)]).Single();
-            Match[] matches = ProgressDisplay.Show($"embedding {pictures.Count}", report => model.EmbedImages(pictures.Counted(report, cancellation))
-                .Zip(pictures, (image, picture) => new Match(picture, TensorPrimitives.Dot(image, text))).ToArray());
-            Match[] best = [.. matches.OrderByDescending(match => match.Cosine).Take(args.GetValue(top))];
-            Console.WriteLine(args.GetValue(json) ? Json.Line(best) : string.Join(Environment.NewLine, best.Select(match => $"{match.Cosine:f4}  {match.Image}")));
+            var embedded = new ScoredPictures(pictures, model.EmbedImages);
+            Match[] best = ProgressDisplay.Show($"embedding {pictures.Count}", report => embedded.Read(report, cancellation).Where(picture => picture.Values is not null)
+                .Select(picture => new Match(picture.Image, TensorPrimitives.Dot<float>(picture.Values, text)))
+                .OrderByDescending(match => match.Cosine).Take(args.GetValue(top)).ToArray());
+            int exitCode = embedded.Finish();
+            if (args.GetValue(json))
+            {
+                Json.WriteArray([.. best, .. embedded.Skipped.Select(skipped => new { Image = skipped.Key, Error = skipped.Value })]);
+            }
+            else
+            {
+                Console.WriteLine(string.Join(Environment.NewLine, best.Select(match => $"{match.Cosine:f4}  {match.Image}")));
+            }
+
+            return exitCode;
         });
         return command;
     }

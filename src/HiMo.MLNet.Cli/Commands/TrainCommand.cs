@@ -58,7 +58,7 @@ internal static class TrainCommand
             + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
         {
             s_data, s_imageColumn, s_captionColumn, s_imageFolder, s_checkpoint, s_architecture, s_objective, s_epochs, s_batchSize,
-            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, ModelFile.Gpu, s_json,
+            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
         };
         command.Validators.Add(result =>
         {
@@ -73,8 +73,9 @@ internal static class TrainCommand
 
     private static void Train(ParseResult args, CancellationToken cancellation)
     {
-        var mlContext = new MLContext(args.GetValue(s_seed)) { GpuDeviceId = args.GetValue(ModelFile.Gpu) ? 0 : null };
+        MLContext mlContext = Context.Create(args.GetValue(Context.Gpu), args.GetValue(s_seed));
         HiMoClipOptions options = Options(args, cancellation);
+        _ = mlContext.Transforms.HiMoClip(options);                            // what is wrong with the options shows before the data is read
         (IDataView data, string? folder) = CaptionedPictures.Load(mlContext, args.GetRequiredValue(s_data));
         options.ImageFolder ??= folder;
         string output = args.GetRequiredValue(s_output);

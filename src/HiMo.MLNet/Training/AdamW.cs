@@ -60,21 +60,6 @@ internal sealed class AdamW : IDisposable
         }
     }
 
-    /// <summary>Scales the gradients down to a norm, taken over all of them together; smaller ones stay as they are.</summary>
-    /// <param name="norm">The greatest L2 norm to leave, positive.</param>
-    public void ClipGradients(double norm)
-    {
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
-        Tensor[] gradients = [.. Parameters.Select(p => p.grad).OfType<Tensor>()];
-        Tensor total = stack([.. gradients.Select(g => g.norm())]).norm();
-        Tensor factor = total.Plus(1e-6).reciprocal().Times(norm).AtMost(1);
-        foreach (Tensor gradient in gradients)
-        {
-            gradient.mul_(factor);
-        }
-    }
-
     /// <param name="factor">The schedule's factor on the rates.</param>
     public void Step(double factor)
     {

@@ -153,21 +153,6 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     }
 
     [Fact]
-    public void A_failure_leaves_the_older_file()
-    {
-        string broken = files.At("broken.dat"), output = files.At("older.tsv");
-        File.WriteAllText(broken, "not a picture");
-        File.WriteAllText(output, "older");
-
-        ProgramResult result = HimoProgram.Run("embed", "--model", files.Checkpoint, "--images", files.Pictures[0], broken, "--output", output);
-
-        Assert.Equal((1, ""), (result.ExitCode, result.Output));
-        Assert.Contains(broken, Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
-        Assert.Equal("older", File.ReadAllText(output));
-        Assert.False(File.Exists(output + ".partial"));
-    }
-
-    [Fact]
     public void Classify_tells_the_best_labels()
     {
         string labels = files.At("labels.txt");
@@ -269,13 +254,17 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     [Fact]
     public void Quickstart_trains_measures_and_classifies_in_another_process()
     {
-        ProgramResult result = SamplesProgram.Run("quickstart", "--epochs", "1", "--drawings", "16");
+        string folder = files.At("demo");
+
+        ProgramResult result = SamplesProgram.Run("quickstart", "--epochs", "1", "--drawings", "16", "--output", folder);
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         foreach (string expected in (string[])["recall@1, picture to caption", "HiMo@3", "emoji-model.zip", "predicted", "emoji-report.html"])
         {
             Assert.Contains(expected, result.Output, StringComparison.Ordinal);
         }
+
+        Assert.Equal(["emoji-model.zip", "emoji-report.html"], Directory.EnumerateFileSystemEntries(folder).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Theory]
@@ -305,6 +294,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     [InlineData("train|--data|TABLE|--architecture|ViT-X|--output|x.zip", "ViT-B/32")]
     [InlineData("train|--data|TABLE|--batch-size|1|--output|x.zip", "--batch-size must be at least 2")]
     [InlineData("classify|--model|CHECKPOINT|PICTURE", "Expected --labels")]
+    [InlineData("classify|--model|CHECKPOINT|--template|a {0}|PICTURE", "Expected --labels with --template")]
     public void A_usage_error_is_exit_code_2(string arguments, string expected)
     {
         ProgramResult result = HimoProgram.Run(Arguments(arguments));

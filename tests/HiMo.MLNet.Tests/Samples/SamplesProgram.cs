@@ -7,7 +7,7 @@ internal static class SamplesProgram
 {
     public static ProgramResult Run(params string[] arguments)
     {
-        using Process process = BuiltProgram.Start("src/HiMo.MLNet.Samples", "himo-samples.dll", null, arguments);
+        using Process process = BuiltProgram.Start("src/HiMo.MLNet.Samples", "himo-samples.dll", null, [.. arguments, "--progress", "0"]);
         return ProgramResult.Of(process);
     }
 }
