@@ -25,7 +25,8 @@ internal static class CanonicalForm
     private static readonly Dictionary<(int First, int Second), int> s_pairs = [];
 
     // Characters whose presence alone can mean that there is something to do.
-    private static readonly HashSet<int> s_unsettled = [.. Enumerable.Range(VowelBase, VowelCount), .. Enumerable.Range(TailBase + 1, TailCount - 1)];
+    private static readonly HashSet<int> s_unsettled =
+        [.. Enumerable.Range(VowelBase, VowelCount), .. Enumerable.Range(TailBase + 1, TailCount - 1)];
 
     static CanonicalForm()
     {

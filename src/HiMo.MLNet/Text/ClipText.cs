@@ -114,7 +114,7 @@ internal static class ClipText
         return clean.ToString();
     }
 
-    /// <summary>The length of the word at the start of <paramref name="text"/>; 0 where there is none but a character to pass over.</summary>
+    /// <summary>The length of the word at the start of <paramref name="text"/>; 0 where a character is to be passed over.</summary>
     internal static int WordLength(ReadOnlySpan<char> text)
     {
         if (text[0] is '\'' or '<')
@@ -183,7 +183,7 @@ internal static class ClipText
     {
         ReadOnlySpan<char> before = text[..at];
         Rune rune = default;
-        while (!before.IsEmpty && Rune.DecodeLastFromUtf16(before, out rune, out int consumed) == OperationStatus.Done && IsCaseIgnorable(rune))
+        while (Rune.DecodeLastFromUtf16(before, out rune, out int consumed) == OperationStatus.Done && IsCaseIgnorable(rune))
         {
             before = before[..^consumed];
         }
@@ -194,7 +194,7 @@ internal static class ClipText
         }
 
         ReadOnlySpan<char> after = text[(at + 1)..];
-        while (!after.IsEmpty && Rune.DecodeFromUtf16(after, out rune, out int consumed) == OperationStatus.Done && IsCaseIgnorable(rune))
+        while (Rune.DecodeFromUtf16(after, out rune, out int consumed) == OperationStatus.Done && IsCaseIgnorable(rune))
         {
             after = after[consumed..];
         }
@@ -209,7 +209,8 @@ internal static class ClipText
 
     // Letters with case, and the ordinals, numerals and circled letters that Unicode counts among them.
     private static bool IsCased(Rune rune) =>
-        Rune.GetUnicodeCategory(rune) is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
         || rune.Value is 'ª' or 'º' or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9)
             or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 

@@ -42,7 +42,9 @@ internal sealed class ClipTokenizer
 
     /// <summary>Reads a vocabulary: one merge a line (two symbols and a space between), as text or gzip.</summary>
     /// <param name="merges">The lines, best merge first; a first line with <c>#version</c> is passed over.</param>
-    /// <exception cref="FormatException">The file is too long, or a line is not a merge of two known symbols; the message names the line.</exception>
+    /// <exception cref="FormatException">
+    /// The file is too long, or a line is too long or not a merge of two known symbols; the message names the line.
+    /// </exception>
     public ClipTokenizer(Stream merges)
     {
         ArgumentNullException.ThrowIfNull(merges);

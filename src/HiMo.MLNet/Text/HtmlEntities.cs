@@ -28,7 +28,8 @@ internal static class HtmlEntities
         {
             int tab = line.IndexOf('\t');
             string name = line[1..tab];
-            string value = string.Concat(line[(tab + 1)..].Split(' ').Select(code => char.ConvertFromUtf32(int.Parse(code, NumberStyles.HexNumber))));
+            IEnumerable<int> codes = line[(tab + 1)..].Split(' ').Select(code => int.Parse(code, NumberStyles.HexNumber));
+            string value = string.Concat(codes.Select(char.ConvertFromUtf32));
             (line[0] == '^' ? s_capitals : s_names).Add(name + ";", value);
             if (line[0] == '=')
             {

@@ -6,7 +6,9 @@ namespace HiMo.MLNet.Text;
 /// Byte-pair encoding of words too long for the tokenizer library, whose time grows with the square of their length.
 /// </summary>
 /// <remarks>
-/// <para>Merges are taken off a queue: n log n for n bytes. Where only the first tokens are wanted, only the word's beginning is read.</para>
+/// <para>
+/// Merges are taken off a queue: n log n for n bytes. Where only the first tokens are wanted, only the word's beginning is read.
+/// </para>
 /// <para>
 /// No merge crosses the end of a token, so a word's first tokens are the encoding of what they cover. Of all their ends, the
 /// last one up to any place lies less than one token's length before it. Tokens on which the encodings of the beginnings
@@ -22,7 +24,9 @@ internal sealed class LongWord
     private readonly int _longest = 1; // token, in bytes
 
     /// <param name="byteSymbols">The symbols of the bytes by id: those that stand for themselves, then the others in order.</param>
-    /// <param name="merges">By id, best first: the ids of the two symbols. Symbols are the bytes, the bytes at a word's end, the merges.</param>
+    /// <param name="merges">
+    /// By id, best first: the ids of the two symbols. Symbols are the bytes, the bytes at a word's end, the merges.
+    /// </param>
     public LongWord(ReadOnlySpan<char> byteSymbols, IReadOnlyList<(int Left, int Right)> merges)
     {
         int other = 0;

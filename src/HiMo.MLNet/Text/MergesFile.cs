@@ -4,7 +4,7 @@ using System.Text;
 namespace HiMo.MLNet.Text;
 
 /// <summary>CLIP's vocabulary as a file: one merge a line (two symbols and a space between), as text or gzip.</summary>
-/// <remarks>However long the file or what it unpacks to, no more is read than the merges, each within <see cref="MaxLineLength"/>.</remarks>
+/// <remarks>Whatever the file unpacks to, no more is read than the merges, each within <see cref="MaxLineLength"/>.</remarks>
 internal static class MergesFile
 {
     /// <summary>How many merges are read at most: CLIP's own file has five times as many and uses these.</summary>
@@ -19,10 +19,13 @@ internal static class MergesFile
     /// <summary>Reads the merges, best first, and adds a symbol for each to the vocabulary.</summary>
     /// <param name="stream">The lines; a first one with <c>#version</c> is passed over.</param>
     /// <param name="ids">The ids of the symbols so far.</param>
-    /// <exception cref="FormatException">The file is too long, or a line is not a merge of two known symbols; the message names the line.</exception>
+    /// <exception cref="FormatException">
+    /// The file is too long, or a line is too long or not a merge of two known symbols; the message names the line.
+    /// </exception>
     public static List<(string Line, int Left, int Right)> Read(Stream stream, Dictionary<string, int> ids)
     {
-        using var reader = new StreamReader(Decompress(stream), new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
+        var utf8 = new UTF8Encoding(false, throwOnInvalidBytes: true);
+        using var reader = new StreamReader(Decompress(stream), utf8, detectEncodingFromByteOrderMarks: false);
         var merges = new List<(string Line, int Left, int Right)>();
         for (int number = 1; merges.Count < MaxMerges && ReadLine(reader, number) is { } line; number++)
         {
@@ -49,7 +52,8 @@ internal static class MergesFile
             }
 
             int Id(string symbol) => ids.TryGetValue(symbol, out int id) ? id
-                : throw new FormatException($"Merges, line {number}: expected symbols that are bytes or come from an earlier line, found '{symbol}'.");
+                : throw new FormatException(
+                    $"Merges, line {number}: expected symbols that are bytes or come from an earlier line, found '{symbol}'.");
         }
 
         return merges.Count > 0 ? merges : throw new FormatException("Merges, line 1: expected at least one merge, found none.");
@@ -70,7 +74,8 @@ internal static class MergesFile
             {
                 if (line.Length == MaxLineLength)
                 {
-                    throw new FormatException($"Merges, line {number}: expected at most {MaxLineLength} characters, found more: '{line.ToString(0, 32)}…'.");
+                    throw new FormatException(
+                        $"Merges, line {number}: expected at most {MaxLineLength} characters, found more: '{line.ToString(0, 32)}…'.");
                 }
 
                 line.Append((char)character);

@@ -181,7 +181,9 @@ internal static class Mojibake
         }
 
         ReadOnlySpan<byte> rest = bytes[1..length];
-        return rest.Count((byte)'?') <= 1 && rest.ContainsAny((byte)0x1A, (byte)'?') && !rest.ContainsAnyExcept(s_lostOrContinuation) ? length : 0;
+        return rest.Count((byte)'?') <= 1 && rest.ContainsAny((byte)0x1A, (byte)'?') && !rest.ContainsAnyExcept(s_lostOrContinuation)
+            ? length
+            : 0;
     }
 
     private static bool IsLost(byte code) => code is 0x1A or (byte)'?';

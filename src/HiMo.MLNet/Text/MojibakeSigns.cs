@@ -187,8 +187,8 @@ internal static class MojibakeSigns
         'Â' when at > 0 && at + 1 < text.Length
             && (text[at - 1] is '.' or ',' or '?' or '!' || IsAny(text[at - 1], Kind.SmallLatin | Kind.Closing))
             && (text[at + 1] == ' ' || IsAny(text[at + 1], Kind.Opening | Kind.Closing)) => true,
-        'Â' or 'Ã' => at + 1 < text.Length && text[at + 1] == ' '
-            && (at == 0 || IsAny(text[at - 1], Kind.SmallLatin) || (at > 1 && IsAny(text[at - 1], Kind.Space) && IsAny(text[at - 2], Kind.SmallLatin))),
+        'Â' or 'Ã' => at + 1 < text.Length && text[at + 1] == ' ' && (at == 0 || IsAny(text[at - 1], Kind.SmallLatin)
+            || (at > 1 && IsAny(text[at - 1], Kind.Space) && IsAny(text[at - 2], Kind.SmallLatin))),
         'Г' => text[at..].StartsWith("ГўВЂВ") && IsBeforeLatin(text[(at + 5)..]),
         _ => false,
     };
@@ -213,8 +213,8 @@ internal static class MojibakeSigns
             return Kind.None;
         }
 
-        return char.IsSurrogate(text[at]) && Rune.DecodeFromUtf16(text[at..], out Rune rune, out _) == OperationStatus.Done && Rune.IsLetterOrDigit(rune)
-            ? Kind.Word
+        return Rune.DecodeFromUtf16(text[at..], out Rune rune, out _) == OperationStatus.Done && !rune.IsBmp
+            ? Rune.IsLetter(rune) || Rune.IsNumber(rune) ? Kind.Word : Kind.None
             : s_kinds[text[at]];
     }
 

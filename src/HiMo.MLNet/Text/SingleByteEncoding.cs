@@ -23,8 +23,12 @@ internal sealed class SingleByteEncoding
             string upper = encoding.GetString([.. Enumerable.Range(0x80, 0x80).Select(code => (byte)code)]);
             for (int i = 0; i < upper.Length; i++)
             {
-                // .NET has private characters where a code page has none; Mac's omega is the letter here, not the ohm sign.
-                _characters[0x80 + i] = upper[i] is >= '\uF8F0' and <= '\uF8FE' ? (char)(0x80 + i) : upper[i] == '\u2126' ? '\u03A9' : upper[i];
+                _characters[0x80 + i] = upper[i] switch
+                {
+                    >= '\uF8F0' and <= '\uF8FE' => (char)(0x80 + i), // .NET has private characters where a code page has none.
+                    '\u2126' => '\u03A9', // Mac's omega is the letter here, not the ohm sign.
+                    char character => character,
+                };
             }
         }
 

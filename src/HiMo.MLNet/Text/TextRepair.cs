@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Collections.Frozen;
 using System.Globalization;
 using System.Text;
 
@@ -23,7 +24,7 @@ internal sealed class TextRepair
 
     // No stage changes text of these alone, but for the kind of its line breaks.
     private static readonly SearchValues<char> s_plain =
-        SearchValues.Create(['\t', '\n', '\f', '\r', .. Enumerable.Range(' ', '~' - ' ' + 1).Select(code => (char)code).Where(c => c != '&')]);
+        SearchValues.Create(['\t', '\n', '\f', '\r', .. Enumerable.Range(' ', '~' - ' ' + 1).Select(code => (char)code).Except("&")]);
 
     private static readonly SearchValues<char> s_controls = SearchValues.Create(
     [
@@ -31,16 +32,25 @@ internal sealed class TextRepair
         '\u206A', '\u206B', '\u206C', '\u206D', '\u206E', '\u206F', '\uFEFF', '\uFFF9', '\uFFFA', '\uFFFB', '\uFFFC',
     ]);
 
+    // What becomes two or three characters; the last is the full-width macron.
+    private static readonly FrozenDictionary<char, string> s_ligatures = new Dictionary<char, string>
+    {
+        ['Ĳ'] = "IJ", ['ĳ'] = "ij", ['ŉ'] = "'n", ['Ǆ'] = "DŽ", ['ǅ'] = "Dž", ['ǆ'] = "dž", ['Ǉ'] = "LJ", ['ǈ'] = "Lj", ['ǉ'] = "lj",
+        ['Ǌ'] = "NJ", ['ǋ'] = "Nj", ['ǌ'] = "nj", ['Ǳ'] = "DZ", ['ǲ'] = "Dz", ['ǳ'] = "dz", ['ﬀ'] = "ff", ['ﬁ'] = "fi", ['ﬂ'] = "fl",
+        ['ﬃ'] = "ffi", ['ﬄ'] = "ffl", ['ﬅ'] = "ſt", ['ﬆ'] = "st", ['\uFFE3'] = " \u0304",
+    }.ToFrozenDictionary();
+
     // Half-width forms from U+FF61 to U+FFEE, by what they stand for; a zero keeps the character.
     private const string FullWidth =
         "。「」、・ヲァィゥェォャュョッーアイウエオカキクケコサシスセソタチツテトナニヌネノハヒフヘホマミムメモヤユヨラリルレロワン\u3099\u309A"
-        + "\u1160\u1100\u1101\u11AA\u1102\u11AC\u11AD\u1103\u1104\u1105\u11B0\u11B1\u11B2\u11B3\u11B4\u11B5\u111A\u1106\u1107\u1108\u1121\u1109"
-        + "\u110A\u110B\u110C\u110D\u110E\u110F\u1110\u1111\u1112\0\0\0\u1161\u1162\u1163\u1164\u1165\u1166\0\0\u1167\u1168\u1169\u116A\u116B"
-        + "\u116C\0\0\u116D\u116E\u116F\u1170\u1171\u1172\0\0\u1173\u1174\u1175\0\0\0¢£¬\0¦¥₩\0│←↑→↓■○";
+        + "\u1160\u1100\u1101\u11AA\u1102\u11AC\u11AD\u1103\u1104\u1105\u11B0\u11B1\u11B2\u11B3\u11B4\u11B5\u111A\u1106\u1107"
+        + "\u1108\u1121\u1109\u110A\u110B\u110C\u110D\u110E\u110F\u1110\u1111\u1112\0\0\0\u1161\u1162\u1163\u1164\u1165\u1166"
+        + "\0\0\u1167\u1168\u1169\u116A\u116B\u116C\0\0\u116D\u116E\u116F\u1170\u1171\u1172\0\0\u1173\u1174\u1175\0\0\0"
+        + "¢£¬\0¦¥₩\0│←↑→↓■○";
 
     private bool _isHtml;
 
-    /// <summary>Whether the next line is ASCII without entities and controls, as most are, so that it needs neither repair nor unescaping.</summary>
+    /// <summary>Whether the next line is ASCII without entities and controls, as most are: no stage changes it, nor does unescaping.</summary>
     public bool IsPlain(ReadOnlySpan<char> line)
     {
         _isHtml |= line.Contains('<');
@@ -110,9 +120,9 @@ internal sealed class TextRepair
                 continue;
             }
 
-            if (Variant(text[i]) is { } characters)
+            if (s_ligatures.TryGetValue(text[i], out string? letters))
             {
-                plain.Append(characters);
+                plain.Append(letters);
             }
             else
             {
@@ -122,16 +132,6 @@ internal sealed class TextRepair
 
         return plain.ToString();
     }
-
-    private static string? Variant(char character) => character switch
-    {
-        'Ĳ' => "IJ", 'ĳ' => "ij", 'ŉ' => "'n",
-        'Ǆ' => "DŽ", 'ǅ' => "Dž", 'ǆ' => "dž", 'Ǉ' => "LJ", 'ǈ' => "Lj", 'ǉ' => "lj",
-        'Ǌ' => "NJ", 'ǋ' => "Nj", 'ǌ' => "nj", 'Ǳ' => "DZ", 'ǲ' => "Dz", 'ǳ' => "dz",
-        'ﬀ' => "ff", 'ﬁ' => "fi", 'ﬂ' => "fl", 'ﬃ' => "ffi", 'ﬄ' => "ffl", 'ﬅ' => "ſt", 'ﬆ' => "st",
-        '\uFFE3' => " \u0304", // The full-width macron.
-        _ => null,
-    };
 
     private static char PlainCharacter(char character) => character switch
     {

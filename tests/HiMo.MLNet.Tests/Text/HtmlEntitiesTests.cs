@@ -23,5 +23,6 @@ public sealed class HtmlEntitiesTests
     [InlineData("&eacute &notit; this&not that", "&eacute &notit; this&not that")]
     [InlineData("&#39; &#x27; &#39 &#59; &#39x;", "' ' &#39 &#59; &#39x;")]
     [InlineData("&CounterClockwiseContourIntegral;", "&CounterClockwiseContourIntegral;")] // More than 24 letters.
-    public void Unescapes_what_is_unambiguous(string text, string unescaped) => Assert.Equal(unescaped, HtmlEntities.UnescapeUnambiguous(text));
+    public void Unescapes_what_is_unambiguous(string text, string unescaped) =>
+        Assert.Equal(unescaped, HtmlEntities.UnescapeUnambiguous(text));
 }

@@ -1,4 +1,4 @@
-using HiMo.MLNet.Images;
+using HiMo.MLNet.Tests.Images;
 using HiMo.MLNet.Text;
 using HiMo.MLNet.Training;
 
@@ -9,7 +9,7 @@ public sealed class TrainingDataTests
     private static TrainingPair Pair(int number, long held = 0, Action? loaded = null) => new(null, () =>
     {
         loaded?.Invoke();
-        return new RgbImage(1, 1, [(byte)number, 0, 0]);
+        return TestPicture.Plain(1, 1, (byte)number, 0, 0);
     }, $"Picture {number}.", held);
 
     private static TrainingData Data(IEnumerable<TrainingPair> pairs, int count, int batchSize, CaptionSampling sampling = CaptionSampling.Whole) =>
