@@ -1,6 +1,5 @@
 using System.IO.Pipes;
 using HiMo.MLNet.Checkpoints;
-using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Checkpoints;
 
