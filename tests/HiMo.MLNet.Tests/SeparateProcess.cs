@@ -31,6 +31,17 @@ internal static class SeparateProcess
             return;
         }
 
+        if (args is ["save", var path])
+        {
+            Fuzzing.KillTests.SaveForEver(path);
+            return;
+        }
+        if (args is ["fuzz", var group, var count, var first])
+        {
+            Fuzzing.FuzzRun.Run(group, int.Parse(count, CultureInfo.InvariantCulture), int.Parse(first, CultureInfo.InvariantCulture));
+            return;
+        }
+
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(args[0], out _);
         switch (args.Length)
@@ -81,18 +92,35 @@ internal static class SeparateProcess
     public static Process StartTraining(string pictures, string checkpoints) => Launch(["train", pictures, checkpoints], redirectErrors: false);
 
     /// <summary>Starts <see cref="Training.SharedProcessTests.TrainFourOnTwoThreads"/> as on a machine with two processors.</summary>
-    public static Process StartFourTrainings(string pictures) => Launch(["train-four", pictures], redirectErrors: false, processors: 2);
+    public static Process StartFourTrainings(string pictures) => Launch(["train-four", pictures], redirectErrors: false, ("DOTNET_PROCESSOR_COUNT", "2"));
 
-    private static Process Launch(string[] arguments, bool redirectErrors, int? processors = null)
+    /// <summary>Starts <see cref="Fuzzing.KillTests.SaveForEver"/>.</summary>
+    public static Process StartSaving(string path) => Launch(["save", path], redirectErrors: false);
+
+    /// <summary>Runs <see cref="Fuzzing.FuzzRun.Run"/> with a heap that cannot grow without bounds; returns the lines that it printed.</summary>
+    public static string[] Fuzz(string group, int count, int first, out int exitCode, out string errors)
+    {
+        using Process process = Launch(
+            ["fuzz", group, count.ToString(CultureInfo.InvariantCulture), first.ToString(CultureInfo.InvariantCulture)],
+            redirectErrors: true,
+            ("DOTNET_GCHeapHardLimit", "0x80000000"));
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        (exitCode, errors) = (process.ExitCode, error.Result);
+        return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    private static Process Launch(string[] arguments, bool redirectErrors, params (string Name, string Value)[] environment)
     {
         var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = redirectErrors,
         };
-        if (processors is not null)
+        foreach ((string name, string value) in environment)
         {
-            start.Environment["DOTNET_PROCESSOR_COUNT"] = processors.Value.ToString(CultureInfo.InvariantCulture);
+            start.Environment[name] = value;
         }
 
         return Process.Start(start)!;

@@ -119,16 +119,16 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>Tensors may share a storage, so that a small file could ask for any amount of memory.</summary>
     private static List<StoredTensor> CheckSharing(CheckpointFile file, List<StoredTensor> tensors)
     {
-        int ratio = HiMoClipLimits.Current.SharingRatio;
+        HiMoClipLimits limits = HiMoClipLimits.Current;
         Int128 bytes = 0;
         foreach (StoredTensor tensor in tensors)
         {
             bytes += tensor.Info.ByteCount;
         }
 
-        return bytes <= (Int128)file.Length * ratio
+        return bytes <= (Int128)file.Length * limits.SharingRatio
             ? tensors
-            : throw file.Error("tensors", $"{HiMoClipLimits.AtMost(ratio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
+            : throw file.Error("tensors", $"{HiMoClipLimits.AtMost(limits.SharingRatio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
     }
 
     private List<StoredTensor> ReadShards(CheckpointFile index)

@@ -85,18 +85,11 @@ internal sealed class ZipDirectory
                 $"{HiMoClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim to expand to {entry.Length}");
         }
 
-        return (OpenUnbounded(name), entry.Length);
-    }
-
-    /// <summary>Opens an entry of any size for reading; the caller bounds what it reads.</summary>
-    internal Stream OpenUnbounded(string name)
-    {
-        Entry entry = Find(name);
         var section = new FileSection(_file, DataOffset(entry, name), entry.CompressedLength);
         return entry.Method switch
         {
-            0 => section,
-            8 => new DeflateStream(section, CompressionMode.Decompress),
+            0 => (section, entry.Length),
+            8 => (new DeflateStream(section, CompressionMode.Decompress), entry.Length),
             _ => throw _file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}"),
         };
     }

@@ -71,12 +71,21 @@ internal sealed class DataRoot
             }
         }
 
-        string full = Path.GetFullPath(Path.Combine(FullPath, normal));
+        return ResolveFile(normal, source);
+    }
+
+    /// <summary>The full path of a file that was found in the root, whatever characters its name has.</summary>
+    /// <param name="path">Relative to the root, as the system writes it.</param>
+    /// <param name="source">Where it was found.</param>
+    /// <exception cref="InvalidDataException">A link leads out of the root.</exception>
+    public string ResolveFile(string path, SourceLocation source)
+    {
+        string full = Path.GetFullPath(Path.Combine(FullPath, path));
         string real = Real(full, source);
         string fromRoot = Path.GetRelativePath(_realPath, real);
         if (Path.IsPathRooted(fromRoot) || fromRoot == ".." || fromRoot.StartsWith(".." + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
-            throw source.Error($"{shown} is, or goes through, a link to '{real}', outside '{FullPath}'.");
+            throw source.Error($"{CheckpointFormatException.Quote(path)} is, or goes through, a link to '{real}', outside '{FullPath}'.");
         }
 
         return full;

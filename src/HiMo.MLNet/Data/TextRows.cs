@@ -9,10 +9,10 @@ namespace HiMo.MLNet.Data;
 internal static class TextRows
 {
     /// <summary>Streams the lines; one ends at a carriage return, a line feed or both.</summary>
-    /// <exception cref="InvalidDataException">A line is too long.</exception>
+    /// <exception cref="InvalidDataException">A line is too long, or there is no such file.</exception>
     public static IEnumerable<(string Line, SourceLocation Source)> ReadLines(string path)
     {
-        using var reader = new StreamReader(path);
+        using StreamReader reader = Open(path);
         var line = new StringBuilder();
         char[] buffer = new char[16 * 1024];
         long number = 1;
@@ -55,10 +55,10 @@ internal static class TextRows
     }
 
     /// <summary>A whole file, such as a caption.</summary>
-    /// <exception cref="InvalidDataException">It is too long.</exception>
+    /// <exception cref="InvalidDataException">It is too long, or there is no such file.</exception>
     public static string ReadAll(string path)
     {
-        using var reader = new StreamReader(path);
+        using StreamReader reader = Open(path);
         var text = new StringBuilder();
         char[] buffer = new char[4 * 1024];
         for (int count; (count = reader.Read(buffer)) > 0;)
@@ -68,6 +68,19 @@ internal static class TextRows
         }
 
         return text.ToString();
+    }
+
+    // What was found may be a link to nothing.
+    private static StreamReader Open(string path)
+    {
+        try
+        {
+            return new StreamReader(path);
+        }
+        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new SourceLocation(path).Error("there is no such file.", e);
+        }
     }
 
     /// <exception cref="InvalidDataException">It is longer than <see cref="HiMoClipLimits.RowLength"/>.</exception>

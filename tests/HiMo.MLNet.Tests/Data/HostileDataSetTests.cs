@@ -135,6 +135,31 @@ public sealed class HostileDataSetTests : IDisposable
         Assert.Contains("link", Refuses("a.jpg"));
     }
 
+    [FactWhereLinksCanBeMade]
+    public void A_caption_that_links_to_nothing_is_named()
+    {
+        _folder.Write("1.png");
+        File.CreateSymbolicLink(_folder.At("1.txt"), "gone.txt");
+
+        Assert.StartsWith(
+            $"{_folder.At("1.txt")}: there is no such file", Assert.Throws<InvalidDataException>(() => DataSets.Open(_folder.FullPath, "image-folder").Count()).Message);
+    }
+
+    [Fact]
+    public void A_file_name_with_a_backslash_is_that_file()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;
+        }
+
+        _folder.Write("image/a\\b.jpg");
+        _folder.Write("caption/a\\b.txt", "A cat.");
+
+        CaptionedImage image = Assert.Single(DataSets.Open(_folder.FullPath));
+        Assert.Equal((_folder.At("image/a\\b.jpg"), "A cat."), (image.ImagePath, image.Captions[0]));
+    }
+
     [Fact]
     public void Captions_without_end_for_one_image_are_refused()
     {
