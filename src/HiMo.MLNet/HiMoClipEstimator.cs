@@ -64,7 +64,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             InputColumns.Image(held.Schema, _options.ImageColumnName);
             long pairs = CountRows(held, InputColumns.Text(held.Schema, _options.CaptionColumnName));
             return pairs >= 2 ? pairs
-                : throw new InvalidOperationException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)} must have at least 2 rows; it has {pairs}.");
+                : throw new InvalidOperationException(
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)} must have at least 2 rows; it has {pairs}.");
         }
         catch (ArgumentOutOfRangeException e)
         {
@@ -149,14 +150,14 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             }
 
             TrainingData Data(IDataView view, long count, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
-                () => ReadPairs(view), count, _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input, augmentation,
-                networks.Clip.Architecture, encoder.Tokenizer, state.Seed, _options.MaxUnreadableShare);
+                () => ReadPairs(view), count, _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input,
+                augmentation, networks.Clip.Architecture, encoder.Tokenizer, state.Seed, _options.MaxUnreadableShare);
             TrainingData data = Data(input, pairs, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
-            Validation? validation = _options.ValidationSet is not { } held ? null
-                : new(_options, Data(held, validationPairs!.Value, CaptionSampling.Whole, null), new HiMoClipTransformer(encoder, Columns, _options.ImageFolder), held);
-
-            new Trainer(replicas, _options, plan, state, validation, progress => Report(channel, progress), warning => channel.Warning(MessageSensitivity.None, warning))
-                .Train(data, resumeFrom);
+            Validation? validation = _options.ValidationSet is not { } held ? null : new(
+                _options, Data(held, validationPairs!.Value, CaptionSampling.Whole, null), new(encoder, Columns, _options.ImageFolder), held);
+            var trainer = new Trainer(replicas, _options, plan, state, validation,
+                progress => Report(channel, progress), warning => channel.Warning(MessageSensitivity.None, warning));
+            trainer.Train(data, resumeFrom);
 
             networks.Masks?.Dispose();
             foreach (NetworkReplica replica in replicas.Skip(1))
@@ -205,7 +206,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         if (plan.WarmupSteps >= plan.Steps)
         {
             channel.Warning(MessageSensitivity.None,
-                $"The warm-up of {plan.WarmupSteps} steps is not over when the training ends, after {plan.Steps} steps: the rate stays below {nameof(HiMoClipOptions.LearningRate)}.");
+                $"The warm-up of {plan.WarmupSteps} steps is not over when the training ends, after {plan.Steps} steps: "
+                + $"the rate stays below {nameof(HiMoClipOptions.LearningRate)}.");
         }
 
         bool onCpu = devices.All(device => device.type == DeviceType.CPU);
@@ -217,7 +219,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         if (onCpu && !HalfPrecisionUnits.Exist(_options.Precision))
         {
             channel.Warning(MessageSensitivity.None,
-                $"This processor has no units for {_options.Precision}: its products are emulated, up to 90 times as slow as those of {nameof(TrainingPrecision.Float32)}.");
+                $"This processor has no units for {_options.Precision}: its products are emulated, "
+                + $"up to 90 times as slow as those of {nameof(TrainingPrecision.Float32)}.");
         }
     }
 
@@ -297,7 +300,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
         while (cursor.MoveNext())
         {
-            Func<RgbImage> load = readImage() ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            Func<RgbImage> load = readImage()
+                ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
             yield return readPath is null ? new(null, load, readCaption(), load().Pixels.Length) : new(readPath(), load, readCaption());
         }
     }

@@ -218,7 +218,11 @@ public sealed class HiMoClipOptions
         copy.Labels = Labels is null ? null : [.. Labels];
         copy.Templates = Templates is null ? null : [.. Templates];
         copy.Devices = Devices is null ? null : [.. Devices];
-        copy.Architecture = Architecture?.VisionLayers is null ? Architecture! : Architecture with { VisionLayers = [.. Architecture.VisionLayers] };
+        if (Architecture?.VisionLayers is { } layers)
+        {
+            copy.Architecture = Architecture with { VisionLayers = [.. layers] };
+        }
+
         return copy;
     }
 
@@ -260,7 +264,7 @@ public sealed class HiMoClipOptions
         Require(Objective is not null, nameof(Objective), null, "a ContrastiveObjective");
         Objective!.Validate();
         double maxLogitScale = MaxLogitScale ?? Objective.DefaultMaxLogitScale;
-        Require(InitialLogitScale is null || (InitialLogitScale > 0 && InitialLogitScale <= maxLogitScale && double.IsFinite(InitialLogitScale.Value)),
+        Require(InitialLogitScale is null || (InitialLogitScale > 0 && InitialLogitScale < double.PositiveInfinity && InitialLogitScale <= maxLogitScale),
             nameof(InitialLogitScale), InitialLogitScale, $"above 0 and at most {nameof(MaxLogitScale)}, here {maxLogitScale}, or null");
         Require(Architecture is not null, nameof(Architecture), null, "a ClipArchitecture");
         Architecture!.Validate();

@@ -32,8 +32,8 @@ public static class HiMoClipPublishedOptions
     /// <c>options.Objective = new HiMoObjective()</c>.
     /// </remarks>
     /// <param name="checkpoint">The CLIP to fine-tune; published: ViT-L/14 and ViT-B/16 of OpenAI.</param>
-    public static HiMoClipOptions HiMoClip(string checkpoint) =>
-        Shared(checkpoint, new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, GradientPaths = GradientPaths.LocalOnly }, epochs: 10, batchSize: 1024);
+    public static HiMoClipOptions HiMoClip(string checkpoint) => Shared(checkpoint, epochs: 10, batchSize: 1024,
+        new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, GradientPaths = GradientPaths.LocalOnly });
 
     /// <summary>
     /// Long-CLIP: batches of 2,048 for 6 epochs, 32 principal components of the pictures (the table in <c>train/train.md</c> of the
@@ -41,7 +41,8 @@ public static class HiMoClipPublishedOptions
     /// </summary>
     /// <remarks>Both sides receive gradients, as the published code gathers with them.</remarks>
     /// <param name="checkpoint">The CLIP to fine-tune; published: ViT-L/14 and ViT-B/16 of OpenAI.</param>
-    public static HiMoClipOptions LongClip(string checkpoint) => Shared(checkpoint, new LongClipObjective { ImageComponents = 32 }, epochs: 6, batchSize: 2048);
+    public static HiMoClipOptions LongClip(string checkpoint) =>
+        Shared(checkpoint, epochs: 6, batchSize: 2048, new LongClipObjective { ImageComponents = 32 });
 
     /// <summary>
     /// SmartCLIP: batches of 1,024, a rate of 1e-3 for the mask network, one of whole caption, first sentence and sentence subset
@@ -56,13 +57,13 @@ public static class HiMoClipPublishedOptions
     /// <param name="checkpoint">The CLIP to fine-tune; published: ViT-L/14 and ViT-B/16 of OpenAI.</param>
     public static HiMoClipOptions SmartClip(string checkpoint)
     {
-        HiMoClipOptions options = Shared(
-            checkpoint, new SmartClipObjective { AlignmentWeight = 1, SparsityWeight = 0.1, MaskNetworkLearningRate = 1e-3 }, epochs: 10, batchSize: 1024);
+        HiMoClipOptions options = Shared(checkpoint, epochs: 10, batchSize: 1024,
+            new SmartClipObjective { AlignmentWeight = 1, SparsityWeight = 0.1, MaskNetworkLearningRate = 1e-3 });
         options.CaptionSampling = CaptionSampling.Mixed;
         return options;
     }
 
-    private static HiMoClipOptions Shared(string checkpoint, ContrastiveObjective objective, int epochs, int batchSize)
+    private static HiMoClipOptions Shared(string checkpoint, int epochs, int batchSize, ContrastiveObjective objective)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(checkpoint);
         return new()

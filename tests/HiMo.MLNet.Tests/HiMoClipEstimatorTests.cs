@@ -158,8 +158,10 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         [
             (o => o.BatchSize = 1, "BatchSize"), (o => o.Epochs = 0, "Epochs"), (o => o.MicroBatchSize = 0, "MicroBatchSize"),
             (o => o.LearningRate = 0, "LearningRate"), (o => o.MaxSteps = 0, "MaxSteps"), (o => o.MaxGradientNorm = 0, "MaxGradientNorm"),
-            (o => o.Devices = [], "Devices"), (o => o.MaxLogitScale = 0.5, "MaxLogitScale"), (o => (o.InitialLogitScale, o.MaxLogitScale) = (200, 100), "InitialLogitScale"),
-            (o => (o.InitialLogitScale, o.Objective) = (200, new ClipObjective()), "InitialLogitScale"), (o => o.InitialLogitScale = double.PositiveInfinity, "InitialLogitScale"),
+            (o => o.Devices = [], "Devices"), (o => o.MaxLogitScale = 0.5, "MaxLogitScale"),
+            (o => (o.InitialLogitScale, o.MaxLogitScale) = (200, 100), "InitialLogitScale"),
+            (o => (o.InitialLogitScale, o.Objective) = (200, new ClipObjective()), "InitialLogitScale"),
+            (o => o.InitialLogitScale = double.PositiveInfinity, "InitialLogitScale"),
             (o => o.FreezeImageTower = o.FreezeTextTower = true, "FreezeTextTower"), (o => o.FrozenTextBlocks = -1, "FrozenTextBlocks"),
             (o => o.Patience = 1, "Patience"), (o => o.CheckpointEverySteps = 5, "CheckpointEverySteps"), (o => o.CheckpointsKept = 0, "CheckpointsKept"),
             (o => o.WarmupSteps = -1, "WarmupSteps"), (o => o.ImageColumnName = "", "ImageColumnName"),

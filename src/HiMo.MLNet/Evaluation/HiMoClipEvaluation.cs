@@ -99,7 +99,8 @@ public static class HiMoClipEvaluation
         return EvaluateMonotonicity(model, data, k, new());
     }
 
-    internal static MonotonicityMetrics EvaluateMonotonicity(HiMoClipTransformer model, IDataView data, int k, HiMoClipEvaluationOptions options) =>
+    internal static MonotonicityMetrics EvaluateMonotonicity(
+        HiMoClipTransformer model, IDataView data, int k, HiMoClipEvaluationOptions options) =>
         Run(model, data, null, options, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
 
     /// <summary>
@@ -120,7 +121,8 @@ public static class HiMoClipEvaluation
                 column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
         }
 
-        return Run(model, data, null, new(), (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
+        return Run(model, data, null, new(), (evaluator, set, images) =>
+            Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
     /// <summary>COLA, multi-object setting: two consecutive rows are the two pictures, with their captions, of one question.</summary>
@@ -153,7 +155,8 @@ public static class HiMoClipEvaluation
     }
 
     private static T Run<T>(
-        HiMoClipTransformer model, IDataView data, string? textColumn, HiMoClipEvaluationOptions options, Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
+        HiMoClipTransformer model, IDataView data, string? textColumn, HiMoClipEvaluationOptions options,
+        Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
     {
         ArgumentNullException.ThrowIfNull(model);
         using var evaluator = new Evaluator(model, options);

@@ -27,7 +27,7 @@ internal static class TorchRuntime
         return MLNetInternals.FallbackToCpu(environment)
             ? torch.CPU
             : throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but {(gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.")} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
+                $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
     }
 
     /// <summary>The devices to train on: those of the list, or without one the device of the context.</summary>
@@ -64,7 +64,7 @@ internal static class TorchRuntime
             else if (!MLNetInternals.FallbackToCpu(environment))
             {
                 throw new InvalidOperationException(
-                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but {(gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.")} Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but {Found(gpus)} Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
             }
         }
         return devices.Count > 0 ? devices : [torch.CPU];
@@ -75,10 +75,12 @@ internal static class TorchRuntime
     {
         string? folder = Process.GetCurrentProcess().Modules.Cast<ProcessModule>().Select(module => module.FileName)
             .Where(file => Path.GetFileName(file).Contains("torch_cpu", StringComparison.Ordinal)).Select(Path.GetDirectoryName).FirstOrDefault();
-        return folder is not null && !Directory.EnumerateFiles(folder, "*torch_cuda*").Any()
-            ? $"the native torch library in '{folder}' is the build for CPUs. For a GPU, the application needs the package TorchSharp-cuda-windows or TorchSharp-cuda-linux in the place of TorchSharp-cpu."
-            : "torch sees no CUDA device.";
+        return folder is null || Directory.EnumerateFiles(folder, "*torch_cuda*").Any() ? "torch sees no CUDA device."
+            : $"the native torch library in '{folder}' is the build for CPUs. For a GPU, the application needs the package "
+                + "TorchSharp-cuda-windows or TorchSharp-cuda-linux in the place of TorchSharp-cpu.";
     }
+
+    private static string Found(int gpus) => gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.";
 
     private static int CountGpus()
     {

@@ -11,7 +11,8 @@ namespace HiMo.MLNet.Training;
 /// <param name="augmenter">Varies the pictures, or null.</param>
 /// <param name="random">The generator of the pair at a place of the batch.</param>
 internal sealed class BatchBuilder(
-    int size, ClipArchitecture architecture, IReadOnlyList<CaptionSampling> captions, ClipTokenizer tokenizer, ImageAugmenter? augmenter, Func<int, Random> random)
+    int size, ClipArchitecture architecture, IReadOnlyList<CaptionSampling> captions, ClipTokenizer tokenizer, ImageAugmenter? augmenter,
+    Func<int, Random> random)
 {
     private readonly ClipPreprocessor _preprocessor = new(architecture.ImageSize);
     private readonly byte[] _pixels = new byte[checked(size * 3 * architecture.ImageSize * architecture.ImageSize)];
@@ -74,7 +75,8 @@ internal sealed class BatchBuilder(
         int[] readable = [.. Enumerable.Range(0, Count).Where(place => _failures[place] is null)];
         if (readable.Length < 2 && Failures.LastOrDefault() is { } last)
         {
-            throw new ImageReadException(last.Path, $"{last.Reason}; of the {Count} pictures of its batch, {Count - readable.Length} are unreadable", last);
+            throw new ImageReadException(
+                last.Path, $"{last.Reason}; of the {Count} pictures of its batch, {Count - readable.Length} are unreadable", last);
         }
 
         foreach ((int to, int from) in readable.Index().Where(move => move.Index != move.Item))

@@ -231,8 +231,8 @@ internal sealed class ContrastiveStep(
             return;
         }
         int share = (count + replicas.Count - 1) / replicas.Count;
-        (NetworkReplica Replica, int Start)[] busy = [.. replicas.Select((replica, i) => (replica, i * share)).Where(r => r.Item2 < count)];
-        OwnThread[] threads = [.. busy.Skip(1).Select(r => new OwnThread($"HiMo-CLIP {r.Replica.Device}", () => work(r.Replica, r.Start, Math.Min(share, count - r.Start))))];
+        OwnThread[] threads = [.. replicas.Select((replica, i) => (Replica: replica, Start: i * share)).Skip(1).Where(r => r.Start < count)
+            .Select(r => new OwnThread($"HiMo-CLIP {r.Replica.Device}", () => work(r.Replica, r.Start, Math.Min(share, count - r.Start))))];
         try
         {
             work(_first, 0, Math.Min(share, count));

@@ -16,11 +16,12 @@ internal static class HalfPrecisionUnits
 
         if (X86Base.IsSupported)
         {
-            int levels = X86Base.CpuId(7, 0).Eax;
-            return X86(precision, X86Base.CpuId(7, 0).Edx, levels >= 1 ? X86Base.CpuId(7, 1).Eax : 0);
+            (int sublevels, _, _, int edx) = X86Base.CpuId(7, 0);
+            return X86(precision, edx, sublevels >= 1 ? X86Base.CpuId(7, 1).Eax : 0);
         }
 
-        return RuntimeInformation.ProcessArchitecture != Architecture.Arm64 || !OperatingSystem.IsLinux() || Arm(precision, File.ReadLines("/proc/cpuinfo"));
+        return RuntimeInformation.ProcessArchitecture != Architecture.Arm64 || !OperatingSystem.IsLinux()
+            || Arm(precision, File.ReadLines("/proc/cpuinfo"));
     }
 
     /// <summary>By leaf 7 of CPUID (Intel's and AMD's manuals).</summary>

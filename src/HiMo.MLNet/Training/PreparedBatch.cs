@@ -14,8 +14,9 @@ internal sealed record PreparedBatch(int Count, int ImageSize, byte[] Pixels, IR
     /// <summary>The caller disposes them.</summary>
     public ContrastiveBatch ToTensors()
     {
-        ReadOnlyMemory<byte> pixels = Pixels.AsMemory(0, Count * 3 * ImageSize * ImageSize);
-        return new(tensor(pixels.Length == Pixels.Length ? Pixels : pixels.ToArray(), Count, 3, ImageSize, ImageSize, dtype: ScalarType.Byte),
+        int length = Count * 3 * ImageSize * ImageSize;
+        byte[] pixels = length == Pixels.Length ? Pixels : Pixels[..length];
+        return new(tensor(pixels, Count, 3, ImageSize, ImageSize, dtype: ScalarType.Byte),
             [.. Tokens.Select(rows => tensor(rows, Count, rows.Length / Count))], tensor(Pictures));
     }
 }

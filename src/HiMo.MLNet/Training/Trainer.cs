@@ -78,7 +78,8 @@ internal sealed class Trainer(
             TrainingProgress? last = TrainEpoch(data, step, optimizer, pace);
             if (data.Unreadable is { Count: > 0 } unreadable)
             {
-                warn($"Epoch {state.Epoch}: {unreadable.Count} of {data.PairCount} pictures could not be read and were left out. The first: {unreadable[0].Message}");
+                warn($"Epoch {state.Epoch}: {unreadable.Count} of {data.PairCount} pictures could not be read and were left out. "
+                    + $"The first: {unreadable[0].Message}");
             }
 
             bool stop = false;
@@ -111,7 +112,8 @@ internal sealed class Trainer(
             StepResult result = Step(prepared, step, optimizer, factor);
             (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
             (double imagesPerSecond, TimeSpan remaining) = pace.After(state.Step, prepared.Count);
-            last = new(state.Step, plan.Steps, state.Epoch, result.Loss, result.Parts, result.Components, plan.LearningRate * factor, imagesPerSecond, remaining);
+            last = new(state.Step, plan.Steps, state.Epoch, result.Loss, result.Parts, result.Components, plan.LearningRate * factor,
+                imagesPerSecond, remaining);
             bool endsEpoch = state.EpochBatch == plan.StepsAnEpoch || state.Step == plan.Steps;
             if (!endsEpoch && options.CheckpointEverySteps is { } every && state.Step % every == 0)
             {
@@ -169,11 +171,12 @@ internal sealed class Trainer(
             return;
         }
 
-        string message = $"The {what} is {value} at step {state.Step + 1} of {plan.Steps} (learning rate {plan.LearningRate * factor:g3}): training stopped before it. "
-            + $"A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
+        string message = $"The {what} is {value} at step {state.Step + 1} of {plan.Steps} (learning rate {plan.LearningRate * factor:g3}): "
+            + $"training stopped before it. A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
             + (_good is null || !File.Exists(_good)
                 ? "There is no good checkpoint from before."
-                : $"The last good checkpoint is '{_good}': as {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)} it can be trained on with other settings.");
+                : $"The last good checkpoint is '{_good}': "
+                    + $"as {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)} it can be trained on with other settings.");
         throw new InvalidOperationException(_written == _good ? message : $"{message} '{_written}' has the weights that gave it.");
     }
 

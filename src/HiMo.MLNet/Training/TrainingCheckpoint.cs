@@ -44,7 +44,7 @@ internal static class TrainingCheckpoint
         }
 
         // A training that was resumed from an earlier checkpoint leaves the later ones alone.
-        foreach (string old in Files(folder).Where(file => string.CompareOrdinal(Path.GetFileName(file), Path.GetFileName(path)) <= 0).SkipLast(keep))
+        foreach (string old in Files(folder).TakeWhile(file => Path.GetFileName(file) != Path.GetFileName(path)).SkipLast(keep - 1))
         {
             File.Delete(old);
         }
@@ -52,7 +52,7 @@ internal static class TrainingCheckpoint
         return path;
     }
 
-    /// <summary>Makes the folder, and sure that it can be written to; keeps other trainings out of it until the result is disposed.</summary>
+    /// <summary>Makes the folder, and sure that it can be written to; keeps other trainings out until the result is disposed.</summary>
     /// <exception cref="IOException">It cannot, or another training writes to it; the message names the folder.</exception>
     public static IDisposable Open(string folder)
     {
@@ -60,7 +60,8 @@ internal static class TrainingCheckpoint
         try
         {
             Directory.CreateDirectory(folder);
-            held = new FileStream(Path.Combine(folder, ".in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            held = new FileStream(
+                Path.Combine(folder, ".in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
             WholeFile.DeleteAbandoned(folder, Pattern);
             return held;
         }
@@ -77,12 +78,14 @@ internal static class TrainingCheckpoint
     /// <exception cref="InvalidOperationException">There are checkpoints of another training in it.</exception>
     public static void RequireOwn(string folder, string? resumeFrom)
     {
-        bool own = resumeFrom is not null && Path.GetFullPath(Path.Combine(folder, Path.GetFileName(resumeFrom))) == Path.GetFullPath(resumeFrom);
+        bool own = resumeFrom is not null
+            && Path.GetFullPath(Path.Combine(folder, Path.GetFileName(resumeFrom))) == Path.GetFullPath(resumeFrom);
         if (!own && Files(folder).LastOrDefault() is { } other)
         {
             throw new InvalidOperationException(
-                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' holds checkpoints of another training, up to '{Path.GetFileName(other)}'. "
-                + $"To go on with that one, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} to the folder; for a new one, choose another folder.");
+                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' holds checkpoints of another training, "
+                + $"up to '{Path.GetFileName(other)}'. To go on with that one, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} "
+                + "to the folder; for a new one, choose another folder.");
         }
     }
 

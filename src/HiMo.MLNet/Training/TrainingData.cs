@@ -53,7 +53,8 @@ internal sealed class TrainingData(
         Ahead(Batches(Shuffle(pairs(), new Random(Mix(epoch, -1))), skip, number, cancellation), cancellation);
 
     /// <summary>One pass in the data's order.</summary>
-    public IEnumerable<PreparedBatch> InOrder(CancellationToken cancellation = default) => Ahead(Batches(pairs(), 0, 0, cancellation), cancellation);
+    public IEnumerable<PreparedBatch> InOrder(CancellationToken cancellation = default) =>
+        Ahead(Batches(pairs(), 0, 0, cancellation), cancellation);
 
     // Prepares one batch while another is trained on.
     private IEnumerable<PreparedBatch> Ahead(IEnumerable<PreparedBatch> batches, CancellationToken cancellation)
@@ -102,7 +103,7 @@ internal sealed class TrainingData(
             cancellation.ThrowIfCancellationRequested();
             if (batch.Count + waiting.Count == _size)
             {
-                throw new InvalidOperationException($"The data had {pairCount} rows at the beginning of the training, and now it has more.");
+                throw new InvalidOperationException($"The data had {pairCount} rows when the training began, and now it has more.");
             }
 
             waiting.Add(pair);
@@ -129,7 +130,8 @@ internal sealed class TrainingData(
         }
     }
 
-    private BatchBuilder NewBatch(int number) => new(_size, architecture, captions, tokenizer, _augmenter, place => new Random(Mix(number, place)));
+    private BatchBuilder NewBatch(int number) =>
+        new(_size, architecture, captions, tokenizer, _augmenter, place => new Random(Mix(number, place)));
 
     private PreparedBatch Finish(BatchBuilder batch)
     {
@@ -138,8 +140,9 @@ internal sealed class TrainingData(
         long allowed = (long)(maxUnreadableShare * pairCount);
         if (failures.Length > 0 && _unreadable.Count > allowed)
         {
-            throw allowed == 0 ? failures[0] : new ImageReadException(failures[^1].Path,
-                $"{failures[^1].Reason}; it is number {_unreadable.Count}, and {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {allowed}", failures[^1]);
+            string limit = $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {allowed}";
+            throw allowed == 0 ? failures[0] : new ImageReadException(
+                failures[^1].Path, $"{failures[^1].Reason}; it is number {_unreadable.Count}, and {limit}", failures[^1]);
         }
 
         return batch.Build();

@@ -26,7 +26,8 @@ internal sealed record TrainingPlan(int StepsAnEpoch, int Steps, double Learning
         if (stepsAnEpoch == 0)
         {
             throw new InvalidOperationException(
-                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.DropLastBatch)} leaves nothing to train on: the data has {pairs} rows, a batch is {options.BatchSize}.");
+                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.DropLastBatch)} leaves nothing to train on: "
+                + $"the data has {pairs} rows, a batch is {options.BatchSize}.");
         }
 
         int steps = (int)Math.Min((long)options.Epochs * stepsAnEpoch, options.MaxSteps ?? int.MaxValue);

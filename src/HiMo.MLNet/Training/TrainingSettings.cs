@@ -10,8 +10,6 @@ namespace HiMo.MLNet.Training;
 /// </summary>
 internal static class TrainingSettings
 {
-    private const string Seed = "seed of the MLContext";
-
     private static readonly JsonSerializerOptions s_json = new()
     {
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -31,7 +29,8 @@ internal static class TrainingSettings
         {
             ["rows of the data"] = Text(pairs),
             ["beginning"] = options.Checkpoint is null ? $"new weights of {options.Architecture}" : "a checkpoint",
-            ["frozen parts"] = $"{(options.FreezeImageTower ? "all" : options.FrozenImageBlocks)} image, {(options.FreezeTextTower ? "all" : options.FrozenTextBlocks)} text",
+            ["frozen parts"] = $"{(options.FreezeImageTower ? "all" : options.FrozenImageBlocks)} image, "
+                + $"{(options.FreezeTextTower ? "all" : options.FrozenTextBlocks)} text",
             [nameof(options.FreezeFirstPositions)] = Text(options.FreezeFirstPositions),
             [nameof(options.Epochs)] = Text(options.Epochs),
             [nameof(options.MaxSteps)] = Text(options.MaxSteps),
@@ -85,12 +84,13 @@ internal static class TrainingSettings
     /// <param name="learnsStatistics">Whether batch norm learns its statistics, in which micro-batches make a difference.</param>
     /// <returns>What the user should know about a training that may go on.</returns>
     /// <exception cref="InvalidOperationException">They are not the same; the message names each with both values.</exception>
-    public static IReadOnlyList<string> Compare(string path, TrainingState state, IReadOnlyDictionary<string, string> now, int? seed, bool learnsStatistics)
+    public static IReadOnlyList<string> Compare(
+        string path, TrainingState state, IReadOnlyDictionary<string, string> now, int? seed, bool learnsStatistics)
     {
         List<string> differences = [], rounding = [], unknown = [];
         if (seed is not null && seed != state.Seed)
         {
-            differences.Add($"{Seed} was {state.Seed}; now it is {seed}");
+            differences.Add($"seed of the MLContext was {state.Seed}; now it is {seed}");
         }
 
         foreach ((string name, string value) in now)
@@ -115,12 +115,14 @@ internal static class TrainingSettings
         List<string> notes = [];
         if (rounding.Count > 0)
         {
-            notes.Add($"'{path}' was written by a training whose {string.Join(", whose ", rounding)}: the gradients are the same but for rounding, the result is not so bit for bit.");
+            notes.Add($"'{path}' was written by a training whose {string.Join(", whose ", rounding)}: "
+                + "the gradients are the same but for rounding, the result is not so bit for bit.");
         }
 
         if (unknown.Count > 0)
         {
-            notes.Add($"'{path}' does not say what its training had for {string.Join(", ", unknown)}: an earlier version wrote it. See that they are the same now.");
+            notes.Add($"'{path}' does not say what its training had for {string.Join(", ", unknown)}: "
+                + "an earlier version wrote it. See that they are the same now.");
         }
 
         return notes;
@@ -128,8 +130,10 @@ internal static class TrainingSettings
 
     private sealed class ColorConverter : JsonConverter<Color>
     {
-        public override Color Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => Color.FromArgb(reader.GetInt32());
+        public override Color Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
 
-        public override void Write(Utf8JsonWriter writer, Color value, JsonSerializerOptions options) => writer.WriteStringValue($"#{value.ToArgb() & 0xFFFFFF:x6}");
+        public override void Write(Utf8JsonWriter writer, Color value, JsonSerializerOptions options) =>
+            writer.WriteStringValue($"#{value.ToArgb() & 0xFFFFFF:x6}");
     }
 }

@@ -10,7 +10,11 @@ namespace HiMo.MLNet.Training;
 /// <param name="data">The validation set.</param>
 internal sealed class Validation(HiMoClipOptions options, TrainingData batches, HiMoClipTransformer model, IDataView data)
 {
-    private readonly HiMoClipEvaluationOptions _evaluation = new() { MaxUnreadableShare = options.MaxUnreadableShare, CancellationToken = options.CancellationToken };
+    private readonly HiMoClipEvaluationOptions _evaluation = new()
+    {
+        MaxUnreadableShare = options.MaxUnreadableShare,
+        CancellationToken = options.CancellationToken,
+    };
 
     public bool HigherIsBetter => options.ValidationMetric != ValidationMetric.Loss;
 

@@ -65,22 +65,6 @@ public sealed class SharedProcessTests : IDisposable
     }
 
     [Fact]
-    public void The_callers_dispose_scope_leaves_the_model_alone()
-    {
-        var mlContext = new MLContext(seed: 7);
-        HiMoClipTransformer model;
-        using (torch.NewDisposeScope())
-        {
-            model = _pictures.Train(mlContext);
-        }
-
-        using (model)
-        {
-            Assert.Equal(16, model.Transform(mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding").Count());
-        }
-    }
-
-    [Fact]
     public void A_training_stays_on_one_thread_of_its_own()
     {
         var threads = new HashSet<(int Id, bool OfPool)>();

@@ -103,6 +103,6 @@ public sealed class TrainingDataTests
     public void Data_that_grows_between_passes_is_an_error()
     {
         TrainingData data = Data(Enumerable.Range(0, 9).Select(i => Pair(i)), 4, batchSize: 6);
-        Assert.Contains("had 4 rows", Assert.Throws<InvalidOperationException>(() => data.InOrder().Count()).Message, StringComparison.Ordinal);
+        Assert.Contains("had 4 rows when", Assert.Throws<InvalidOperationException>(() => data.InOrder().Count()).Message, StringComparison.Ordinal);
     }
 }
