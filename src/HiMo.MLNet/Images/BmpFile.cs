@@ -19,7 +19,7 @@ internal static class BmpFile
     /// <returns>The picture, or null when the file is no bitmap or SkiaSharp has to unpack it.</returns>
     public static RgbImage? Read(ReadOnlySpan<byte> file, string name)
     {
-        if (!file.StartsWith("BM"u8) || file.Length < FileHeaderBytes + AlphaHeaderBytes)
+        if (!file.StartsWith("BM"u8) || file.Length < FileHeaderBytes)
         {
             return null;
         }
@@ -101,7 +101,9 @@ internal static class BmpFile
 
         public Header(ReadOnlySpan<byte> file)
         {
-            ReadOnlySpan<byte> info = file[FileHeaderBytes..];
+            Span<byte> info = stackalloc byte[AlphaHeaderBytes];
+            info.Clear();
+            file[FileHeaderBytes..Math.Min(file.Length, FileHeaderBytes + AlphaHeaderBytes)].CopyTo(info);
             _headerBytes = BinaryPrimitives.ReadInt32LittleEndian(info);
             if (_headerBytes == CoreHeaderBytes)
             {
@@ -129,7 +131,7 @@ internal static class BmpFile
             (Red, Green, Blue) = Bits == 16 ? (0x7C00u, 0x3E0u, 0x1Fu) : (0xFF0000u, 0xFF00u, 0xFFu);
             if (_compression == Masked)
             {
-                ReadOnlySpan<byte> masks = info[InfoHeaderBytes..];
+                Span<byte> masks = info[InfoHeaderBytes..];
                 Red = BinaryPrimitives.ReadUInt32LittleEndian(masks);
                 Green = BinaryPrimitives.ReadUInt32LittleEndian(masks[4..]);
                 Blue = BinaryPrimitives.ReadUInt32LittleEndian(masks[8..]);

@@ -85,10 +85,10 @@ internal static class ImageDecoder
     internal static void CheckSize(int width, int height, string name)
     {
         ImageLimits limits = Limits;
-        if (width < 1 || height < 1 || Math.Max(width, height) > limits.MaxSide || (long)width * height > limits.MaxPixels)
+        if (width < 1 || height < 1 || Math.Max(width, height) > limits.ImageSide || (long)width * height > limits.ImagePixels)
         {
             throw new ImageReadException(name, FormattableString.Invariant(
-                $"expected at most {limits.MaxPixels:N0} pixels and {limits.MaxSide:N0} a side, found {width} x {height}"));
+                $"expected at most {limits.ImagePixels:N0} pixels and {limits.ImageSide:N0} a side, found {width} x {height}"));
         }
     }
 
@@ -96,7 +96,7 @@ internal static class ImageDecoder
     private static byte[] ReadToEnd(Stream stream, string name, out int length)
     {
         long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
-        int limit = Limits.MaxFileBytes;
+        int limit = Limits.ImageFileBytes;
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(expected + 1, 1 << 16, limit));
         length = 0;
         int read;
@@ -140,6 +140,11 @@ internal static class ImageDecoder
 
             (int width, int height) = (codec.Info.Width, codec.Info.Height);
             CheckSize(width, height, name);
+            if ((long)width * height > file.Length * MaxPixelsPerByte(codec.EncodedFormat))
+            {
+                throw new ImageReadException(name, "it is truncated");
+            }
+
             PixelMode mode = codec.EncodedFormat switch
             {
                 SKEncodedImageFormat.Png => PngFile.ModeOf(file),
@@ -171,6 +176,14 @@ internal static class ImageDecoder
             return image;
         }
     }
+
+    // What a format packs into a byte at best, where that says something: a JPEG's block of 64 pixels takes a bit.
+    private static long MaxPixelsPerByte(SKEncodedImageFormat format) => format switch
+    {
+        SKEncodedImageFormat.Jpeg => 8 * 64,
+        SKEncodedImageFormat.Wbmp => 8,
+        _ => int.MaxValue,
+    };
 
     // Whether no colour exceeds its alpha.
     private static bool IsMultiplied(ReadOnlySpan<byte> pixels)

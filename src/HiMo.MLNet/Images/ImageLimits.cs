@@ -5,11 +5,11 @@ namespace HiMo.MLNet.Images;
 internal sealed record ImageLimits
 {
     /// <summary>The largest picture that is decoded, in pixels; 100 million by default (400 MB).</summary>
-    public long MaxPixels { get; init; } = 100_000_000;
+    public long ImagePixels { get; init; } = 100_000_000;
 
     /// <summary>The longest side that is decoded, in pixels; 65,535 by default.</summary>
-    public int MaxSide { get; init; } = 65_535;
+    public int ImageSide { get; init; } = 65_535;
 
     /// <summary>The largest file that is read, in bytes; 512 MiB by default.</summary>
-    public int MaxFileBytes { get; init; } = 512 << 20;
+    public int ImageFileBytes { get; init; } = 512 << 20;
 }

@@ -82,6 +82,113 @@ public sealed class ImageDecoderTests
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
+    public static TheoryData<string, byte[]> LyingHeaders => new()
+    {
+        { "rgb.png", PngFile.Create(65_535, 8, 2, [new byte[100]], height: 1_500) },
+        { "palette.png", PngFile.Create(65_535, 8, 3, [new byte[100]], height: 1_500) },
+        { "grey16.png", PngFile.Create(1_500, 16, 0, [new byte[100]], height: 65_535) },
+        { "frame.gif", [.. "GIF89a"u8, 9, 0, 9, 0, 0, 0, 0, (byte)',', 0, 0, 0, 0, 0xff, 0xff, 0xdc, 5, 0, 8, 3, 1, 2, 3, 0] },
+        { "empty.bmp", [.. "BM"u8, .. new byte[8], 54, 0, 0, 0, 40, 0, 0, 0, 0xff, 0xff, 0, 0, 0xdc, 5, 0, 0, 1, 0, 24, 0, .. new byte[24]] },
+        { "stretched.jpg", Stretched(File.ReadAllBytes(GoldenFile.PathOf("images-modes/grey.jpg"))) },
+        { "empty.wbmp", [0, 0, 0x83, 0xff, 0x7f, 0x8b, 0x5c, .. new byte[100]] },
+    };
+
+    [Theory]
+    [MemberData(nameof(LyingHeaders), DisableDiscoveryEnumeration = true)]
+    public void Takes_no_memory_for_what_the_file_cannot_hold(string name, byte[] content)
+    {
+        long[] taken = new long[8];
+        Parallel.For(0, taken.Length, i =>
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Contains("truncated", Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(content), name)).Reason);
+            taken[i] = GC.GetAllocatedBytesForCurrentThread() - before;
+        });
+        Assert.All(taken, bytes => Assert.InRange(bytes, 0, 10_000_000));
+    }
+
+    [Fact]
+    public void Decodes_the_longest_side_in_parallel()
+    {
+        byte[] row = [.. Enumerable.Range(0, 65_535).Select(i => (byte)(i % 251))];
+        byte[] file = PngFile.Create(65_535, 8, 3, [.. Enumerable.Repeat(row, 40)], palette: [.. Enumerable.Range(0, 768).Select(i => (byte)(i / 3))]);
+        Parallel.For(0, 4, _ =>
+        {
+            using RgbImage image = ImageDecoder.Decode(new MemoryStream(file), "ribbon");
+            Assert.Equal([7, 7, 7], image.Row(39).Slice(7 * RgbImage.PixelBytes, 3).ToArray());
+            Assert.All(TestPicture.Preprocess(image, 40)[..40], (value, x) => Assert.Equal((byte)((32_748 + x) % 251), value));
+        });
+    }
+
+    [Fact]
+    public void Limits_can_be_raised_and_are_named()
+    {
+        byte[] ribbon = PngFile.Create(100_000, 8, 0, [new byte[100_000]]);
+        ImageLimits limits = ImageDecoder.Limits;
+        try
+        {
+            ImageDecoder.Limits = limits with { ImageSide = 100_000 };
+            Assert.Equal(100_000, ImageDecoder.Decode(new MemoryStream(ribbon), "ribbon").Width);
+        }
+        finally
+        {
+            ImageDecoder.Limits = limits;
+        }
+
+        Assert.Contains("65,535 a side", Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(ribbon), "ribbon")).Reason);
+    }
+
+    [Fact]
+    public void A_damaged_palette_picture_is_refused()
+    {
+        byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette8.png"));
+        Assert.Contains("truncated", Failure(file[..(file.Length - 100)]));
+        file[100] ^= 1; // In the palette.
+        Assert.Contains("damaged", Failure(file));
+
+        byte[] gif = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette.gif"));
+        Assert.Contains("truncated", Failure(gif[..(gif.Length - 100)]));
+        Assert.Contains("truncated", Failure(gif[..20]));
+
+        static string Failure(byte[] file) => Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(file), "test")).Reason;
+    }
+
+    [Fact]
+    public void Cut_or_damaged_files_never_fail_otherwise()
+    {
+        var random = new Random(1);
+        foreach (string path in Directory.GetFiles(GoldenFile.PathOf("images-modes")).Order())
+        {
+            byte[] whole = File.ReadAllBytes(path);
+            for (int round = 0; round < 20; round++)
+            {
+                byte[] file = [.. whole];
+                for (int flips = random.Next(4); flips > 0; flips--)
+                {
+                    file[random.Next(Math.Min(file.Length, 300))] = (byte)random.Next(256);
+                }
+
+                try
+                {
+                    using RgbImage image = ImageDecoder.Decode(new MemoryStream(file, 0, round % 2 == 0 ? file.Length : random.Next(file.Length)), path);
+                    TestPicture.Preprocess(image, 5);
+                }
+                catch (ImageReadException)
+                {
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_disposed_picture_gives_no_pixels()
+    {
+        RgbImage image = ImageDecoder.Decode(new MemoryStream(PngFile.Create(1, 8, 2, [[1, 2, 3]])), "test");
+        image.Dispose();
+        image.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => image.Pixels.Length);
+    }
+
     [Theory]
     [InlineData("missing.png", "no such file")]
     [InlineData("missing/missing.png", "no such file")]
@@ -117,6 +224,14 @@ public sealed class ImageDecoderTests
     {
         using var image = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, [200, 2, 3, 100, 10, 20, 30, 50]);
         Assert.Equal([200, 2, 3, 10, 20, 30], Colours(ImageDecoder.FromMLImage(image)));
+    }
+
+    // A JPEG whose frame header claims 60,000 x 1,500 pixels.
+    private static byte[] Stretched(byte[] jpeg)
+    {
+        int frame = jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xff, 0xc0]);
+        ((byte[])[0x05, 0xdc, 0xea, 0x60]).CopyTo(jpeg, frame + 5);
+        return jpeg;
     }
 
     private static byte[] Decode(byte[] file) => Colours(ImageDecoder.Decode(new MemoryStream(file), "test"));
