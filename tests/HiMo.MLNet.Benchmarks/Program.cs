@@ -23,8 +23,12 @@ switch (args)
         return await SoakBenchmark.RunAsync(100_000, 10_000) ? 0 : 1;
     case ["soak", var predictions, var requests]:
         return await SoakBenchmark.RunAsync(Number(predictions), Number(requests)) ? 0 : 1;
+    case ["web"]:
+        return await WebBenchmark.RunAsync(30) ? 0 : 1;
+    case ["web", var minutes]:
+        return await WebBenchmark.RunAsync(double.Parse(minutes, System.Globalization.CultureInfo.InvariantCulture)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS] | web [MINUTES]]");
         return 2;
 }
 
