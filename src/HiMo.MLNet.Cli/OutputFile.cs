@@ -43,15 +43,15 @@ internal static class OutputFile
         File.Move(partial, path, overwrite: true);
     }
 
-    // What is not yet written is written by closing, which fails once more where the disk is full; the first error counts.
     private static void Discard(FileStream stream, string partial)
     {
         try
         {
             stream.Dispose();
         }
-        catch (IOException)
+        catch
         {
+            // What was not yet written is written now, and fails once more where the disk is full: the first error is the one to tell.
         }
 
         File.Delete(partial);

@@ -31,8 +31,18 @@ switch (args)
     case ["stress-work", var kind, var folder, var seconds]:
         StressWork.Run(kind, folder, double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
+    case ["web"]:
+        return await WebBenchmark.RunAsync(30) ? 0 : 1;
+    case ["web", var minutes]:
+        return await WebBenchmark.RunAsync(double.Parse(minutes, System.Globalization.CultureInfo.InvariantCulture)) ? 0 : 1;
+    case ["kills"]:
+        return KillsBenchmark.Run(200, Environment.TickCount) ? 0 : 1;
+    case ["kills", var kills]:
+        return KillsBenchmark.Run(Number(kills), Environment.TickCount) ? 0 : 1;
+    case ["kills", var kills, var seed]:
+        return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 
