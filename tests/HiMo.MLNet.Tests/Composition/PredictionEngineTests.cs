@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using TorchSharp;

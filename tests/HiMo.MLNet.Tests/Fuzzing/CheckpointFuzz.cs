@@ -94,7 +94,7 @@ internal static class CheckpointFuzz
             byte[] json = Mutations.Utf8(Mutations.Json(random, header)), field = new byte[8];
             BinaryPrimitives.WriteInt64LittleEndian(field, json.Length + (random.Next(8) == 0 ? random.Next(-9, 9) : 0));
             return [.. field, .. json, .. file.AsSpan(8 + length, random.Next(8) == 0 ? random.Next(file.Length - 8 - length) : file.Length - 8 - length)];
-        });
+        }, alsoAsStream: true);
     }
 
     public static FuzzKind ShardIndex(string folder)
@@ -110,13 +110,23 @@ internal static class CheckpointFuzz
             : Mutations.Json(random, index)));
     }
 
-    private static FuzzKind Kind(string name, string folder, Func<Random, byte[]> make)
+    private static FuzzKind Kind(string name, string folder, Func<Random, byte[]> make, bool alsoAsStream = false)
     {
         string path = Path.Combine(folder, "case");
         return new FuzzKind(name, make, Read, error => error is CheckpointFormatException, 8 << 20);
 
         void Read(byte[] file)
         {
+            if (alsoAsStream && file.Length % 2 == 0)
+            {
+                foreach ((string _, Tensor tensor) in HiMo.MLNet.Checkpoints.Safetensors.ReadSequential(new ForwardOnlyStream(new MemoryStream(file)), "entry"))
+                {
+                    tensor.Dispose();
+                }
+
+                return;
+            }
+
             File.WriteAllBytes(path, file);
             using var checkpoint = Checkpoint.Open(path);
             foreach (string tensor in checkpoint.Tensors.Keys)

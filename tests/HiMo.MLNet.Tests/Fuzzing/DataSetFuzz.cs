@@ -1,3 +1,4 @@
+using System.Text;
 using HiMo.MLNet.Data;
 
 namespace HiMo.MLNet.Tests.Fuzzing;
@@ -44,20 +45,22 @@ internal static class DataSetFuzz
                 8 << 20);
         }
 
-        foreach ((string format, string files) in s_laidOut)
-        {
-            string root = Path.Combine(folder, format);
-            yield return new FuzzKind(
-                format,
-                random => Mutations.Utf8(Mutations.Lines(random, files)),
-                input =>
-                {
-                    MakeFiles(root, System.Text.Encoding.UTF8.GetString(input));
-                    Read(input.Length % 4 == 0 ? DataSets.Open(root) : DataSets.Open(root, format), root);
-                },
-                error => error is InvalidDataException,
-                8 << 20);
-        }
+        string root = Path.Combine(folder, "set");
+        yield return new FuzzKind(
+            "folders",
+            random =>
+            {
+                (string format, string files) = random.Pick(s_laidOut);
+                return Mutations.Utf8($"{format}\n{Mutations.Lines(random, files)}");
+            },
+            input =>
+            {
+                string[] lines = Encoding.UTF8.GetString(input).Split('\n');
+                MakeFiles(root, lines[1..]);
+                Read(input.Length % 4 == 0 ? DataSets.Open(root) : DataSets.Open(root, lines[0]), root);
+            },
+            error => error is InvalidDataException,
+            8 << 20);
     }
 
     private static void Read(DataSet images, string root)
@@ -71,7 +74,7 @@ internal static class DataSetFuzz
     }
 
     // What a file system does not take is left out.
-    private static void MakeFiles(string root, string lines)
+    private static void MakeFiles(string root, string[] lines)
     {
         if (Directory.Exists(root))
         {
@@ -79,7 +82,7 @@ internal static class DataSetFuzz
         }
 
         Directory.CreateDirectory(root);
-        foreach (string line in lines.Split('\n'))
+        foreach (string line in lines)
         {
             int bar = line.IndexOf('|');
             string path = Path.Combine(root, line[..Math.Max(bar, 0)]);
