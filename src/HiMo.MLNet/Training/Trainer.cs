@@ -200,10 +200,9 @@ internal sealed class Trainer(
         {
             (state.BestScore, state.BestEpoch) = (gain, state.Epoch);
             ReleaseBest();
-            using (NewDisposeScope())
-            {
-                _best = ClipWeights.Tensors(_networks.Clip).ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
-            }
+            using DisposeScope scope = NewDisposeScope();
+            _best = ClipWeights.Tensors(_networks.Clip)
+                .ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
         }
         return score;
     }
