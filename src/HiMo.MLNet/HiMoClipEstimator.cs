@@ -142,7 +142,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             {
                 using (torch.no_grad())
                 {
-                    model.LogitScale.fill_(Math.Log(scale));
+                    Arithmetic.Fill(model.LogitScale, Math.Log(scale));
                 }
             }
 

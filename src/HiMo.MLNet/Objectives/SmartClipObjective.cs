@@ -63,7 +63,7 @@ public sealed class SmartClipObjective : ContrastiveObjective
     // z(i, j) in two products: ⟨v_i ⊙ m_j, u_j⟩ = ⟨v_i, m_j ⊙ u_j⟩ and ‖v_i ⊙ m_j‖² = ⟨v_i², m_j²⟩.
     private static Tensor Logits(Tensor v, Tensor u, Tensor m, Tensor scale)
     {
-        Tensor norm = v.square().matmul(m.square().t()).AtLeast(1e-12).sqrt();   // (N, N); an all-closed mask meets nothing
+        Tensor norm = v.Squared().matmul(m.Squared().t()).AtLeast(1e-12).sqrt();   // (N, N); an all-closed mask meets nothing
         return scale * v.matmul((m * u).t()) / norm;
     }
 }

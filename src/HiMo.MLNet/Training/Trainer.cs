@@ -84,7 +84,7 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
                         {
                             if (options.MaxGradientNorm is { } norm)
                             {
-                                nn.utils.clip_grad_norm_(optimizer.Parameters, norm);
+                                optimizer.ClipGradients(norm);
                             }
 
                             optimizer.Step(factor);
@@ -167,7 +167,10 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
         {
             (state.BestScore, state.BestEpoch) = (gain, state.Epoch);
             ReleaseBest();
-            _best = ClipWeights.Tensors(_networks.Clip).ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
+            using (NewDisposeScope())
+            {
+                _best = ClipWeights.Tensors(_networks.Clip).ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
+            }
         }
         return score;
     }
