@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HiMo.MLNet.Benchmarks;
+using HiMo.MLNet.Benchmarks.Stress;
 
 // Each measurement runs in a process of its own, so that peak memory is its own too.
 switch (args)
@@ -23,8 +24,15 @@ switch (args)
         return await SoakBenchmark.RunAsync(100_000, 10_000) ? 0 : 1;
     case ["soak", var predictions, var requests]:
         return await SoakBenchmark.RunAsync(Number(predictions), Number(requests)) ? 0 : 1;
+    case ["stress"]:
+        return StressBenchmark.Run(10, StressWork.Kinds) ? 0 : 1;
+    case ["stress", var minutes, .. var kinds]:
+        return StressBenchmark.Run(double.Parse(minutes, System.Globalization.CultureInfo.InvariantCulture), kinds.Length > 0 ? kinds : StressWork.Kinds) ? 0 : 1;
+    case ["stress-work", var kind, var folder, var seconds]:
+        StressWork.Run(kind, folder, double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture));
+        return 0;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 
