@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using TorchSharp;
@@ -19,7 +20,7 @@ public class ContrastiveLossTests
             { 0.475, 0.025, 0.475, 0.025 },
             { 0.025, 0.025, 0.025, 0.925 },
         });
-        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(tokens, arange(4), 0.1), "targets");
+        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(tokens, Arithmetic.Range(4, CPU), 0.1), "targets");
     }
 
     [Fact]
@@ -27,7 +28,7 @@ public class ContrastiveLossTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
-        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, arange(3), 0), "targets");
+        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, Arithmetic.Range(3, CPU), 0), "targets");
     }
 
     [Fact]
