@@ -37,6 +37,12 @@ internal static class Arithmetic
         return a.clamp_min(number);
     }
 
+    public static Tensor AtMost(this Tensor a, double b)
+    {
+        using Scalar number = b;
+        return a.clamp_max(number);
+    }
+
     /// <returns>Booleans.</returns>
     public static Tensor IsAbove(this Tensor a, double b)
     {

@@ -96,7 +96,7 @@ public class ClipWeightsTests
         using ClipModel model = LoadAfter(tensors =>
         {
             tensors.Remove("positional_embedding_res");
-            tensors["positional_embedding"] = arange(77).to(ScalarType.Float32).unsqueeze(1).expand(-1, 128).contiguous();
+            tensors["positional_embedding"] = Arithmetic.Range(77, CPU).to(ScalarType.Float32).unsqueeze(1).expand(-1, 128).contiguous();
         });
         Assert.Equal(248, model.Architecture.ContextLength);
 

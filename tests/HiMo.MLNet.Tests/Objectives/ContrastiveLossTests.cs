@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using TorchSharp;
@@ -23,7 +24,7 @@ public class ContrastiveLossTests
             { 0.475, 0.025, 0.475, 0.025 },
             { 0.025, 0.025, 0.025, 0.925 },
         });
-        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(Numbers(tokens), arange(4), 0.1), "targets");
+        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(Numbers(tokens), Arithmetic.Range(4, CPU), 0.1), "targets");
     }
 
     [Fact]
@@ -39,7 +40,7 @@ public class ContrastiveLossTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
-        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(Numbers(tokens), arange(3), 0), "targets");
+        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(Numbers(tokens), Arithmetic.Range(3, CPU), 0), "targets");
     }
 
     [Fact]

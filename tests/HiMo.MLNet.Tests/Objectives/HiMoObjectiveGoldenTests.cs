@@ -45,7 +45,7 @@ public class HiMoObjectiveGoldenTests
         string run = paths == GradientPaths.Full ? "full" : "local";
         bool cancels = name == "tiny-rn" && paths == GradientPaths.LocalOnly;
         var objective = new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, LabelSmoothing = 0.1, GradientPaths = paths };
-        var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], arange(6));
+        var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], Arithmetic.Range(6, CPU));
 
         // Every parameter, positional_embedding too, which the recorded run did not freeze.
         using var optimizer = new AdamW(clip.Model.named_parameters().Select(p => (p.name, p.parameter, 2e-5)), weightDecay: 1e-2);

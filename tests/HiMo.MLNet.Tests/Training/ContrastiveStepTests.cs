@@ -19,7 +19,7 @@ public sealed class ContrastiveStepTests
     private static ContrastiveBatch Batch(ContrastiveObjective objective) => new(
         randint(0, 256, [10, 3, 32, 32]).to(ScalarType.Byte),
         [.. objective.Captions(CaptionSampling.Whole).Select((_, i) => randint(1, 1000, [10, 12 - (5 * i)]).to(ScalarType.Int64))],
-        arange(10));
+        Arithmetic.Range(10, CPU));
 
     private static NetworkReplica Networks(ContrastiveObjective objective)
     {
@@ -32,7 +32,7 @@ public sealed class ContrastiveStepTests
         {
             using (no_grad())
             {
-                masks.named_parameters().Single(p => p.name == "proj.bias").parameter.fill_(0);
+                masks.named_parameters().Single(p => p.name == "proj.bias").parameter.zero_();
             }
         }
 
@@ -116,7 +116,7 @@ public sealed class ContrastiveStepTests
         var objective = new ClipObjective();
         NetworkReplica first = Networks(objective);
         ContrastiveBatch all = Batch(objective);
-        var two = new ContrastiveBatch(all.Images.narrow(0, 0, 2), [all.Tokens[0].narrow(0, 0, 2)], arange(2));
+        var two = new ContrastiveBatch(all.Images.narrow(0, 0, 2), [all.Tokens[0].narrow(0, 0, 2)], Arithmetic.Range(2, CPU));
 
         AssertEqual(Gradients([first], objective, two, null), Gradients([first, Copy(first, objective), Copy(first, objective)], objective, two, null), 1e-4);
     }
