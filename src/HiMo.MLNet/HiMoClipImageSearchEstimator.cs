@@ -68,7 +68,8 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         }
 
         var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
-        return new(Math.Min(_options.K, names.Count), Columns, new PictureIndex(names, matrix.Normalize()));
+        SearchColumns columns = Columns with { TextEmbedding = ClipBinding.TextEmbeddingOf(embedding) ?? SearchColumns.DefaultTextEmbedding };
+        return new(Math.Min(_options.K, names.Count), columns, new PictureIndex(names, matrix.Normalize()));
     }
 
     private SearchColumns Columns => new(_options.QueryColumnName, _options.EmbeddingColumnName, _options.ResultsColumnName, _options.ScoresColumnName);
