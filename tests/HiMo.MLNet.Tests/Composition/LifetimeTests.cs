@@ -20,18 +20,25 @@ public sealed class LifetimeTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         using HiMoClipTransformer model = tiny.Fit();
         ClipEncoder encoder = model.Encoder;
-        HiMoClipTransformer[] sharing = [.. Enumerable.Range(0, 20_000).Select(_ => new HiMoClipTransformer(encoder.Share(), model.Columns, null))];
-        using var start = new Barrier(4);
-        Thread[] threads = [.. Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+        HiMoClipTransformer[] sharing = [.. Enumerable.Range(0, 5_000).Select(_ => new HiMoClipTransformer(encoder.Share(), model.Columns, null))];
+        int arrived = 0;
+        void DisposeInStep()
         {
-            start.SignalAndWait();
-            foreach (HiMoClipTransformer one in sharing)
+            for (int i = 0; i < sharing.Length; i++)
             {
-                one.Dispose();
+                Interlocked.Increment(ref arrived);
+                for (var wait = new SpinWait(); Volatile.Read(ref arrived) < 2 * (i + 1); wait.SpinOnce(sleep1Threshold: -1))
+                {
+                }
+
+                sharing[i].Dispose();
             }
-        }))];
-        Array.ForEach(threads, thread => thread.Start());
-        Array.ForEach(threads, thread => thread.Join());
+        }
+
+        var other = new Thread(DisposeInStep);
+        other.Start();
+        DisposeInStep();
+        other.Join();
 
         Assert.Equal(16, model.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding").Count());
     }
