@@ -68,7 +68,8 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         }
 
         var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
-        SearchColumns columns = Columns with { TextEmbedding = ClipBinding.TextEmbeddingOf(embedding) ?? SearchColumns.DefaultTextEmbedding };
+        SearchColumns columns = Columns;
+        columns = columns with { TextEmbedding = ClipBinding.TextEmbeddingOf(embedding) ?? columns.TextEmbedding };
         return new(Math.Min(_options.K, names.Count), columns, new PictureIndex(names, matrix.Normalize()));
     }
 

@@ -67,11 +67,13 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         /// <exception cref="CheckpointFormatException">A value is out of range; the message names it.</exception>
         public Settings Checked(string source)
         {
-            Require(Names.Count > 0 && !Names.Contains(null!), nameof(Names), $"{Names.Count} of them, {Names.Count(n => n is null)} null", "names of pictures");
+            int missing = Names.Count(n => n is null);
+            Require(Names.Count > 0 && missing == 0, nameof(Names), $"{Names.Count} of them, {missing} null", "names of pictures");
             Require(Dimension is > 0 and <= MaxDimension, nameof(Dimension), Dimension, $"1 to {MaxDimension}");
             Require(K >= 1 && K <= Names.Count, nameof(K), K, $"1 to {Names.Count}, the number of pictures");
             string?[] columns = [Columns.Embedding, Columns.Results, Columns.Scores, Columns.TextEmbedding];
-            Require(!columns.Any(string.IsNullOrWhiteSpace) && Columns.Results != Columns.Scores, nameof(Columns), Columns, "different names of columns");
+            bool named = !columns.Any(string.IsNullOrWhiteSpace) && Columns.Results != Columns.Scores;
+            Require(named, nameof(Columns), Columns, "different names of columns");
             return this;
 
             void Require(bool condition, string name, object found, string expected)
@@ -110,7 +112,8 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
         ModelEntries entries = MLNetInternals.Entries(context);
         Settings settings = ModelSettings.Parse<Settings>(entries).Checked(entries.Source);
-        EmbeddingMatrix embeddings = entries.Read(EmbeddingsEntry, (stream, length) => ReadEmbeddings(stream, length, settings, entries.Source));
+        EmbeddingMatrix embeddings = entries.Read(
+            EmbeddingsEntry, (stream, length) => ReadEmbeddings(stream, length, settings, entries.Source));
         return new(settings.K, settings.Columns, new PictureIndex(settings.Names, embeddings));
     }
 
@@ -118,7 +121,8 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     {
         if (length != (long)settings.Names.Count * settings.Dimension * sizeof(float))
         {
-            throw CheckpointFormatException.At(source, EmbeddingsEntry, $"expected {settings.Names.Count} x {settings.Dimension} singles, found {length} bytes");
+            throw CheckpointFormatException.At(
+                source, EmbeddingsEntry, $"expected {settings.Names.Count} x {settings.Dimension} singles, found {length} bytes");
         }
 
         float[] values = new float[settings.Names.Count * settings.Dimension];

@@ -31,7 +31,8 @@ public static class HiMoClipModelCatalog
     /// <param name="catalog">The catalog of model operations.</param>
     /// <param name="path">The model zip.</param>
     /// <param name="inputSchema">The schema of the data that the model was saved with.</param>
-    /// <exception cref="CheckpointFormatException">The HiMo-CLIP part is damaged; the message names the file, the entry, what was expected and what was found.</exception>
+    /// <exception cref="CheckpointFormatException">The HiMo-CLIP part is damaged; the message names the file, the entry, what was
+    /// expected and what was found.</exception>
     public static ITransformer LoadHiMoClip(this ModelOperationsCatalog catalog, string path, out DataViewSchema inputSchema)
     {
         ArgumentNullException.ThrowIfNull(catalog);

@@ -30,7 +30,8 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     internal const string LoaderSignature = "HiMoClipTransformer";
 
     private const string ModelSignature = "HIMOCLIP";
-    private const uint FormatVersion = 0x00010003;                           // 2: similarity, threshold, columns that may be null; 3: hashes, labels' embeddings
+    // 2: similarity, threshold, columns that may be null; 3: hashes, labels' embeddings, image folder.
+    private const uint FormatVersion = 0x00010003;
     private const uint ReadableBy = 0x00010002;
     private const uint OldestReadable = 0x00010001;
 
@@ -195,7 +196,9 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         var settings = ModelSettings.Read(entries);
         ClipTokenizer tokenizer = ModelSettings.ReadVocabulary(entries);
         Device device = TorchRuntime.ChooseDevice(env);
-        ClipModel model = entries.Read(ModelArchive.WeightsEntry, (stream, length) => ClipWeights.Read(stream, length, $"{entries.Source}: {ModelArchive.WeightsEntry}", settings.Architecture));
+        string source = $"{entries.Source}: {ModelArchive.WeightsEntry}";
+        ClipModel model = entries.Read(
+            ModelArchive.WeightsEntry, (stream, length) => ClipWeights.Read(stream, length, source, settings.Architecture));
         try
         {
             model.eval();
@@ -212,7 +215,9 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         }
     }
 
-    /// <summary>Frees the weights, unless another transformer shares them. A model that is not disposed of is left to the garbage collector.</summary>
+    /// <summary>
+    /// Frees the weights, unless another transformer shares them. A model that is not disposed of is left to the garbage collector.
+    /// </summary>
     public void Dispose()
     {
         if (Interlocked.Exchange(ref _disposed, 1) == 0)

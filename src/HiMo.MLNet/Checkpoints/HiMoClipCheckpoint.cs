@@ -26,7 +26,8 @@ public sealed record HiMoClipCheckpoint(
         using var zip = ModelArchive.TryOpen(path);
         if (zip is not null)
         {
-            var zipped = zip.Entries.Read(ModelArchive.WeightsEntry, (stream, _) => Safetensors.ReadHeader(stream, path)).Tensors.ToDictionary(t => t.Name);
+            SafetensorsHeader header = zip.Entries.Read(ModelArchive.WeightsEntry, (stream, _) => Safetensors.ReadHeader(stream, path));
+            var zipped = header.Tensors.ToDictionary(t => t.Name);
             ClipArchitecture architecture = ClipWeights.Infer(zipped, path);
             // What a zip holds is loaded as it is: no context is stretched.
             return Describe(path, ModelZip, architecture with { ContextLength = (int)zipped["positional_embedding"].Shape[0] }, zipped.Values);

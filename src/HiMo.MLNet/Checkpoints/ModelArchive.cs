@@ -6,7 +6,8 @@ namespace HiMo.MLNet.Checkpoints;
 internal sealed class ModelArchive : IDisposable
 {
     /// <summary>The entries of a <see cref="HiMoClipTransformer"/>, in its folder of the zip.</summary>
-    public const string SettingsEntry = "Settings.json", VocabularyEntry = "Vocabulary.txt", WeightsEntry = "Weights.safetensors", LabelsEntry = "Labels.bin";
+    public const string SettingsEntry = "Settings.json",
+        VocabularyEntry = "Vocabulary.txt", WeightsEntry = "Weights.safetensors", LabelsEntry = "Labels.bin";
 
     // Every transformer of a model has such an entry.
     private const string TransformerEntry = "Model.key";
@@ -19,7 +20,8 @@ internal sealed class ModelArchive : IDisposable
         ZipArchiveEntry[] weights = [.. zip.Entries.Where(entry => entry.Name == WeightsEntry)];
         if (weights.Length != 1)
         {
-            throw new CheckpointFormatException($"{path}: expected an ML.NET model with one {nameof(HiMoClipTransformer)}, found an ML.NET model with {(weights.Length == 0 ? "none" : weights.Length)}.");
+            throw new CheckpointFormatException(
+                $"{path}: expected an ML.NET model with one {nameof(HiMoClipTransformer)}, found an ML.NET model with {weights.Length}.");
         }
 
         string folder = weights[0].FullName[..^WeightsEntry.Length];

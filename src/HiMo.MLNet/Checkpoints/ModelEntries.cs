@@ -59,7 +59,8 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
     /// <exception cref="CheckpointFormatException">There is no such entry, or its content is not what was written.</exception>
     /// <inheritdoc cref="TryRead"/>
     public T Read<T>(string name, Func<Stream, long, T> read)
-        where T : class => TryRead(name, read) ?? throw CheckpointFormatException.At(source, name, "expected such an entry of a model, found none");
+        where T : class =>
+        TryRead(name, read) ?? throw CheckpointFormatException.At(source, name, "expected such an entry of a model, found none");
 
     /// <summary>Reads a small entry whole.</summary>
     /// <inheritdoc cref="Read"/>
@@ -86,7 +87,8 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
 
         if (!hashes.TryGetValue(name, out string? expected) || expected != found)
         {
-            throw CheckpointFormatException.At(source, name, $"the file is damaged: expected the SHA-256 {expected ?? "of this entry"} that {HashesEntry} tells, found {found}");
+            throw CheckpointFormatException.At(
+                source, name, $"the file is damaged: expected the SHA-256 {expected ?? "of this entry"} that {HashesEntry} tells, found {found}");
         }
     }
 
@@ -96,11 +98,13 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
         open(HashesEntry, (stream, length) =>
         {
             hashes = new(StringComparer.Ordinal);
-            foreach (string line in Encoding.UTF8.GetString(ReadBytes(source, HashesEntry, stream, length)).Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            string text = Encoding.UTF8.GetString(ReadBytes(source, HashesEntry, stream, length));
+            foreach (string line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
             {
                 if (line.Length <= HashLength + 2 || !hashes.TryAdd(line[(HashLength + 2)..], line[..HashLength]))
                 {
-                    throw CheckpointFormatException.At(source, HashesEntry, $"expected a SHA-256 and the name of an entry, found {CheckpointFormatException.Quote(line)}");
+                    throw CheckpointFormatException.At(
+                        source, HashesEntry, $"expected a SHA-256 and the name of an entry, found {CheckpointFormatException.Quote(line)}");
                 }
             }
         });

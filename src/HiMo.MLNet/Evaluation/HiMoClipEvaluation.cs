@@ -51,8 +51,10 @@ public static class HiMoClipEvaluation
         if (missing == count)
         {
             EvaluatedSet texts = Captions(data);
-            evaluator.Notes.Add($"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are counted.");
-            return Metrics(model, options, name, data.Format, data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts, evaluator) with { PictureCount = 0 };
+            texts = data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts;
+            evaluator.Notes.Add(
+                $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are counted.");
+            return Metrics(model, options, name, data.Format, texts, evaluator) with { PictureCount = 0 };
         }
 
         if (missing > options.MaxUnreadableShare * count)
@@ -62,7 +64,8 @@ public static class HiMoClipEvaluation
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        return Evaluate(model, options, name, data.Format, evaluator, data.Select(i => new EvaluationRow(new(i.ImagePath, null), i.Captions)), count);
+        IEnumerable<EvaluationRow> rows = data.Select(image => new EvaluationRow(new(image.ImagePath, null), image.Captions));
+        return Evaluate(model, options, name, data.Format, evaluator, rows, count);
     }
 
     /// <summary>The captions of a data set whose pictures are not there.</summary>

@@ -55,7 +55,10 @@ internal static class MLNetInternals
 
     /// <summary>What a transformer keeps in its folder of a model zip.</summary>
     public static ModelEntries Entries(object context) => new("the model zip", (name, read) =>
-        (bool)Call(context.GetType(), "TryLoadBinaryStream", context, name, new Action<BinaryReader>(reader => read(reader.BaseStream, reader.BaseStream.Length)))!);
+    {
+        Action<BinaryReader> load = reader => read(reader.BaseStream, reader.BaseStream.Length);
+        return (bool)Call(context.GetType(), "TryLoadBinaryStream", context, name, load)!;
+    });
 
     private static object Version(string signature, uint written, uint readableBy, uint canRead, string loader, string assembly)
     {

@@ -78,7 +78,8 @@ internal static class ClipWeights
         {
             using IDisposable _ = no_grad();
             Dictionary<string, Tensor> targets = [];
-            foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source, header => targets = Tensors(model = new(Architecture(header, length, source, expected)))))
+            void Allocate(SafetensorsHeader header) => targets = Tensors(model = new(Architecture(header, length, source, expected)));
+            foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source, Allocate))
             {
                 using (tensor)
                 {
@@ -88,7 +89,9 @@ internal static class ClipWeights
                 targets.Remove(name);
             }
 
-            return targets.Count == 0 ? model! : throw new CheckpointFormatException($"{source}: lacks {targets.Count} tensors of the model: {Listed(targets.Keys)}.");
+            return targets.Count == 0
+                ? model!
+                : throw new CheckpointFormatException($"{source}: lacks {targets.Count} tensors of the model: {Listed(targets.Keys)}.");
         }
         catch
         {
@@ -108,7 +111,8 @@ internal static class ClipWeights
         ClipArchitecture found = Infer(tensors, source) with { ContextLength = (int)tensors["positional_embedding"].Shape[0] };
         return expected is null || expected.ToString() == found.ToString()
             ? found
-            : throw new CheckpointFormatException($"{source}: expected the tensors of the architecture in the settings ({expected}), found those of another ({found}).");
+            : throw new CheckpointFormatException(
+                $"{source}: expected the tensors of the architecture in the settings ({expected}), found those of another ({found}).");
     }
 
     /// <summary>Whether a checkpoint's tensor is the model's, and not the training's that wrote it.</summary>

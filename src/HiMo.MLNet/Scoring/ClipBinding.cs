@@ -36,14 +36,15 @@ internal sealed class ClipBinding : RowBinding
 
     /// <param name="transformer">The transformer.</param>
     /// <param name="input">The schema of the input.</param>
-    /// <param name="forRows">Whether rows are bound instead of a data view. A prediction engine asks for the columns that its class has,
-    /// and takes one that is not there for a null: so those of a side that the input lacks are declared, too, and fail when they are read.</param>
+    /// <param name="forRows">Whether rows are bound instead of a data view. A prediction engine takes a column of its class that is not
+    /// there for a null: so those of a side that the input lacks are declared, too, and fail when they are read.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
     public static ClipBinding Create(HiMoClipTransformer transformer, DataViewSchema input, bool forRows = false)
     {
         HiMoClipColumns names = transformer.Columns;
         (bool Image, bool Text) sides = names.Sides(name => input.GetColumnOrNull(name) is not null);
-        DataViewSchema.Column? image = sides.Image ? InputColumns.Image(input, names.Image) : null, text = sides.Text ? InputColumns.Text(input, names.Text) : null;
+        DataViewSchema.Column? image = sides.Image ? InputColumns.Image(input, names.Image) : null;
+        DataViewSchema.Column? text = sides.Text ? InputColumns.Text(input, names.Text) : null;
         (int dimension, IReadOnlyList<string>? labels) = (transformer.Encoder.Dimension, transformer.ZeroShot?.Labels);
         List<(OutputColumn Kind, DataViewSchema.DetachedColumn Column)> columns = Columns(names, sides, dimension, labels);
         if (forRows)

@@ -133,7 +133,8 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
             int n = Math.Min(batch, count - first);
             using DisposeScope scope = NewDisposeScope();
             using IDisposable _ = no_grad();
-            Tensor bytes = tensor(planes.Slice(first * Planes.Length, n * Planes.Length).ToArray(), n, 3, size, size, dtype: ScalarType.Byte).to(device);
+            byte[] part = planes.Slice(first * Planes.Length, n * Planes.Length).ToArray();
+            Tensor bytes = tensor(part, n, 3, size, size, dtype: ScalarType.Byte).to(device);
             Normalized(model.EncodeImage(ImageTensor.Normalize(bytes))).CopyTo(embeddings.AsSpan(first * Dimension));
         }
 

@@ -63,8 +63,8 @@ internal static class InputColumns
     /// Reads the current row's picture as a deferred load: a path decodes when it is called, an image is copied at once.
     /// Null stands for a missing value: an empty path or no image.
     /// </summary>
-    public static Func<Func<RgbImage>?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder) => Reader<Func<RgbImage>>(
-        row, column, folder, path => () => ImageDecoder.Decode(path), image => () => image);
+    public static Func<Func<RgbImage>?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder) =>
+        Reader<Func<RgbImage>>(row, column, folder, path => () => ImageDecoder.Decode(path), image => () => image);
 
     /// <summary>
     /// Reads the current row's picture: its path, or at once the planes of an image. Null stands for a missing value: an empty
@@ -73,7 +73,8 @@ internal static class InputColumns
     public static Func<PictureSource?> PictureReader(DataViewRow row, DataViewSchema.Column column, string? folder, PlaneReader planes) =>
         Reader<PictureSource>(row, column, folder, path => new(path, null), image => new(null, planes.Read(image)));
 
-    private static Func<T?> Reader<T>(DataViewRow row, DataViewSchema.Column column, string? folder, Func<string, T> ofPath, Func<RgbImage, T> ofImage)
+    private static Func<T?> Reader<T>(
+        DataViewRow row, DataViewSchema.Column column, string? folder, Func<string, T> ofPath, Func<RgbImage, T> ofImage)
         where T : class
     {
         if (column.Type is TextDataViewType)

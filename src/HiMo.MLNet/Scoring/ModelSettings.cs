@@ -9,7 +9,11 @@ internal sealed record ModelSettings(
     ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates,
     float? Threshold = null, string? ImageFolder = null)
 {
-    private static readonly JsonSerializerOptions s_json = new() { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
 
     /// <exception cref="CheckpointFormatException">The settings are not those of a transformer; the message names what is wrong.</exception>
     public static ModelSettings Read(ModelEntries entries)
@@ -33,7 +37,8 @@ internal sealed record ModelSettings(
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(entries.ReadBytes(ModelArchive.SettingsEntry), s_json) ?? throw new JsonException("expected settings, found null");
+            return JsonSerializer.Deserialize<T>(entries.ReadBytes(ModelArchive.SettingsEntry), s_json)
+                ?? throw new JsonException("expected settings, found null");
         }
         catch (JsonException e)
         {
@@ -73,12 +78,13 @@ internal sealed record ModelSettings(
         Columns.Checked();
         if (Labels is not null)
         {
-            ZeroShotHead.Check(Labels, Templates ?? throw new ArgumentException($"{nameof(Templates)}: expected a template where there are labels, found null"), Threshold);
+            ZeroShotHead.Check(Labels, Templates ?? [], Threshold);
         }
 
         if (Labels is null ? Threshold is not null : Columns.Image is null)
         {
-            throw new ArgumentException($"{nameof(Labels)}: expected labels where there is a threshold and a picture column where there are labels, found {this}");
+            throw new ArgumentException(
+                $"{nameof(Labels)}: expected labels where there is a threshold and a picture column where there are labels, found {this}");
         }
     }
 }

@@ -35,7 +35,8 @@ internal sealed class PassedValues<T>(DataViewRow input, DataViewSchema.Column c
 
     // The reader may write into a vector that it was given, so a vector is copied into the reader's own.
     private static readonly Copier s_copy = typeof(T).IsGenericType && typeof(T).GetGenericTypeDefinition() == typeof(VBuffer<>)
-        ? typeof(PassedVector).GetMethod(nameof(PassedVector.Copy))!.MakeGenericMethod(typeof(T).GetGenericArguments()).CreateDelegate<Copier>()
+        ? typeof(PassedVector).GetMethod(nameof(PassedVector.Copy))!
+            .MakeGenericMethod(typeof(T).GetGenericArguments()).CreateDelegate<Copier>()
         : (ref T from, ref T to) => to = from;
 
     private readonly ValueGetter<T> _get = input.GetGetter<T>(column);

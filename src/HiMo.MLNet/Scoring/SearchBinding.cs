@@ -9,11 +9,7 @@ namespace HiMo.MLNet.Scoring;
 /// <param name="Results">The names found.</param>
 /// <param name="Scores">Their cosines.</param>
 /// <param name="TextEmbedding">The text embedding of the model that embedded the pictures.</param>
-internal sealed record SearchColumns(string? Query, string Embedding, string Results, string Scores, string TextEmbedding = SearchColumns.DefaultTextEmbedding)
-{
-    /// <summary>Where nothing tells the model's own name.</summary>
-    public const string DefaultTextEmbedding = "TextEmbedding";
-}
+internal sealed record SearchColumns(string? Query, string Embedding, string Results, string Scores, string TextEmbedding = "TextEmbedding");
 
 /// <summary>A <see cref="HiMoClipImageSearchTransformer"/> bound to an input schema.</summary>
 internal sealed class SearchBinding : RowBinding
@@ -30,7 +26,8 @@ internal sealed class SearchBinding : RowBinding
     {
         SearchColumns columns = transformer.Columns;
         int d = transformer.Pictures.Embeddings.Dimension;
-        string name = columns.Query ?? (input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text) ? columns.TextEmbedding : columns.Embedding);
+        bool hasTexts = input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text);
+        string name = columns.Query ?? (hasTexts ? columns.TextEmbedding : columns.Embedding);
         InputColumns.Kind kind = InputColumns.Kind.Embedding with { Role = "query", Expected = $"a vector of {d} singles, as the fitted pictures have" };
         DataViewSchema.Column query = InputColumns.Find(input, name, kind);
         return ((VectorDataViewType)query.Type).Size == d ? new(transformer, input, query) : throw InputColumns.WrongType(name, kind, query.Type);
@@ -71,7 +68,8 @@ internal sealed class SearchBinding : RowBinding
             int k = transformer.K;
             _results = new ReadOnlyMemory<char>[_queries.Count * k];
             _scores = new float[_queries.Count * k];
-            ParallelLoop.For(_queries.Count, i => transformer.Pictures.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
+            ParallelLoop.For(
+                _queries.Count, i => transformer.Pictures.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
         }
 
         protected override Delegate Getter(int added, Func<int> current) =>

@@ -72,7 +72,8 @@ internal sealed class ZeroShotHead
         float[] classes = new float[labels.Count * d];
         for (int label = 0; label < labels.Count; label++)
         {
-            float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", labels[label], StringComparison.Ordinal))]);
+            string name = labels[label];
+            float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", name, StringComparison.Ordinal))]);
             Span<float> mean = classes.AsSpan(label * d, d);
             for (int t = 0; t < templates.Count; t++)
             {
@@ -87,14 +88,15 @@ internal sealed class ZeroShotHead
 
     /// <summary>Reads what <see cref="Write"/> wrote; null if the model zip has none.</summary>
     /// <exception cref="CheckpointFormatException">The entry has another size.</exception>
-    public static float[]? TryRead(ModelEntries entries, int labels, int dimension) => entries.TryRead(ModelArchive.LabelsEntry, (stream, length) =>
+    public static float[]? TryRead(ModelEntries entries, int labels, int d) => entries.TryRead(ModelArchive.LabelsEntry, (stream, length) =>
     {
-        if (length != (long)labels * dimension * sizeof(float))
+        if (length != (long)labels * d * sizeof(float))
         {
-            throw CheckpointFormatException.At(entries.Source, ModelArchive.LabelsEntry, $"expected {labels} x {dimension} singles, found {length} bytes");
+            throw CheckpointFormatException.At(
+                entries.Source, ModelArchive.LabelsEntry, $"expected {labels} x {d} singles, found {length} bytes");
         }
 
-        float[] classes = new float[labels * dimension];
+        float[] classes = new float[labels * d];
         stream.ReadExactly(MemoryMarshal.AsBytes(classes.AsSpan()));
         return classes;
     });

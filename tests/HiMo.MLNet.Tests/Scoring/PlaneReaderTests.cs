@@ -13,7 +13,8 @@ public sealed class PlaneReaderTests
         var reader = new PlaneReader(32, gate);
         byte[][] planes = [.. Enumerable.Range(0, 160).Select(_ => new byte[reader.Length])];
 
-        Parallel.For(0, planes.Length, new ParallelOptions { MaxDegreeOfParallelism = 16 }, i => reader.Read(new PictureSource(pictures.Rows[i % 16].ImagePath, null), planes[i]));
+        var threads = new ParallelOptions { MaxDegreeOfParallelism = 16 };
+        Parallel.For(0, planes.Length, threads, i => reader.Read(new PictureSource(pictures.Rows[i % 16].ImagePath, null), planes[i]));
 
         Assert.InRange(gate.Peak, 8_192, 16_384);
         Assert.Equal(0, gate.Used);
