@@ -3,7 +3,6 @@ using HiMo.MLNet.Images;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Scoring;
-using HiMo.MLNet.Text;
 using HiMo.MLNet.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -95,7 +94,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ClipTokenizer.Default, device,
+    private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ModelSettings.TokenizerOf(_options.Checkpoint), device,
         _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
 
     private HiMoClipTransformer CreateTransformer(ClipEncoder encoder)

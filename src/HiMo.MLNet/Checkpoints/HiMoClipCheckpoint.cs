@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
@@ -24,8 +23,11 @@ public sealed record HiMoClipCheckpoint(
     /// <exception cref="CheckpointFormatException">The file is damaged or not a CLIP model's.</exception>
     public static HiMoClipCheckpoint Inspect(string path)
     {
-        if (TensorsOfModelZip(path) is { } zipped)
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip is not null)
         {
+            SafetensorsHeader header = zip.Entries.Read(ModelArchive.WeightsEntry, (stream, _) => Safetensors.ReadHeader(stream, path));
+            var zipped = header.Tensors.ToDictionary(t => t.Name);
             ClipArchitecture architecture = ClipWeights.Infer(zipped, path);
             // What a zip holds is loaded as it is: no context is stretched.
             return Describe(path, ModelZip, architecture with { ContextLength = (int)zipped["positional_embedding"].Shape[0] }, zipped.Values);
@@ -43,34 +45,6 @@ public sealed record HiMoClipCheckpoint(
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
         return new(path, format, architecture, parameters, [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))]);
-    }
-
-    // Null for a file that is no ML.NET model, PyTorch's zips among them.
-    private static Dictionary<string, TensorInfo>? TensorsOfModelZip(string path)
-    {
-        if (!File.Exists(path))
-        {
-            return null;
-        }
-
-        try
-        {
-            using ZipArchive zip = ZipFile.OpenRead(path);
-            // Every transformer of a model has such an entry.
-            if (!zip.Entries.Any(entry => entry.FullName.EndsWith("Model.key", StringComparison.Ordinal)))
-            {
-                return null;
-            }
-
-            ZipArchiveEntry weights = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith(HiMoClipTransformer.WeightsEntry, StringComparison.Ordinal))
-                ?? throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model without one.");
-            using Stream stream = weights.Open();
-            return Safetensors.ReadHeader(stream, path).Tensors.ToDictionary(t => t.Name);
-        }
-        catch (InvalidDataException)
-        {
-            return null;                                                      // no zip, or a damaged one: the reader of checkpoints says how
-        }
     }
 }
 

@@ -17,6 +17,12 @@ internal static class ClipWeights
     /// <exception cref="CheckpointFormatException">The file is damaged, or its tensors are not a CLIP model's.</exception>
     public static ClipModel Load(string path)
     {
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip is not null)
+        {
+            return zip.Entries.Read(ModelArchive.WeightsEntry, (stream, length) => Read(stream, length, path));
+        }
+
         using var checkpoint = Checkpoint.Open(path);
         ClipArchitecture architecture = Infer(checkpoint.Tensors, path);
         var model = new ClipModel(architecture);
@@ -67,26 +73,54 @@ internal static class ClipWeights
             (pair.Key, pair.Value.detach().to(model.StoredTypes.GetValueOrDefault(pair.Key, pair.Value.dtype))))]);
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote into a model of the same architecture; the stream need not seek.</summary>
-    /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not this model's.</exception>
-    public static void Read(ClipModel model, Stream stream, string source)
+    /// <summary>Reads what <see cref="Save"/> wrote into a new model; its sizes are known before anything is allocated.</summary>
+    /// <param name="stream">The tensors; need not seek.</param>
+    /// <param name="length">The bytes that the stream has.</param>
+    /// <param name="source">The file, for errors.</param>
+    /// <param name="expected">The architecture that it should be, where that is known.</param>
+    /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not such a model's.</exception>
+    public static ClipModel Read(Stream stream, long length, string source, ClipArchitecture? expected = null)
     {
-        using IDisposable _ = no_grad();
-        Dictionary<string, Tensor> targets = Tensors(model);
-        var missing = new HashSet<string>(targets.Keys);
-        foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source))
+        ClipModel? model = null;
+        try
         {
-            using (tensor)
+            using IDisposable _ = no_grad();
+            Dictionary<string, Tensor> targets = [];
+            void Allocate(SafetensorsHeader header) => targets = Tensors(model = new(Architecture(header, length, source, expected)));
+            foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source, Allocate))
             {
-                Copy(model, targets, name, tensor, source);
+                using (tensor)
+                {
+                    Copy(model!, targets, name, tensor, source);
+                }
+
+                targets.Remove(name);
             }
 
-            missing.Remove(name);
+            return targets.Count == 0
+                ? model!
+                : throw new CheckpointFormatException($"{source}: lacks {targets.Count} tensors of the model: {Listed(targets.Keys)}.");
         }
-        if (missing.Count > 0)
+        catch
         {
-            throw new CheckpointFormatException($"{source}: lacks {missing.Count} tensors of the model: {Listed(missing)}.");
+            model?.Dispose();
+            throw;
         }
+    }
+
+    private static ClipArchitecture Architecture(SafetensorsHeader header, long length, string source, ClipArchitecture? expected)
+    {
+        if (header.DataBytes > length)
+        {
+            throw new CheckpointFormatException($"{source}: its tensors take {header.DataBytes} bytes; there are {length}.");
+        }
+
+        var tensors = header.Tensors.ToDictionary(t => t.Name);
+        ClipArchitecture found = Infer(tensors, source) with { ContextLength = (int)tensors["positional_embedding"].Shape[0] };
+        return expected is null || expected.ToString() == found.ToString()
+            ? found
+            : throw new CheckpointFormatException(
+                $"{source}: expected the tensors of the architecture in the settings ({expected}), found those of another ({found}).");
     }
 
     /// <summary>Whether a checkpoint's tensor is the model's, and not the training's that wrote it.</summary>

@@ -115,8 +115,8 @@ public class ClipWeightsTests
         using var stream = new MemoryStream();
         ClipWeights.Save(small.Model, stream);
         stream.Position = 0;
-        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Read(large.Model, stream, "model.zip"));
-        Assert.StartsWith("model.zip: tensor '", error.Message, StringComparison.Ordinal);
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Read(stream, stream.Length, "model.zip", large.Model.Architecture));
+        Assert.StartsWith("model.zip: expected the tensors of the architecture in the settings (ViT", error.Message, StringComparison.Ordinal);
     }
 
     [Theory]
