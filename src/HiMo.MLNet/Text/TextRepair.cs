@@ -32,13 +32,10 @@ internal sealed class TextRepair
         '\u206A', '\u206B', '\u206C', '\u206D', '\u206E', '\u206F', '\uFEFF', '\uFFF9', '\uFFFA', '\uFFFB', '\uFFFC',
     ]);
 
-    // What becomes two or three characters; the last is the full-width macron.
-    private static readonly FrozenDictionary<char, string> s_ligatures = new Dictionary<char, string>
-    {
-        ['Ĳ'] = "IJ", ['ĳ'] = "ij", ['ŉ'] = "'n", ['Ǆ'] = "DŽ", ['ǅ'] = "Dž", ['ǆ'] = "dž", ['Ǉ'] = "LJ", ['ǈ'] = "Lj", ['ǉ'] = "lj",
-        ['Ǌ'] = "NJ", ['ǋ'] = "Nj", ['ǌ'] = "nj", ['Ǳ'] = "DZ", ['ǲ'] = "Dz", ['ǳ'] = "dz", ['ﬀ'] = "ff", ['ﬁ'] = "fi", ['ﬂ'] = "fl",
-        ['ﬃ'] = "ffi", ['ﬄ'] = "ffl", ['ﬅ'] = "ſt", ['ﬆ'] = "st", ['\uFFE3'] = " \u0304",
-    }.ToFrozenDictionary();
+    // Characters, each with the two or three that it becomes; the last is the full-width macron.
+    private static readonly FrozenDictionary<char, string> s_ligatures =
+        "ĲIJ,ĳij,ŉ'n,ǄDŽ,ǅDž,ǆdž,ǇLJ,ǈLj,ǉlj,ǊNJ,ǋNj,ǌnj,ǱDZ,ǲDz,ǳdz,ﬀff,ﬁfi,ﬂfl,ﬃffi,ﬄffl,ﬅſt,ﬆst,\uFFE3 \u0304"
+            .Split(',').ToFrozenDictionary(entry => entry[0], entry => entry[1..]);
 
     // Half-width forms from U+FF61 to U+FFEE, by what they stand for; a zero keeps the character.
     private const string FullWidth =
