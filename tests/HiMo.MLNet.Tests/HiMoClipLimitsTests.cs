@@ -1,6 +1,8 @@
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Data;
+using HiMo.MLNet.Images;
 using HiMo.MLNet.Tests.Checkpoints;
+using PngFile = HiMo.MLNet.Tests.Images.PngFile;
 
 namespace HiMo.MLNet.Tests;
 
@@ -106,6 +108,22 @@ public sealed class HiMoClipLimitsTests : IDisposable
                 Assert.NotEmpty(DataSets.Open(file, format));
             }
         }
+    }
+
+    [Fact]
+    public void Every_limit_of_images_is_settable_and_named_where_it_is_met()
+    {
+        string ribbon = Write("ribbon.png", PngFile.Create(100_000, 8, 0, [new byte[100_000]]));
+        Names(nameof(HiMoClipLimits.ImageSide), Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(ribbon)));
+
+        HiMoClipLimits.Current = new() { ImageSide = 100_000 };
+        Assert.Equal(100_000, ImageDecoder.Decode(ribbon).Width);
+
+        HiMoClipLimits.Current = new() { ImageSide = 100_000, ImagePixels = 99_999 };
+        Names(nameof(HiMoClipLimits.ImagePixels), Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(ribbon)));
+
+        HiMoClipLimits.Current = new() { ImageFileBytes = 10 };
+        Names(nameof(HiMoClipLimits.ImageFileBytes), Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(ribbon)));
     }
 
     [Fact]

@@ -172,7 +172,7 @@ internal static class BmpFile
             for (int i = 0; i < colours.Length; i++)
             {
                 long at = paletteAt + (i * entryBytes);
-                colours[i] = i < _colourCount && at + 3 <= file.Length
+                colours[i] = i < _colourCount && at >= 0 && at + 3 <= file.Length
                     ? (uint)(file[(int)at + 2] | (file[(int)at + 1] << 8) | (file[(int)at] << 16))
                     : (uint)(i * 0x010101);
             }

@@ -14,10 +14,7 @@ namespace HiMo.MLNet.Images;
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <summary>What pictures may cost.</summary>
-    public static ImageLimits Limits { get; set; } = new();
-
-    /// <exception cref="ImageReadException">The file is missing, unreadable, empty, no image, truncated or too large (<see cref="Limits"/>).</exception>
+    /// <exception cref="ImageReadException">The file is missing, unreadable, empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).</exception>
     public static RgbImage Decode(string path) => Read(path, stream => Decode(stream, path));
 
     /// <summary>Reads an image file in any way; what goes wrong with the file is told as decoding tells it.</summary>
@@ -43,7 +40,7 @@ internal static class ImageDecoder
     /// <param name="stream">The encoded image, from the current position to the end.</param>
     /// <param name="name">The image's name in error messages.</param>
     /// <returns>A picture that the caller owns and may dispose.</returns>
-    /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large (<see cref="Limits"/>).</exception>
+    /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).</exception>
     public static RgbImage Decode(Stream stream, string name)
     {
         byte[] buffer = ReadToEnd(stream, name, out int length);
@@ -81,14 +78,17 @@ internal static class ImageDecoder
         return copy;
     }
 
-    /// <exception cref="ImageReadException">The picture is empty or exceeds <see cref="Limits"/>.</exception>
+    /// <exception cref="ImageReadException">The picture is empty or exceeds <see cref="HiMoClipLimits"/>.</exception>
     internal static void CheckSize(int width, int height, string name)
     {
-        ImageLimits limits = Limits;
-        if (width < 1 || height < 1 || Math.Max(width, height) > limits.ImageSide || (long)width * height > limits.ImagePixels)
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        string? exceeded = width < 1 || height < 1 ? "expected pixels"
+            : Math.Max(width, height) > limits.ImageSide ? HiMoClipLimits.AtMost(limits.ImageSide, "pixels a side")
+            : (long)width * height > limits.ImagePixels ? HiMoClipLimits.AtMost(limits.ImagePixels, "pixels")
+            : null;
+        if (exceeded is not null)
         {
-            throw new ImageReadException(name, FormattableString.Invariant(
-                $"expected at most {limits.ImagePixels:N0} pixels and {limits.ImageSide:N0} a side, found {width} x {height}"));
+            throw new ImageReadException(name, $"{exceeded}, found {width} x {height}");
         }
     }
 
@@ -96,7 +96,7 @@ internal static class ImageDecoder
     private static byte[] ReadToEnd(Stream stream, string name, out int length)
     {
         long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
-        int limit = Limits.ImageFileBytes;
+        int limit = HiMoClipLimits.Current.ImageFileBytes;
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(expected + 1, 1 << 16, limit));
         length = 0;
         int read;
@@ -122,7 +122,7 @@ internal static class ImageDecoder
         ArrayPool<byte>.Shared.Return(buffer);
         throw new ImageReadException(name, length == 0 && expected <= limit
             ? "it is empty"
-            : FormattableString.Invariant($"expected at most {limit:N0} bytes, found {expected:N0} or more"));
+            : $"{HiMoClipLimits.AtMost(HiMoClipLimits.Current.ImageFileBytes, "bytes")}, found {expected} or more");
     }
 
     private static unsafe RgbImage ReadBySkia(ReadOnlySpan<byte> file, string name)

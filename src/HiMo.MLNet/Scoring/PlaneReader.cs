@@ -42,7 +42,8 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         gate.Enter(bytes);
         try
         {
-            _preprocessor.Process(ImageDecoder.Decode(path), planes);
+            using RgbImage image = ImageDecoder.Decode(path);
+            _preprocessor.Process(image, planes);
         }
         finally
         {
@@ -62,6 +63,6 @@ internal sealed class PlaneReader(int size, ByteGate gate)
     private static long CountPixels(FileStream file)
     {
         using var codec = SKCodec.Create(file);
-        return codec is null ? 0 : Math.Min((long)codec.Info.Width * codec.Info.Height, ImageDecoder.MaxPixels);
+        return codec is null ? 0 : Math.Min((long)codec.Info.Width * codec.Info.Height, HiMoClipLimits.Current.ImagePixels);
     }
 }

@@ -51,13 +51,16 @@ internal sealed class BatchBuilder(
         _paths[place] = pair.Path;
         Random generator = random(place);
         Span<byte> planes = _pixels.AsSpan(place * _preprocessor.Length, _preprocessor.Length);
-        if (augmenter is null)
+        using (image)
         {
-            _preprocessor.Process(image, planes);
-        }
-        else
-        {
-            augmenter.Process(image, generator, planes);
+            if (augmenter is null)
+            {
+                _preprocessor.Process(image, planes);
+            }
+            else
+            {
+                augmenter.Process(image, generator, planes);
+            }
         }
 
         int context = architecture.ContextLength;

@@ -121,24 +121,6 @@ public sealed class ImageDecoderTests
     }
 
     [Fact]
-    public void Limits_can_be_raised_and_are_named()
-    {
-        byte[] ribbon = PngFile.Create(100_000, 8, 0, [new byte[100_000]]);
-        ImageLimits limits = ImageDecoder.Limits;
-        try
-        {
-            ImageDecoder.Limits = limits with { ImageSide = 100_000 };
-            Assert.Equal(100_000, ImageDecoder.Decode(new MemoryStream(ribbon), "ribbon").Width);
-        }
-        finally
-        {
-            ImageDecoder.Limits = limits;
-        }
-
-        Assert.Contains("65,535 a side", Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(ribbon), "ribbon")).Reason);
-    }
-
-    [Fact]
     public void A_damaged_palette_picture_is_refused()
     {
         byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette8.png"));

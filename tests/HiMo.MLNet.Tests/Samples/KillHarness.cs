@@ -214,7 +214,7 @@ internal sealed class KillHarness : IDisposable
     private static byte[] Weights(string zip)
     {
         using ZipArchive archive = ZipFile.OpenRead(zip);
-        using Stream weights = archive.Entries.Single(entry => entry.FullName.EndsWith(HiMoClipTransformer.WeightsEntry, StringComparison.Ordinal)).Open();
+        using Stream weights = archive.Entries.Single(entry => entry.FullName.EndsWith(ModelArchive.WeightsEntry, StringComparison.Ordinal)).Open();
         using var bytes = new MemoryStream();
         weights.CopyTo(bytes);
         return bytes.ToArray();
