@@ -3,8 +3,8 @@ using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using HiMo.MLNet.Training;
-using TorchSharp.Modules;
 using TorchSharp;
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Training;
