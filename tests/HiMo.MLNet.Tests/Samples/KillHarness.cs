@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
 
 namespace HiMo.MLNet.Tests.Samples;
 
