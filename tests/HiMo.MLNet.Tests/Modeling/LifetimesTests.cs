@@ -56,7 +56,7 @@ public sealed class LifetimesTests
             optimizer.ZeroGradients();
             step.Backward(batch);
             new LossScale(2, 0).Unscale(optimizer.Parameters);
-            optimizer.ClipGradients(1);
+            GradientNorm.Clip(optimizer.Parameters, GradientNorm.Of(optimizer.Parameters), 1);
             optimizer.Step(1);
         }
 
@@ -142,10 +142,10 @@ public sealed class LifetimesTests
         using var optimizer = new AdamW([("first", first, 1), ("second", second, 1)], weightDecay: 0);
         (first.grad, second.grad) = (tensor([2f, 3f]), tensor(6f));           // ‖(2, 3, 6)‖ = 7
 
-        optimizer.ClipGradients(8);
+        GradientNorm.Clip(optimizer.Parameters, GradientNorm.Of(optimizer.Parameters), 8);
         Assert.Equal([2f, 3f], first.grad!.data<float>().ToArray());
 
-        optimizer.ClipGradients(3.5);
+        GradientNorm.Clip(optimizer.Parameters, GradientNorm.Of(optimizer.Parameters), 3.5);
         Assert.Equal([1f, 1.5f], first.grad!.data<float>().ToArray(), (a, b) => Math.Abs(a - b) < 1e-6f);
         Assert.Equal(3f, second.grad!.item<float>(), 1e-6f);
     }
