@@ -33,7 +33,10 @@ public sealed class PackageTests
             Assert.Contains("buildTransitive/net10.0/HiMo.MLNet.targets", assets);
             using Stream nuspec = package.Entries.Single(e => e.Name == "HiMo.MLNet.nuspec").Open();
             Assert.Equal(
-                ["Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.Tokenizers", "SkiaSharp", "System.Numerics.Tensors", "TorchSharp"],
+                [
+                    "BitMiracle.LibJpeg.NET", "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.Tokenizers", "SkiaSharp",
+                    "System.Numerics.Tensors", "TorchSharp",
+                ],
                 XDocument.Load(nuspec).Descendants().Where(e => e.Name.LocalName == "dependency").Select(e => e.Attribute("id")!.Value).Order(StringComparer.Ordinal));
         }
 

@@ -61,6 +61,12 @@ internal static class ClipWeights
     /// <exception cref="CheckpointFormatException">The file is damaged.</exception>
     public static bool WillStretch(string path)
     {
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip is not null)
+        {
+            return false;                                                     // what a zip holds is loaded as it is
+        }
+
         using var checkpoint = Checkpoint.Open(path);
         return checkpoint.Tensors.TryGetValue("positional_embedding", out TensorInfo? positions) && positions.Shape is [ShortContext, _];
     }

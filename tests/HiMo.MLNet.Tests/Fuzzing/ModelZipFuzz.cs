@@ -19,7 +19,8 @@ internal static class ModelZipFuzz
     {
         _ = folder;
         Dictionary<string, byte[]> former = Small(), current = Entries(Saved(former));
-        return new FuzzKind("model zip", random => Make(random, random.Pick([former, current])), Read, error => error is FormatException or IOException, 64 << 20);
+        return new FuzzKind(
+            "model zip", random => Make(random, random.Pick([former, current])), Read, error => error is FormatException or IOException, 64 << 20, MostParameters: 39);
     }
 
     // The first byte tells whose part is damaged.
