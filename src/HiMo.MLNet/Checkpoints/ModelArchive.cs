@@ -20,8 +20,8 @@ internal sealed class ModelArchive : IDisposable
         ZipArchiveEntry[] weights = [.. zip.Entries.Where(entry => entry.Name == WeightsEntry)];
         if (weights.Length != 1)
         {
-            throw new CheckpointFormatException(
-                $"{path}: expected an ML.NET model with one {nameof(HiMoClipTransformer)}, found an ML.NET model with {weights.Length}.");
+            string found = weights.Length == 0 ? "without one" : $"with {weights.Length}";
+            throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model {found}.");
         }
 
         string folder = weights[0].FullName[..^WeightsEntry.Length];
