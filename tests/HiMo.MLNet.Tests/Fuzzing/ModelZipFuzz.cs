@@ -53,6 +53,10 @@ internal static class ModelZipFuzz
         {
             (s_mlContext.Model.Load(new MemoryStream(input, 1, input.Length - 1), out _) as IDisposable)?.Dispose();
         }
+        catch (TargetInvocationException error) when (input[0] == 1 && error.GetBaseException() is var cause)
+        {
+            ExceptionDispatchInfo.Throw(cause);                               // ML.NET calls the library's loader by reflection
+        }
         catch (Exception error) when (input[0] == 0 && error is not OutOfMemoryException)
         {
             throw new FormatException("ML.NET's own parts.", error);
