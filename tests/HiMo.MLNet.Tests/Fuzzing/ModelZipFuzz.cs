@@ -1,4 +1,6 @@
 using System.IO.Compression;
+using System.Reflection;
+using System.Runtime.ExceptionServices;
 using System.Text;
 using HiMo.MLNet.Checkpoints;
 using Microsoft.ML;
@@ -53,9 +55,15 @@ internal static class ModelZipFuzz
         {
             (s_mlContext.Model.Load(new MemoryStream(input, 1, input.Length - 1), out _) as IDisposable)?.Dispose();
         }
-        catch (TargetInvocationException error) when (input[0] == 1 && error.GetBaseException() is var cause)
+        catch (TargetInvocationException error) when (input[0] == 1)
         {
-            ExceptionDispatchInfo.Throw(cause);                               // ML.NET calls the library's loader by reflection
+            Exception cause = error;                                          // ML.NET calls the library's loader by reflection
+            while (cause is TargetInvocationException { InnerException: { } inner })
+            {
+                cause = inner;
+            }
+
+            ExceptionDispatchInfo.Throw(cause);
         }
         catch (Exception error) when (input[0] == 0 && error is not OutOfMemoryException)
         {
