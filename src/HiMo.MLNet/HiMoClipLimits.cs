@@ -79,13 +79,13 @@ public sealed record HiMoClipLimits
     /// <summary>Characters of a path in a data set. Default 4,096.</summary>
     public int PathLength { get; init => field = Positive(value); } = 4_096;
 
-    /// <summary>Width times height of an image. Default 100,000,000: 400 MB while it is decoded, once per thread that decodes.</summary>
+    /// <summary>Width times height of an image. Default 100,000,000: 700 MB while it is decoded.</summary>
     public int ImagePixels { get; init => field = Positive(value); } = 100_000_000;
 
     /// <summary>The longer side of an image in pixels. Default 65,535.</summary>
     public int ImageSide { get; init => field = Positive(value); } = 65_535;
 
-    /// <summary>Bytes of an image file. Default 512 MiB.</summary>
+    /// <summary>Bytes of an image's file. Default 512 MiB.</summary>
     public int ImageFileBytes { get; init => field = Positive(value); } = 512 << 20;
 
     /// <summary>"expected at most 16 dimensions (HiMoClipLimits.TensorDimensions)".</summary>

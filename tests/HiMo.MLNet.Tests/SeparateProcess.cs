@@ -103,7 +103,8 @@ internal static class SeparateProcess
         using Process process = Launch(
             ["fuzz", group, count.ToString(CultureInfo.InvariantCulture), first.ToString(CultureInfo.InvariantCulture)],
             redirectErrors: true,
-            ("DOTNET_GCHeapHardLimit", "0x80000000"));
+            ("DOTNET_GCHeapHardLimit", "0x80000000"),
+            ("OMP_NUM_THREADS", "1"));
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();

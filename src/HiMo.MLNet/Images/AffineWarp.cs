@@ -70,7 +70,8 @@ internal static class AffineWarp
                 if (left >= 0 && top >= 0 && left < width - 1 && top < height - 1)
                 {
                     ReadOnlySpan<byte> upper = source.Slice((int)((top * stride) + (left * RgbImage.PixelBytes)), 2 * RgbImage.PixelBytes);
-                    ReadOnlySpan<byte> lower = source.Slice((int)(((top + 1) * stride) + (left * RgbImage.PixelBytes)), 2 * RgbImage.PixelBytes);
+                    ReadOnlySpan<byte> lower = source.Slice(
+                        (int)(((top + 1) * stride) + (left * RgbImage.PixelBytes)), 2 * RgbImage.PixelBytes);
                     Blend(upper[..4], upper[4..], lower[..4], lower[4..], weightX, weightY, target);
                 }
                 else if (x < -One / 2 || y < -One / 2 || x >= (width * (long)One) - (One / 2) || y >= (height * (long)One) - (One / 2))

@@ -17,19 +17,23 @@ internal static class BicubicResize
     /// the window of <paramref name="windowWidth"/> × <paramref name="windowHeight"/> pixels at
     /// (<paramref name="x"/>, <paramref name="y"/>) of the result. Only that window is computed.
     /// </summary>
-    /// <returns>The mode of the result: the picture's, but <see cref="PixelMode.Premultiplied"/> for <see cref="PixelMode.RgbAlpha"/>.</returns>
+    /// <returns>
+    /// The mode of the result: the picture's, but <see cref="PixelMode.Premultiplied"/> for <see cref="PixelMode.RgbAlpha"/>.
+    /// </returns>
     /// <remarks>The box must lie inside the picture, the window inside the result.</remarks>
     public static PixelMode Resize(
         RgbImage source, SourceBox box, int width, int height, int x, int y, int windowWidth, int windowHeight, Span<byte> result)
     {
-        if (!(box.Left >= 0 && box.Top >= 0 && box.Right <= source.Width && box.Bottom <= source.Height && box.Left < box.Right && box.Top < box.Bottom))
+        if (!(box.Left >= 0 && box.Top >= 0 && box.Right <= source.Width && box.Bottom <= source.Height
+            && box.Left < box.Right && box.Top < box.Bottom))
         {
             throw new ArgumentException($"Expected a box inside {source.Width} x {source.Height} pixels, found {box}.", nameof(box));
         }
 
         if (x < 0 || y < 0 || windowWidth < 1 || windowHeight < 1 || x + windowWidth > width || y + windowHeight > height)
         {
-            throw new ArgumentException($"Expected a window inside {width} x {height} pixels, found {windowWidth} x {windowHeight} at ({x}, {y}).", nameof(windowWidth));
+            throw new ArgumentException(
+                $"Expected a window inside {width} x {height} pixels, found {windowWidth} x {windowHeight} at ({x}, {y}).", nameof(windowWidth));
         }
 
         int stride = windowWidth * RgbImage.PixelBytes;
@@ -48,7 +52,8 @@ internal static class BicubicResize
         Span<byte> narrowRows = narrow.AsSpan(0, rowCount * stride);
         if (source.Mode == PixelMode.Grey16)
         {
-            ResizeGrey(source, firstRow, columns, rows, MemoryMarshal.Cast<byte, int>(narrowRows), MemoryMarshal.Cast<byte, int>(result), windowWidth);
+            Span<int> greys = MemoryMarshal.Cast<byte, int>(narrowRows);
+            ResizeGrey(source, firstRow, columns, rows, greys, MemoryMarshal.Cast<byte, int>(result), windowWidth);
         }
         else
         {

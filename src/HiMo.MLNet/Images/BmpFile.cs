@@ -32,7 +32,7 @@ internal static class BmpFile
 
         ImageDecoder.CheckSize(header.Width, header.Height, name);
         long stride = (((long)header.Width * header.Bits) + 31) / 32 * 4;
-        if (header.DataAt + (stride * header.Height) > file.Length)
+        if (header.DataAt < 0 || header.DataAt + (stride * header.Height) > file.Length)
         {
             throw new ImageReadException(name, "it is truncated");
         }
@@ -79,11 +79,12 @@ internal static class BmpFile
                 3 => (uint)(pixel[0] | (pixel[1] << 8) | (pixel[2] << 16)),
                 _ => BinaryPrimitives.ReadUInt32LittleEndian(pixel),
             };
-            to[x] = Part(value, header.Red) | (Part(value, header.Green) << 8) | (Part(value, header.Blue) << 16) | (Part(value, header.Alpha) << 24);
+            to[x] = PixelConversion.Pack(Part(value, header.Red), Part(value, header.Green), Part(value, header.Blue))
+                | ((uint)Part(value, header.Alpha) << 24);
         }
 
         // Scaled to 0..255 and cut.
-        static uint Part(uint value, uint mask)
+        static byte Part(uint value, uint mask)
         {
             if (mask == 0)
             {
@@ -91,7 +92,7 @@ internal static class BmpFile
             }
 
             int shift = BitOperations.TrailingZeroCount(mask);
-            return (uint)((ulong)((value & mask) >> shift) * 255 / (mask >> shift));
+            return (byte)((ulong)((value & mask) >> shift) * 255 / (mask >> shift));
         }
     }
 
@@ -173,8 +174,8 @@ internal static class BmpFile
             {
                 long at = paletteAt + (i * entryBytes);
                 colours[i] = i < _colourCount && at >= 0 && at + 3 <= file.Length
-                    ? (uint)(file[(int)at + 2] | (file[(int)at + 1] << 8) | (file[(int)at] << 16))
-                    : (uint)(i * 0x010101);
+                    ? PixelConversion.Pack(file[(int)at + 2], file[(int)at + 1], file[(int)at])
+                    : PixelConversion.Grey(i);
             }
         }
 
@@ -185,7 +186,7 @@ internal static class BmpFile
             FillColours(file, colours);
             for (int i = 0; i < colours.Length; i++)
             {
-                if (_colourCount == 2 || colours[i] != (uint)(i * 0x010101))
+                if (_colourCount == 2 || colours[i] != PixelConversion.Grey(i))
                 {
                     return false;
                 }

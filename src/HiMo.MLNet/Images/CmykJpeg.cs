@@ -12,15 +12,23 @@ internal static class CmykJpeg
     private const int Inks = 4, Black = 3;
 
     /// <param name="file">A JPEG that decodes.</param>
+    /// <param name="name">Its name in error messages.</param>
     /// <param name="decode">Decodes a JPEG to RGB.</param>
     /// <returns>The picture, or null when the file has other than four components.</returns>
-    public static RgbImage? Read(ReadOnlySpan<byte> file, Func<byte[], RgbImage> decode)
+    public static RgbImage? Read(ReadOnlySpan<byte> file, string name, Func<byte[], RgbImage> decode)
     {
-        if (CountComponents(file) != Inks)
+        try
         {
-            return null;
+            return CountComponents(file) == Inks ? ReadInks(file, decode) : null;
         }
+        catch (Exception e) when (e is not (ImageReadException or OutOfMemoryException))
+        {
+            throw new ImageReadException(name, "it is damaged", e); // The library's errors have no type of their own.
+        }
+    }
 
+    private static RgbImage ReadInks(ReadOnlySpan<byte> file, Func<byte[], RgbImage> decode)
+    {
         var source = new jpeg_decompress_struct(new SilentErrors());
         source.jpeg_stdio_src(new MemoryStream(file.ToArray()));
         source.jpeg_read_header(true);

@@ -143,9 +143,9 @@ internal static class GifFile
         bool isGrey = true;
         for (int i = 0; i < colours.Length; i++)
         {
-            uint grey = (uint)(i * 0x010101);
-            colours[i] = i * 3 < palette.Length ? (uint)(palette[i * 3] | (palette[(i * 3) + 1] << 8) | (palette[(i * 3) + 2] << 16)) : grey;
-            isGrey &= colours[i] == grey;
+            ReadOnlySpan<byte> entry = palette[Math.Min(i * 3, palette.Length)..];
+            colours[i] = entry.IsEmpty ? PixelConversion.Grey(i) : PixelConversion.Pack(entry[0], entry[1], entry[2]);
+            isGrey &= colours[i] == PixelConversion.Grey(i);
         }
 
         return isGrey;
@@ -180,8 +180,8 @@ internal static class GifFile
         // A string is its predecessor and one index more: both are found in what was written already.
         Span<int> starts = stackalloc int[TableLength];
         Span<int> lengths = stackalloc int[TableLength];
-        int clear = 1 << firstBits, end = clear + 1, next = end + 1, bits = firstBits + 1, previous = -1, previousStart = 0, previousLength = 0;
-        int held = 0, heldBits = 0, count = 0;
+        int clear = 1 << firstBits, end = clear + 1, next = end + 1, bits = firstBits + 1;
+        int previous = -1, previousStart = 0, previousLength = 0, held = 0, heldBits = 0, count = 0;
         ReadOnlySpan<byte> block = [];
         while (count < indices.Length)
         {

@@ -14,7 +14,10 @@ namespace HiMo.MLNet.Images;
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <exception cref="ImageReadException">The file is missing, unreadable, empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).</exception>
+    /// <returns>A picture that the caller owns and may dispose.</returns>
+    /// <exception cref="ImageReadException">
+    /// The file is missing, unreadable, empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).
+    /// </exception>
     public static RgbImage Decode(string path) => Read(path, stream => Decode(stream, path));
 
     /// <summary>Reads an image file in any way; what goes wrong with the file is told as decoding tells it.</summary>
@@ -164,10 +167,11 @@ internal static class ImageDecoder
             if (result != SKCodecResult.Success)
             {
                 image.Dispose();
-                throw new ImageReadException(name, result == SKCodecResult.IncompleteInput ? "it is truncated" : $"it is damaged ({result})");
+                throw new ImageReadException(
+                    name, result == SKCodecResult.IncompleteInput ? "it is truncated" : $"it is damaged ({result})");
             }
 
-            if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && CmykJpeg.Read(file, part => ReadBySkia(part, name)) is { } inks)
+            if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && CmykJpeg.Read(file, name, part => ReadBySkia(part, name)) is { } inks)
             {
                 image.Dispose();
                 return inks;

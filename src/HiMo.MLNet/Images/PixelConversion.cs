@@ -7,6 +7,12 @@ namespace HiMo.MLNet.Images;
 /// <summary>Pillow's conversions between modes, bit for bit, four bytes a pixel.</summary>
 internal static class PixelConversion
 {
+    /// <summary>A pixel as one number.</summary>
+    public static uint Pack(byte red, byte green, byte blue) => (uint)(red | (green << 8) | (blue << 16));
+
+    /// <summary>A grey pixel.</summary>
+    public static uint Grey(int value) => (uint)value * 0x010101;
+
     /// <summary>Multiplies red, green and blue by alpha.</summary>
     public static void Premultiply(ReadOnlySpan<byte> from, Span<byte> to)
     {
@@ -40,7 +46,10 @@ internal static class PixelConversion
         }
     }
 
-    /// <summary>Converts pixels in place to RGB; <see cref="PixelMode.RgbAlpha"/> drops alpha, <see cref="PixelMode.Premultiplied"/> divides by it first.</summary>
+    /// <summary>
+    /// Converts pixels in place to RGB: <see cref="PixelMode.RgbAlpha"/> drops alpha,
+    /// <see cref="PixelMode.Premultiplied"/> divides by it first.
+    /// </summary>
     public static void ToRgb(Span<byte> pixels, PixelMode mode)
     {
         switch (mode)
@@ -52,9 +61,9 @@ internal static class PixelConversion
                 CmykToRgb(pixels);
                 break;
             case PixelMode.Grey16:
-                foreach (ref int grey in MemoryMarshal.Cast<byte, int>(pixels))
+                foreach (ref uint grey in MemoryMarshal.Cast<byte, uint>(pixels))
                 {
-                    grey = Math.Clamp(grey, 0, 255) * 0x010101;
+                    grey = Grey(Math.Clamp((int)grey, 0, 255));
                 }
 
                 break;

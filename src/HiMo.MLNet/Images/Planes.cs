@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Images;
 /// <summary>Interleaved pixels to planes of red, green and blue: the layout of image tensors.</summary>
 internal static class Planes
 {
-    /// <param name="interleaved">Rows of <paramref name="width"/> pixels, four bytes each: red, green, blue and one that is dropped.</param>
+    /// <param name="interleaved">Rows of <paramref name="width"/> pixels: red, green, blue and a byte that is dropped.</param>
     /// <param name="width">Pixels in a row.</param>
     /// <param name="mirror">Whether left and right change places.</param>
     /// <param name="planes">Three bytes a pixel: all red, then all green, then all blue.</param>

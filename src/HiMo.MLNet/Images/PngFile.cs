@@ -58,7 +58,7 @@ internal static class PngFile
         Span<uint> colours = stackalloc uint[256];
         for (int i = 0; i < colours.Length; i++)
         {
-            colours[i] = (uint)(i * 0x010101); // Indices beyond the palette are greys.
+            colours[i] = PixelConversion.Grey(i); // Indices beyond the palette are greys.
         }
 
         byte[] packed = ArrayPool<byte>.Shared.Rent(file.Length);
@@ -75,8 +75,9 @@ internal static class PngFile
             image.Dispose();
             throw e switch
             {
+                ImageReadException => e,
                 EndOfStreamException => new ImageReadException(name, "it is truncated", e),
-                InvalidDataException => new ImageReadException(name, "it is damaged", e),
+                IOException or InvalidDataException => new ImageReadException(name, "it is damaged", e),
                 _ => e,
             };
         }
@@ -111,7 +112,7 @@ internal static class PngFile
             {
                 for (int i = 0; i < Math.Min(data.Length / 3, colours.Length); i++)
                 {
-                    colours[i] = (uint)(data[i * 3] | (data[(i * 3) + 1] << 8) | (data[(i * 3) + 2] << 16));
+                    colours[i] = PixelConversion.Pack(data[i * 3], data[(i * 3) + 1], data[(i * 3) + 2]);
                 }
             }
 
@@ -173,7 +174,8 @@ internal static class PngFile
 
         static int Paeth(int left, int above, int corner)
         {
-            (int toLeft, int toAbove, int toCorner) = (Math.Abs(above - corner), Math.Abs(left - corner), Math.Abs(left + above - (2 * corner)));
+            (int toLeft, int toAbove) = (Math.Abs(above - corner), Math.Abs(left - corner));
+            int toCorner = Math.Abs(left + above - (2 * corner));
             return toLeft <= toAbove && toLeft <= toCorner ? left : toAbove <= toCorner ? above : corner;
         }
     }

@@ -11,10 +11,9 @@ namespace HiMo.MLNet.Scoring;
 /// <param name="gate">Bounds what is decoded at a time.</param>
 internal sealed class PlaneReader(int size, ByteGate gate)
 {
-    // While decoding: four bytes as the decoder gives them, four more as the picture is kept.
-    private const int BytesPerPixel = 8;
+    private const int BytesPerPixel = RgbImage.PixelBytes;
 
-    // Five pictures of 12 megapixels; in the whole process, however many engines and cursors there are.
+    // Ten pictures of 12 megapixels; in the whole process, however many engines and cursors there are.
     private static readonly ByteGate s_gate = new(512 << 20);
 
     private readonly ClipPreprocessor _preprocessor = new(size);
@@ -38,16 +37,22 @@ internal sealed class PlaneReader(int size, ByteGate gate)
             return;
         }
 
-        long bytes = BytesPerPixel * ImageDecoder.Read(path, CountPixels);
-        gate.Enter(bytes);
+        long held = 0;
         try
         {
-            using RgbImage image = ImageDecoder.Decode(path);
+            // Opened once: a pipe can be read, too, though it has no header to look at before.
+            using RgbImage image = ImageDecoder.Read(path, file =>
+            {
+                long bytes = file.CanSeek ? BytesPerPixel * CountPixels(file) : 0;
+                gate.Enter(bytes);
+                held = bytes;
+                return ImageDecoder.Decode(file, path);
+            });
             _preprocessor.Process(image, planes);
         }
         finally
         {
-            gate.Leave(bytes);
+            gate.Leave(held);
         }
     }
 
@@ -62,7 +67,8 @@ internal sealed class PlaneReader(int size, ByteGate gate)
     // By the header alone; decoding says what is wrong with a file that has none.
     private static long CountPixels(FileStream file)
     {
-        using var codec = SKCodec.Create(file);
+        using var codec = SKCodec.Create(new SKManagedStream(file, disposeManagedStream: false));
+        file.Position = 0;
         return codec is null ? 0 : Math.Min((long)codec.Info.Width * codec.Info.Height, HiMoClipLimits.Current.ImagePixels);
     }
 }

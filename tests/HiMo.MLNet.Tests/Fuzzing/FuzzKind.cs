@@ -6,7 +6,8 @@ namespace HiMo.MLNet.Tests.Fuzzing;
 /// <param name="Read">Reads it to its end.</param>
 /// <param name="IsRefusal">Whether an exception is one that the documentation promises for bad input.</param>
 /// <param name="MostBytes">Managed memory that reading one case may allocate, all in all.</param>
-/// <param name="MostParameters">Parameters that reading one case may make: TorchSharp counts the tensor that each is made of as alive for ever,
-/// though its memory is the parameter's and freed with it.</param>
-internal sealed record FuzzKind(
-    string Name, Func<Random, byte[]> Make, Action<byte[]> Read, Func<Exception, bool> IsRefusal, long MostBytes, int MostParameters = 0);
+internal sealed record FuzzKind(string Name, Func<Random, byte[]> Make, Action<byte[]> Read, Func<Exception, bool> IsRefusal, long MostBytes)
+{
+    /// <summary>Whether live tensors are counted. TorchSharp counts a tensor that becomes a parameter twice, and frees it once.</summary>
+    public bool MakesParameters { get; init; }
+}

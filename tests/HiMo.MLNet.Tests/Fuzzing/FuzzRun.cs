@@ -38,7 +38,7 @@ internal static class FuzzRun
                 string? fault =
                     error is not null && !kind.IsRefusal(error) ? $"threw {error}"
                     : error?.Message.Length > 4_000 ? $"threw a message of {error.Message.Length} characters"
-                    : torch.Tensor.TotalCount > tensors + kind.MostParameters ? $"left {torch.Tensor.TotalCount - tensors} tensors behind, {error?.ToString() ?? "read"}"
+                    : !kind.MakesParameters && torch.Tensor.TotalCount > tensors ? $"left {torch.Tensor.TotalCount - tensors} tensors behind"
                     : bytes > kind.MostBytes ? $"allocated {bytes} bytes, more than {kind.MostBytes}"
                     : null;
                 if (fault is not null)

@@ -88,30 +88,34 @@ public sealed class ImageDecoderTests
         { "palette.png", PngFile.Create(65_535, 8, 3, [new byte[100]], height: 1_500) },
         { "grey16.png", PngFile.Create(1_500, 16, 0, [new byte[100]], height: 65_535) },
         { "frame.gif", [.. "GIF89a"u8, 9, 0, 9, 0, 0, 0, 0, (byte)',', 0, 0, 0, 0, 0xff, 0xff, 0xdc, 5, 0, 8, 3, 1, 2, 3, 0] },
-        { "empty.bmp", [.. "BM"u8, .. new byte[8], 54, 0, 0, 0, 40, 0, 0, 0, 0xff, 0xff, 0, 0, 0xdc, 5, 0, 0, 1, 0, 24, 0, .. new byte[24]] },
+        {
+            "empty.bmp",
+            [.. "BM"u8, .. new byte[8], 54, 0, 0, 0, 40, 0, 0, 0, 0xff, 0xff, 0, 0, 0xdc, 5, 0, 0, 1, 0, 24, 0, .. new byte[24]]
+        },
         { "stretched.jpg", Stretched(File.ReadAllBytes(GoldenFile.PathOf("images-modes/grey.jpg"))) },
         { "empty.wbmp", [0, 0, 0x83, 0xff, 0x7f, 0x8b, 0x5c, .. new byte[100]] },
     };
 
     [Theory]
     [MemberData(nameof(LyingHeaders), DisableDiscoveryEnumeration = true)]
-    public void Takes_no_memory_for_what_the_file_cannot_hold(string name, byte[] content)
+    public void Takes_no_memory_for_what_the_file_cannot_hold(string kind, byte[] content)
     {
         long[] taken = new long[8];
         Parallel.For(0, taken.Length, i =>
         {
             long before = GC.GetAllocatedBytesForCurrentThread();
-            Assert.Contains("truncated", Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(content), name)).Reason);
+            Assert.Contains("truncated", Failure(content));
             taken[i] = GC.GetAllocatedBytesForCurrentThread() - before;
         });
-        Assert.All(taken, bytes => Assert.InRange(bytes, 0, 10_000_000));
+        Assert.True(taken.Max() < 10_000_000, $"{kind}: {taken.Max()} bytes");
     }
 
     [Fact]
     public void Decodes_the_longest_side_in_parallel()
     {
         byte[] row = [.. Enumerable.Range(0, 65_535).Select(i => (byte)(i % 251))];
-        byte[] file = PngFile.Create(65_535, 8, 3, [.. Enumerable.Repeat(row, 40)], palette: [.. Enumerable.Range(0, 768).Select(i => (byte)(i / 3))]);
+        byte[] ramp = [.. Enumerable.Range(0, 768).Select(i => (byte)(i / 3))];
+        byte[] file = PngFile.Create(65_535, 8, 3, [.. Enumerable.Repeat(row, 40)], palette: ramp);
         Parallel.For(0, 4, _ =>
         {
             using RgbImage image = ImageDecoder.Decode(new MemoryStream(file), "ribbon");
@@ -131,8 +135,6 @@ public sealed class ImageDecoderTests
         byte[] gif = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette.gif"));
         Assert.Contains("truncated", Failure(gif[..(gif.Length - 100)]));
         Assert.Contains("truncated", Failure(gif[..20]));
-
-        static string Failure(byte[] file) => Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(file), "test")).Reason;
     }
 
     [Fact]
@@ -152,7 +154,8 @@ public sealed class ImageDecoderTests
 
                 try
                 {
-                    using RgbImage image = ImageDecoder.Decode(new MemoryStream(file, 0, round % 2 == 0 ? file.Length : random.Next(file.Length)), path);
+                    int length = round % 2 == 0 ? file.Length : random.Next(file.Length);
+                    using RgbImage image = ImageDecoder.Decode(new MemoryStream(file, 0, length), path);
                     TestPicture.Preprocess(image, 5);
                 }
                 catch (ImageReadException)
@@ -215,6 +218,9 @@ public sealed class ImageDecoderTests
         ((byte[])[0x05, 0xdc, 0xea, 0x60]).CopyTo(jpeg, frame + 5);
         return jpeg;
     }
+
+    private static string Failure(byte[] file) =>
+        Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(file), "test")).Reason;
 
     private static byte[] Decode(byte[] file) => Colours(ImageDecoder.Decode(new MemoryStream(file), "test"));
 

@@ -11,7 +11,8 @@ public sealed class ImageModesTests
     // Another folder that the script wrote.
     private static readonly string s_folder = Environment.GetEnvironmentVariable("HIMO_IMAGE_CASES") ?? "images-modes";
 
-    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden = GoldenFile.Read(Path.Combine(s_folder, "expected.safetensors"));
+    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden =
+        GoldenFile.Read(Path.Combine(s_folder, "expected.safetensors"));
 
     public static TheoryData<string> Pictures => [.. s_golden.Keys];
 

@@ -26,7 +26,8 @@ internal static class TestPicture
         Rgb(width, height, [.. Enumerable.Repeat((byte[])[red, green, blue], width * height).SelectMany(pixel => pixel)]);
 
     /// <summary>Red, green and blue of every pixel.</summary>
-    public static byte[] Colours(ReadOnlySpan<byte> pixels) => [.. pixels.ToArray().Chunk(RgbImage.PixelBytes).SelectMany(pixel => pixel[..3])];
+    public static byte[] Colours(ReadOnlySpan<byte> pixels) =>
+        [.. pixels.ToArray().Chunk(RgbImage.PixelBytes).SelectMany(pixel => pixel[..3])];
 
     /// <summary>What the preprocessor makes of a picture.</summary>
     public static byte[] Preprocess(RgbImage image, int size)
