@@ -80,18 +80,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             throw new FileNotFoundException($"There is no checkpoint '{_options.Checkpoint}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, captionColumnName, epochs).)", _options.Checkpoint);
         }
 
-        ClipModel model = ClipWeights.Load(_options.Checkpoint!);
-        try
-        {
-            model.to(device);
-            model.eval();
-            return CreateTransformer(CreateEncoder(model, device));
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
+        return CreateTransformer(ClipEncoder.Load(_options.Checkpoint, device));
     }
 
     private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ModelSettings.TokenizerOf(_options.Checkpoint), device,

@@ -144,6 +144,10 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         return new(encoder.Share(), columns, ImageFolder, head);
     }
 
+    /// <summary>The model without a pipeline, to embed single images and texts. Shares this model's weights; to be disposed of by itself.</summary>
+    /// <exception cref="ObjectDisposedException">The transformer is disposed.</exception>
+    public ClipEmbedder CreateEmbedder() => new(Encoder.Share());
+
     /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
     public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => ClipBinding.Create(this, inputSchema).OutputSchema;

@@ -31,6 +31,12 @@ internal static class SeparateProcess
             return;
         }
 
+        if (args is ["readme-embedding"])
+        {
+            ReadmeEmbedding.Run();
+            return;
+        }
+
         if (args is ["save", var path])
         {
             Fuzzing.KillTests.SaveForEver(path);

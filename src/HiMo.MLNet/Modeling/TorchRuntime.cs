@@ -46,13 +46,7 @@ internal static class TorchRuntime
         var devices = new List<torch.Device>();
         foreach (string name in names)
         {
-            int? gpu = name switch
-            {
-                "cpu" => null,
-                "cuda" => 0,
-                _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => id,
-                _ => throw new ArgumentException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)}: expected 'cpu', 'cuda' or 'cuda:N'; found '{name}'."),
-            };
+            int? gpu = Parse(name, $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)}");
             if (gpu is null)
             {
                 devices.Add(torch.CPU);
@@ -69,6 +63,26 @@ internal static class TorchRuntime
         }
         return devices.Count > 0 ? devices : [torch.CPU];
     }
+
+    /// <summary>A device by its name: <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
+    /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU.</exception>
+    /// <exception cref="ArgumentException">The name is no device's.</exception>
+    public static torch.Device ChooseDevice(string name)
+    {
+        int gpus = CountGpus();
+        return Parse(name, "device") is not { } gpu ? torch.CPU
+            : gpu < gpus ? new torch.Device(DeviceType.CUDA, gpu)
+            : throw new InvalidOperationException($"The device '{name}' was asked for, but {Found(gpus)}");
+    }
+
+    private static int? Parse(string name, string argument) => name switch
+    {
+        "cpu" => null,
+        "cuda" => 0,
+        _ when name.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => id,
+        _ => throw new ArgumentException($"{argument}: expected 'cpu', 'cuda' or 'cuda:N'; found '{name}'."),
+    };
 
     /// <summary>Why torch sees no CUDA device: a build of libtorch for CPUs has no part for GPUs.</summary>
     public static string WhyNoGpu()

@@ -25,6 +25,25 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
     private int _owners = 1;
 
+    /// <summary>Loads a model to apply.</summary>
+    /// <param name="path">A checkpoint or a model zip.</param>
+    /// <param name="device">Where the networks go.</param>
+    public static ClipEncoder Load(string path, Device device)
+    {
+        ClipModel model = ClipWeights.Load(path);
+        try
+        {
+            model.to(device);
+            model.eval();
+            return new(model, ModelSettings.TokenizerOf(path), device, path);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
     public ClipModel Model => model;
 
     public ClipTokenizer Tokenizer => tokenizer;

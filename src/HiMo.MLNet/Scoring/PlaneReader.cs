@@ -56,6 +56,25 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         }
     }
 
+    /// <param name="encoded">A picture's file, in memory.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="planes">Receives <see cref="Length"/> bytes.</param>
+    /// <exception cref="ImageReadException">It cannot be read as a picture.</exception>
+    public void Read(Stream encoded, string name, Span<byte> planes)
+    {
+        long bytes = BytesPerPixel * CountPixels(encoded);
+        gate.Enter(bytes);
+        try
+        {
+            using RgbImage image = ImageDecoder.Decode(encoded, name);
+            _preprocessor.Process(image, planes);
+        }
+        finally
+        {
+            gate.Leave(bytes);
+        }
+    }
+
     /// <summary>The planes of a picture that is decoded already.</summary>
     public byte[] Read(RgbImage image)
     {
@@ -65,7 +84,7 @@ internal sealed class PlaneReader(int size, ByteGate gate)
     }
 
     // By the header alone; decoding says what is wrong with a file that has none.
-    private static long CountPixels(FileStream file)
+    private static long CountPixels(Stream file)
     {
         using var codec = SKCodec.Create(new SKManagedStream(file, disposeManagedStream: false));
         file.Position = 0;
