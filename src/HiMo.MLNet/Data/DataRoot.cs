@@ -53,7 +53,7 @@ internal sealed class DataRoot
 
         string shown = CheckpointFormatException.Quote(path);
         string normal = path.Replace('\\', '/');
-        if (normal.Length == 0 || normal.Contains('\0') || normal.EndsWith('/'))
+        if (normal.Length == 0 || normal.Contains('\0') || normal is "." || normal.EndsWith('/') || normal.EndsWith("/.", StringComparison.Ordinal))
         {
             throw source.Error($"expected the path of a file, found {shown}.");
         }
