@@ -100,7 +100,7 @@ internal static class ImageDecoder
     {
         long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
         int limit = HiMoClipLimits.Current.ImageFileBytes;
-        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(expected + 1, 1 << 16, limit));
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(expected + 1, 1 << 16, Math.Max(1 << 16, limit)));
         length = 0;
         int read;
         while ((read = expected > limit ? 0 : stream.Read(buffer.AsSpan(length))) > 0)
