@@ -44,8 +44,9 @@ public class ClipModelGoldenTests
         using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name, extension);
         using IDisposable _ = no_grad();
-        Closeness.Within(Forward, clip.Expected("image_features"), clip.Model.EncodeImage(clip.Images), "image features");
-        Closeness.Within(Forward, clip.Expected("text_features"), clip.Model.EncodeText(clip.Tokens), "text features");
+        Closeness.Within(Forward, clip.Expected("image_features"), clip.Model.EncodeImage(clip.Images), "image features", $"image tower, {name}, .{extension}");
+        Closeness.Within(
+            Forward, clip.Expected("text_features"), clip.Model.EncodeText(clip.Tokens), "text features", $"text tower, {name}, .{extension}");
     }
 
     [Theory]

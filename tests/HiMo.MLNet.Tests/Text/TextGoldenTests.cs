@@ -25,18 +25,23 @@ public sealed class TextGoldenTests
     {
         var repair = new TextRepair();
         Assert.Equal(golden.Repaired, string.Concat(Lines(golden.Text).Select(repair.Line)));
+        Fidelity.Record("text repair", 1, 0, "");
     });
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void Cleans_text_as_the_original_does(string kind) => Assert.All(Of(kind), golden =>
-        Assert.Equal(golden.Clean, string.Join(' ', ClipText.Clean(golden.Text).Where(piece => piece.Length > 0))));
+    {
+        Assert.Equal(golden.Clean, string.Join(' ', ClipText.Clean(golden.Text).Where(piece => piece.Length > 0)));
+        Fidelity.Record("unescaping, folding, lower case", 1, 0, "");
+    });
 
     [Theory]
     [MemberData(nameof(Kinds))]
     public void Gives_the_ids_of_the_original(string kind) => Assert.All(Of(kind), golden =>
     {
         Assert.Equal(golden.Ids, ClipTokenizer.Default.Encode(golden.Text));
+        Fidelity.Record("token ids", golden.Ids.Length, 0, "");
 
         long[] row = new long[248];
         int used = ClipTokenizer.Default.Encode(golden.Text, row);
