@@ -81,7 +81,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
 
         using IChannel channel = _host.Start("Loading HiMo-CLIP");
-        ClipModel model = ClipWeights.Load(_options.Checkpoint!, _options.Activation, warning => channel.Warning(MessageSensitivity.None, warning));
+        ClipModel model = LoadCheckpoint(channel, _options.Checkpoint!);
         try
         {
             model.to(device);
@@ -94,6 +94,9 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             throw;
         }
     }
+
+    private ClipModel LoadCheckpoint(IChannel channel, string path) =>
+        ClipWeights.Load(path, _options.Activation, warning => channel.Warning(MessageSensitivity.None, warning));
 
     private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ModelSettings.TokenizerOf(_options.Checkpoint), device,
         _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
@@ -230,7 +233,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         using var generator = new torch.Generator((ulong)seed, torch.CPU);
         ClipModel model = checkpoint is null
             ? new ClipModel(_options.Architecture)
-            : ClipWeights.Load(checkpoint, _options.Activation, warning => channel.Warning(MessageSensitivity.None, warning));
+            : LoadCheckpoint(channel, checkpoint);
         if (checkpoint is null)
         {
             model.Initialize(generator);

@@ -247,7 +247,8 @@ public sealed class HiMoClipOptions
         Require(!string.IsNullOrWhiteSpace(PredictedLabelColumnName), nameof(PredictedLabelColumnName), PredictedLabelColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(ScoreColumnName), nameof(ScoreColumnName), ScoreColumnName, "a column name");
         Require(Epochs >= (Checkpoint is null ? 1 : 0), nameof(Epochs), Epochs, "at least 1 (or 0 with a checkpoint)");
-        Require(Activation is null || Enum.IsDefined(Activation.Value), nameof(Activation), Activation, "a value of the enumeration, or null");
+        Require(Activation is null || Enum.IsDefined(Activation.Value), nameof(Activation), Activation,
+            "a value of the enumeration, or null");
         Require(Activation is null || Checkpoint is not null, nameof(Activation), Activation,
             $"null without a {nameof(Checkpoint)}: {nameof(Architecture)} has its own");
         Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2: the objective contrasts the pairs of a batch");

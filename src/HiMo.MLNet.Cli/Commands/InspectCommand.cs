@@ -45,8 +45,9 @@ internal static class InspectCommand
         Console.WriteLine($"file        {found.Path} ({found.Format})");
         Console.WriteLine($"image tower {Layers(sizes)}");
         Console.WriteLine($"text tower  {sizes.TextLayers} blocks × {sizes.TextWidth}, {sizes.TextHeads} heads");
-        Console.WriteLine($"activation  {(sizes.Activation == ClipActivation.Gelu ? "GELU" : "QuickGELU")}"
-            + (found.ArchitectureSource is { } source ? source == found.Path ? "" : $" (with the heads, from {source})" : " (nothing says it; with the heads, the default)"));
+        string source = found.ArchitectureSource is not { } file ? " (nothing says it; with the heads, the default)"
+            : file == found.Path ? "" : $" (with the heads, from {file})";
+        Console.WriteLine($"activation  {(sizes.Activation == ClipActivation.Gelu ? "GELU" : "QuickGELU")}{source}");
         Console.WriteLine($"tokens      {stored}{(stored == sizes.ContextLength ? "" : $" (stretched to {sizes.ContextLength})")} of a vocabulary of {sizes.VocabularySize:n0}");
         Console.WriteLine($"embedding   {sizes.EmbeddingDimension}");
         Console.WriteLine($"parameters  {found.ParameterCount:n0}");
@@ -68,8 +69,10 @@ internal static class InspectCommand
     }
 
     private static string Layers(ClipArchitecture sizes) => sizes.IsVisionTransformer
-        ? $"vision transformer, {sizes.VisionLayers[0]} blocks × {sizes.VisionWidth}, {sizes.VisionHeads} heads, pictures of {sizes.ImageSize} pixels in patches of {sizes.PatchSize}"
-        : $"ResNet, blocks ({string.Join(", ", sizes.VisionLayers)}) × {sizes.VisionWidth}, {sizes.VisionHeads} heads, pictures of {sizes.ImageSize} pixels";
+        ? $"vision transformer, {sizes.VisionLayers[0]} blocks × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
+            + $"pictures of {sizes.ImageSize} pixels in patches of {sizes.PatchSize}"
+        : $"ResNet, blocks ({string.Join(", ", sizes.VisionLayers)}) × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
+            + $"pictures of {sizes.ImageSize} pixels";
 
     private static void WriteJson(HiMoClipCheckpoint found, float[]? image, float[]? text, float? cosine) => Console.WriteLine(Json.Line(new
     {

@@ -20,7 +20,9 @@ internal sealed class ConfigurationFile
 
     public string Path { get; }
 
-    /// <summary>The configurations of a checkpoint: <c>NAME.json</c>, <c>open_clip_config.json</c> and <c>config.json</c> in its folder.</summary>
+    /// <summary>
+    /// The configurations of a checkpoint: <c>NAME.json</c>, <c>open_clip_config.json</c> and <c>config.json</c> in its folder.
+    /// </summary>
     /// <param name="checkpoint">A file, or a folder.</param>
     /// <exception cref="CheckpointFormatException">One of them is no JSON. JSON of another kind is left alone.</exception>
     public static IEnumerable<ConfigurationFile> Beside(string checkpoint)
@@ -201,7 +203,8 @@ internal sealed class ConfigurationFile
         part.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
 
     private static JsonElement? Part(JsonElement part, string name) =>
-        part.ValueKind == JsonValueKind.Object && part.TryGetProperty(name, out JsonElement value) && value.ValueKind == JsonValueKind.Object ? value : null;
+        part.ValueKind == JsonValueKind.Object && part.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.Object ? value : null;
 
     private string Name(JsonElement part) => (part.Equals(_vision), part.Equals(_text), _isHuggingFace) switch
     {

@@ -49,7 +49,8 @@ public sealed record HiMoClipCheckpoint(
             .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
-        return new(path, format, stored.Architecture, parameters, [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))])
+        CheckpointTensor[] described = [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))];
+        return new(path, format, stored.Architecture, parameters, described)
         {
             ArchitectureSource = stored.Source,
         };

@@ -142,7 +142,8 @@ public sealed record ClipArchitecture(
 
     /// <summary>Whether all values are the same.</summary>
     /// <param name="other">The other one, or null.</param>
-    public bool Equals(ClipArchitecture? other) => other is not null && Values == other.Values && VisionLayers.SequenceEqual(other.VisionLayers);
+    public bool Equals(ClipArchitecture? other) =>
+        other is not null && Values == other.Values && VisionLayers.SequenceEqual(other.VisionLayers);
 
     /// <inheritdoc/>
     public override int GetHashCode() => VisionLayers.Aggregate(Values.GetHashCode(), HashCode.Combine);
@@ -160,7 +161,8 @@ public sealed record ClipArchitecture(
     }
 
     private static string Unusual(int width, int headWidth, int mlpWidth) =>
-        (headWidth == UsualHeadWidth ? "" : $", heads {headWidth} wide") + (mlpWidth == UsualMlpRatio * width ? "" : $", {mlpWidth} wide inside");
+        (headWidth == UsualHeadWidth ? "" : $", heads {headWidth} wide")
+        + (mlpWidth == UsualMlpRatio * width ? "" : $", {mlpWidth} wide inside");
 
     // All but the list, which compares by reference.
     private (int, int, int, int?, int, int, (int, int, ClipActivation, int, int, int, int)) Values => (
@@ -193,7 +195,8 @@ public sealed record ClipArchitecture(
         {
             Require(VisionLayers.Count == 4, nameof(VisionLayers), VisionLayers.Count, "four numbers for a ResNet");
             Require(VisionWidth > 0 && VisionWidth % 2 == 0, nameof(VisionWidth), VisionWidth, "a positive even number");
-            Require(ResNetWidth % VisionHeadWidth == 0, nameof(VisionHeadWidth), VisionHeadWidth, $"a divisor of {ResNetWidth}, the width of the last stage");
+            Require(ResNetWidth % VisionHeadWidth == 0, nameof(VisionHeadWidth), VisionHeadWidth,
+                $"a divisor of {ResNetWidth}, the width of the last stage");
             Require(ImageSize >= 32 && ImageSize % 32 == 0, nameof(ImageSize), ImageSize, "a multiple of 32");
         }
     }

@@ -73,7 +73,8 @@ internal static class ClipWeights
         }
 
         using var checkpoint = Checkpoint.Open(path);
-        return checkpoint.Tensors.TryGetValue("positional_embedding", out TensorInfo? positions) && positions.Shape is [StoredArchitecture.ShortContext, _];
+        return checkpoint.Tensors.TryGetValue("positional_embedding", out TensorInfo? positions)
+            && positions.Shape is [StoredArchitecture.ShortContext, _];
     }
 
     /// <summary>
@@ -96,7 +97,8 @@ internal static class ClipWeights
     /// <param name="decide">Sees the architecture of the tensors and gives the one to make; null for the same.</param>
     /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not such a model's.</exception>
     public static ClipModel Read(
-        Stream stream, long length, string source, ClipArchitecture? settings = null, Func<ClipArchitecture, ClipArchitecture>? decide = null)
+        Stream stream, long length, string source, ClipArchitecture? settings = null,
+        Func<ClipArchitecture, ClipArchitecture>? decide = null)
     {
         ClipModel? model = null;
         try
@@ -151,7 +153,8 @@ internal static class ClipWeights
             throw new CheckpointFormatException($"{source}: tensor '{name}' is not one of a CLIP model of this architecture.");
         }
 
-        using Tensor? stretched = name == "positional_embedding" && stored.shape is [StoredArchitecture.ShortContext, _] && target.shape[0] == 248
+        using Tensor? stretched = name == "positional_embedding"
+            && stored.shape is [StoredArchitecture.ShortContext, _] && target.shape[0] == 248
             ? PositionStretching.To248(stored) : null;
         Tensor value = stretched ?? stored;
         if (!value.shape.SequenceEqual(target.shape))

@@ -19,13 +19,18 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
 
     private const string Key = "himo_architecture";
 
-    private static readonly JsonSerializerOptions s_json = new() { RespectNullableAnnotations = true, RespectRequiredConstructorParameters = true };
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
 
     // Those whose heads are of another width than 64 in all that is published of their sizes.
     private static readonly ClipArchitecture[] s_large = [ClipArchitecture.ViTH14, ClipArchitecture.ViTg14, ClipArchitecture.ViTbigG14];
 
     /// <summary>What a safetensors file keeps of the architecture beside the tensors.</summary>
-    public static Dictionary<string, string> Metadata(ClipArchitecture architecture) => new() { [Key] = JsonSerializer.Serialize(architecture) };
+    public static Dictionary<string, string> Metadata(ClipArchitecture architecture) =>
+        new() { [Key] = JsonSerializer.Serialize(architecture) };
 
     /// <exception cref="CheckpointFormatException">The shapes are not those of a CLIP model, or a file contradicts them.</exception>
     public static StoredArchitecture Of(Checkpoint checkpoint)
@@ -55,7 +60,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
             if (first != second)
             {
                 throw new CheckpointFormatException(
-                    $"{checkpoint.Path}: the configuration files beside it differ: {files[0].Path} says {Blocks(first)}, {other.Path} says {Blocks(second)}.");
+                    $"{checkpoint.Path}: the configuration files beside it differ: "
+                    + $"{files[0].Path} says {Blocks(first)}, {other.Path} says {Blocks(second)}.");
             }
         }
 
@@ -127,7 +133,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
 
         try
         {
-            ClipArchitecture stated = JsonSerializer.Deserialize<ClipArchitecture>(json, s_json) ?? throw new JsonException("expected an architecture, found null");
+            ClipArchitecture stated = JsonSerializer.Deserialize<ClipArchitecture>(json, s_json)
+                ?? throw new JsonException("expected an architecture, found null");
             stated.Validate();
             return stated;
         }
@@ -150,7 +157,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
 
             if (info.Shape.Length != rank)
             {
-                throw new CheckpointFormatException($"{path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
+                throw new CheckpointFormatException(
+                    $"{path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
             }
 
             return info.Shape;
@@ -160,7 +168,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
             .Select(name => name[prefix.Length..].Split('.')[0]).Distinct().Count();
         // A model without its first block is told so later, by the names that it lacks.
         int MlpWidth(string prefix, int usual) =>
-            tensors.TryGetValue($"{prefix}0.mlp.c_fc.weight", out TensorInfo? inner) && inner.Shape is [var width, _] ? (int)Math.Min(width, int.MaxValue) : usual;
+            tensors.TryGetValue($"{prefix}0.mlp.c_fc.weight", out TensorInfo? inner) && inner.Shape is [var width, _]
+                ? (int)Math.Min(width, int.MaxValue) : usual;
 
         const string text = "transformer.resblocks.", vision = "visual.transformer.resblocks.";
         long[] positions = Shape("positional_embedding", 2), projection = Shape("text_projection", 2);
@@ -169,7 +178,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
             ? new ClipArchitecture((int)projection[1], (int)conv1[2] * Side(Shape("visual.positional_embedding", 2)[0] - 1),
                 [Blocks(vision)], (int)conv1[0], (int)conv1[2], (int)projection[0], Blocks(text))
             : new ClipArchitecture((int)projection[1], 32 * Side(Shape("visual.attnpool.positional_embedding", 2)[0] - 1),
-                [.. Enumerable.Range(1, 4).Select(stage => Blocks($"visual.layer{stage}."))], (int)conv1[0] * 2, null, (int)projection[0], Blocks(text));
+                [.. Enumerable.Range(1, 4).Select(stage => Blocks($"visual.layer{stage}."))],
+                (int)conv1[0] * 2, null, (int)projection[0], Blocks(text));
         architecture = architecture with
         {
             ContextLength = positions[0] == ShortContext ? 248 : (int)positions[0],
@@ -178,7 +188,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
             TextMlpWidth = MlpWidth(text, architecture.TextMlpWidth),
         };
         ClipArchitecture? large = s_large.FirstOrDefault(known =>
-            (known.VisionWidth, known.PatchSize, known.VisionLayers[0]) == (architecture.VisionWidth, architecture.PatchSize, architecture.VisionLayers[0]));
+            (known.VisionWidth, known.PatchSize, known.VisionLayers[0])
+            == (architecture.VisionWidth, architecture.PatchSize, architecture.VisionLayers[0]));
         return architecture with { VisionHeadWidth = large?.VisionHeadWidth ?? architecture.VisionHeadWidth };
 
         static int Side(long positions) => (int)Math.Sqrt(positions);
@@ -199,7 +210,8 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
         if (architecture.MinimalParameterCount > elements + (2.0 * architecture.ContextLength * architecture.TextWidth))
         {
             throw new CheckpointFormatException(
-                $"{path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) needs {architecture.MinimalParameterCount:n0} or more.");
+                $"{path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) "
+                + $"needs {architecture.MinimalParameterCount:n0} or more.");
         }
 
         return architecture;

@@ -121,7 +121,8 @@ internal static class TrainingCheckpoint
         using var checkpoint = Checkpoint.Open(path);
         try
         {
-            if (checkpoint.Metadata.TryGetValue(MetadataKey, out string? json) && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
+            if (checkpoint.Metadata.TryGetValue(MetadataKey, out string? json)
+                && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
             {
                 return state;
             }

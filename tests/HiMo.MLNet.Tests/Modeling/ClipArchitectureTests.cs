@@ -23,7 +23,8 @@ public sealed class ClipArchitectureTests
     public void JSON_of_earlier_versions_has_the_defaults_and_new_JSON_comes_back_equal()
     {
         const string old = """
-            {"EmbeddingDimension":512,"ImageSize":224,"VisionLayers":[12],"VisionWidth":768,"PatchSize":32,"TextWidth":512,"TextLayers":12,"ContextLength":248,"VocabularySize":49408,"IsVisionTransformer":true}
+            {"EmbeddingDimension":512,"ImageSize":224,"VisionLayers":[12],"VisionWidth":768,"PatchSize":32,
+             "TextWidth":512,"TextLayers":12,"ContextLength":248,"VocabularySize":49408,"IsVisionTransformer":true}
             """;
 
         Assert.Equal(ClipArchitecture.ViTB32, JsonSerializer.Deserialize<ClipArchitecture>(old));
@@ -42,14 +43,14 @@ public sealed class ClipArchitectureTests
         { ClipArchitecture.ViTbigG14, 2539.57, 16, 20 },
     };
 
-    /// <summary>Millions of parameters as in open_clip's model profile; ours are counted without biases, norms and 77 to 248 positions.</summary>
+    /// <summary>Millions of parameters as in open_clip's model profile; ours are counted without patches, biases and norms.</summary>
     [Theory]
     [MemberData(nameof(Published))]
     public void Presets_have_the_published_parameters_and_heads(ClipArchitecture preset, double millions, int visionHeads, int textHeads)
     {
         preset.Validate();
         Assert.Equal((visionHeads, textHeads), (preset.VisionHeads, preset.TextHeads));
-        Assert.InRange(preset.MinimalParameterCount / 1e6 / millions, 0.993, 1);
+        Assert.InRange(preset.MinimalParameterCount / 1e6 / millions, 0.98, 1);
     }
 
     [Fact]
@@ -80,6 +81,7 @@ public sealed class ClipArchitectureTests
             (tiny with { Activation = (ClipActivation)7 }, "Activation must be a value of the enumeration; it is 7"),
             (ClipArchitecture.RN50 with { VisionHeadWidth = 96 }, "VisionHeadWidth must be a divisor of 2048"),
         ];
-        Assert.All(cases, pair => Assert.Contains(pair.Told, Assert.Throws<ArgumentException>(pair.Refused.Validate).Message, StringComparison.Ordinal));
+        Assert.All(cases, pair =>
+            Assert.Contains(pair.Told, Assert.Throws<ArgumentException>(pair.Refused.Validate).Message, StringComparison.Ordinal));
     }
 }

@@ -14,7 +14,9 @@ public sealed class LifetimesTests
     /// <summary>Tensors that this thread has made outside a scope.</summary>
     private static long Unscoped => DisposeScopeManager.Statistics.TensorStatistics.CreatedOutsideScopeCount;
 
-    private static readonly BlockSizes s_narrow = new(64, 64, 256, ClipActivation.QuickGelu), s_wide = new(128, 64, 512, ClipActivation.QuickGelu);
+    private static readonly BlockSizes s_narrow = new(64, 64, 256, ClipActivation.QuickGelu);
+
+    private static readonly BlockSizes s_wide = new(128, 64, 512, ClipActivation.QuickGelu);
 
     public static TheoryData<string> Architectures => ["ViT", "ResNet"];
 

@@ -93,7 +93,8 @@ internal sealed class PlainClip
             }
         }
 
-        double[][] sequence = [.. rows.Select((row, i) => Norm("visual.ln_pre", Sum(row, Row("visual.positional_embedding", i, VisionWidth))))];
+        double[][] sequence = [.. rows.Select((row, i) =>
+            Norm("visual.ln_pre", Sum(row, Row("visual.positional_embedding", i, VisionWidth))))];
         for (int layer = 0; layer < 2; layer++)
         {
             sequence = Block($"visual.transformer.resblocks.{layer}.", sequence, VisionHeads, causal: false);
@@ -106,7 +107,8 @@ internal sealed class PlainClip
     public double[] EmbedText(long[] tokens)
     {
         double[][] sequence = [.. tokens.Select((token, i) => Sum(
-            Row("token_embedding.weight", (int)token, TextWidth), Row(i < 20 ? "positional_embedding" : "positional_embedding_res", i, TextWidth)))];
+            Row("token_embedding.weight", (int)token, TextWidth),
+            Row(i < 20 ? "positional_embedding" : "positional_embedding_res", i, TextWidth)))];
         sequence = Block("transformer.resblocks.0.", sequence, TextHeads, causal: true);
         return Project("text_projection", Norm("ln_final", sequence[Array.IndexOf(tokens, tokens.Max())]));
     }
@@ -159,7 +161,8 @@ internal sealed class PlainClip
         return result;
     }
 
-    private double[] Row(string name, int row, int width) => [.. _weights[name].Values.AsSpan(row * width, width).ToArray().Select(v => (double)v)];
+    private double[] Row(string name, int row, int width) =>
+        [.. _weights[name].Values.AsSpan(row * width, width).ToArray().Select(v => (double)v)];
 
     private static double[] Sum(double[] x, double[] y) => [.. x.Zip(y, (a, b) => a + b)];
 

@@ -18,9 +18,13 @@ public sealed class StoredArchitectureTests : IDisposable
         """;
 
     private const string OpenClipGelu = """
-        { "embed_dim": 24, "vision_cfg": { "image_size": 16, "layers": 2, "width": 160, "head_width": 80, "patch_size": 8, "mlp_ratio": 3.05 },
+        { "embed_dim": 24, "vision_cfg": { "image_size": 16, "layers": 2, "width": 160, "head_width": 80,
+                                          "patch_size": 8, "mlp_ratio": 3.05 },
           "text_cfg": { "context_length": 24, "vocab_size": 60, "width": 96, "heads": 2, "layers": 1 } }
         """;
+
+    private const string Sizes =
+        """ "EmbeddingDimension":24,"ImageSize":16,"VisionWidth":160,"PatchSize":8,"TextWidth":96,"TextLayers":1 """;
 
     private static readonly PlainClip s_gelu = new(160, 96) { Activation = PlainClip.Gelu };
 
@@ -39,10 +43,12 @@ public sealed class StoredArchitectureTests : IDisposable
         var random = new Random(3);
         float[] picture = [.. Enumerable.Range(0, 3 * 16 * 16).Select(_ => (random.NextSingle() * 4) - 2)];
         long[] tokens = [.. Enumerable.Range(0, 23).Select(_ => random.NextInt64(58)), 59];
-        Closeness.Within(2e-5, tensor(expected.EmbedImage(picture)).unsqueeze(0), model.EncodeImage(tensor(picture, [1, 3, 16, 16])), "image");
-        Closeness.Within(2e-5, tensor(expected.EmbedText(tokens)).unsqueeze(0), model.EncodeText(tensor(tokens).unsqueeze(0)), "text");
+        Closeness.Within(2e-5, tensor(expected.EmbedImage(picture)).unsqueeze(0),
+            model.EncodeImage(tensor(picture, [1, 3, 16, 16])), "image");
+        Tensor text = tensor(expected.EmbedText(tokens)).unsqueeze(0), ids = tensor(tokens).unsqueeze(0);
+        Closeness.Within(2e-5, text, model.EncodeText(ids), "text");
         using IDisposable gradients = enable_grad();
-        Closeness.Within(2e-5, tensor(expected.EmbedText(tokens)).unsqueeze(0), model.EncodeText(tensor(tokens).unsqueeze(0)).detach(), "text");
+        Closeness.Within(2e-5, text, model.EncodeText(ids).detach(), "text with gradients");
     }
 
     [Theory]
@@ -58,7 +64,7 @@ public sealed class StoredArchitectureTests : IDisposable
 
         Embeds(s_gelu, model);                                                // heads 80 and 48 wide
         Assert.Empty(warnings);
-        HiMoClipCheckpoint found = HiMoClipCheckpoint.Inspect(path);
+        var found = HiMoClipCheckpoint.Inspect(path);
         Assert.Equal((configuration, model.Architecture), (found.ArchitectureSource, found.Architecture));
         Assert.Equal((ClipActivation.Gelu, 80, 48, 488, 198), (found.Architecture.Activation, found.Architecture.VisionHeadWidth,
             found.Architecture.TextHeadWidth, found.Architecture.VisionMlpWidth, found.Architecture.TextMlpWidth));
@@ -92,18 +98,24 @@ public sealed class StoredArchitectureTests : IDisposable
     [Theory]
     [InlineData("config.json", HuggingFaceGelu, "\"hidden_size\": 160", "\"hidden_size\": 128", "vision_config.hidden_size 128", "160")]
     [InlineData("config.json", HuggingFaceGelu, "\"projection_dim\": 24", "\"projection_dim\": 512", "projection_dim 512", "24")]
-    [InlineData("config.json", HuggingFaceGelu, "\"num_attention_heads\": 2", "\"num_attention_heads\": 7", "vision_config.num_attention_heads 7", "160")]
-    [InlineData("config.json", HuggingFaceGelu, "\"num_attention_heads\": 2", "\"num_attention_heads\": \"2\"", "num_attention_heads", "a whole number")]
-    [InlineData("config.json", HuggingFaceGelu, "\"vision_config\": { \"hidden_act\": \"gelu\"", "\"vision_config\": { \"hidden_act\": \"quick_gelu\"", "Gelu", "QuickGelu")]
+    [InlineData("config.json", HuggingFaceGelu, "\"num_attention_heads\": 2", "\"num_attention_heads\": 7",
+        "vision_config.num_attention_heads 7", "160")]
+    [InlineData("config.json", HuggingFaceGelu, "\"num_attention_heads\": 2", "\"num_attention_heads\": \"2\"",
+        "num_attention_heads", "a whole number")]
+    [InlineData("config.json", HuggingFaceGelu, "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"quick_gelu\"", "Gelu", "QuickGelu")]
     [InlineData("config.json", HuggingFaceGelu, "\"hidden_act\": \"gelu\"", "\"hidden_act\": \"gelu_new\"", "hidden_act", "gelu_new")]
     [InlineData("config.json", HuggingFaceGelu, "{ \"model_type\"", "\"model_type\"", "configuration", "expected JSON")]
-    [InlineData("open_clip_config.json", OpenClipGelu, "\"layers\": 2", "\"layers\": [3, 4, 6, 3]", "vision_cfg.layers '[3, 4, 6, 3]'", "[2]")]
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"layers\": 2", "\"layers\": [3, 4, 6, 3]",
+        "vision_cfg.layers '[3, 4, 6, 3]'", "[2]")]
     [InlineData("open_clip_config.json", OpenClipGelu, "\"head_width\": 80", "\"head_width\": 64", "vision_cfg.head_width 64", "160")]
     [InlineData("open_clip_config.json", OpenClipGelu, "\"mlp_ratio\": 3.05", "\"mlp_ratio\": 4", "vision_cfg.mlp_ratio '4'", "488")]
-    [InlineData("open_clip_config.json", OpenClipGelu, "\"embed_dim\": 24", "\"embed_dim\": 24, \"quick_gelu\": 1", "quick_gelu", "true or false")]
-    public void A_configuration_that_the_tensors_contradict_is_refused_with_both(string name, string json, string said, string instead, params string[] told)
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"embed_dim\": 24", "\"embed_dim\": 24, \"quick_gelu\": 1",
+        "quick_gelu", "true or false")]
+    public void A_configuration_that_the_tensors_contradict_is_refused_with_both(
+        string name, string json, string said, string instead, params string[] told)
     {
-        string path = Checkpoint(s_gelu), configuration = Configure(name, new StringBuilder(json).Replace(said, instead, 0, json.IndexOf(said, StringComparison.Ordinal) + said.Length).ToString());
+        int place = json.IndexOf(said, StringComparison.Ordinal);
+        string path = Checkpoint(s_gelu), configuration = Configure(name, json[..place] + instead + json[(place + said.Length)..]);
 
         CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Load(path));
 
@@ -114,7 +126,9 @@ public sealed class StoredArchitectureTests : IDisposable
     public void Two_configurations_that_differ_are_refused()
     {
         string path = Checkpoint(s_gelu);
-        string one = Configure("config.json", HuggingFaceGelu), other = Configure("model.json", OpenClipGelu.Replace("\"embed_dim\"", "\"quick_gelu\": true, \"embed_dim\"", StringComparison.Ordinal));
+        string one = Configure("config.json", HuggingFaceGelu);
+        string other = Configure("model.json", OpenClipGelu.Replace(
+            "\"embed_dim\"", "\"quick_gelu\": true, \"embed_dim\"", StringComparison.Ordinal));
 
         string message = Assert.Throws<CheckpointFormatException>(() => HiMoClipCheckpoint.Inspect(path)).Message;
 
@@ -145,8 +159,13 @@ public sealed class StoredArchitectureTests : IDisposable
     }
 
     private static HiMoClipTransformer Apply(MLContext mlContext, string path, ClipActivation? activation = null) =>
-        mlContext.Transforms.HiMoClip(new HiMoClipOptions { Checkpoint = path, Epochs = 0, CaptionColumnName = null, Activation = activation })
-            .Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()));
+        mlContext.Transforms.HiMoClip(new HiMoClipOptions
+        {
+            Checkpoint = path,
+            Epochs = 0,
+            CaptionColumnName = null,
+            Activation = activation,
+        }).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()));
 
     [Fact]
     public void Weights_alone_are_taken_for_OpenAIs_with_a_warning()
@@ -157,10 +176,12 @@ public sealed class StoredArchitectureTests : IDisposable
 
         using HiMoClipTransformer model = Apply(mlContext, path);
 
-        Assert.Equal((ClipActivation.QuickGelu, 2, 2), (model.Architecture.Activation, model.Architecture.VisionHeads, model.Architecture.TextHeads));
+        Assert.Equal((ClipActivation.QuickGelu, 2, 2),
+            (model.Architecture.Activation, model.Architecture.VisionHeads, model.Architecture.TextHeads));
         string warning = Assert.Single(warnings);
         Assert.DoesNotContain('\n', warning);
-        Assert.All((string[])[path, "QuickGelu", "2 and 2 heads", "HiMoClipOptions.Activation", "config.json"], part => Assert.Contains(part, warning, StringComparison.Ordinal));
+        Assert.All((string[])[path, "QuickGelu", "2 and 2 heads", "HiMoClipOptions.Activation", "config.json"],
+            part => Assert.Contains(part, warning, StringComparison.Ordinal));
     }
 
     [Fact]
@@ -193,7 +214,8 @@ public sealed class StoredArchitectureTests : IDisposable
     [Fact]
     public void The_option_is_refused_without_a_checkpoint() => Assert.Contains(
         "HiMoClipOptions.Activation", Assert.Throws<ArgumentOutOfRangeException>(
-            () => new MLContext().Transforms.HiMoClip(new HiMoClipOptions { Activation = ClipActivation.Gelu })).Message, StringComparison.Ordinal);
+            () => new MLContext().Transforms.HiMoClip(new HiMoClipOptions { Activation = ClipActivation.Gelu })).Message,
+        StringComparison.Ordinal);
 
     [Fact]
     public void A_saved_checkpoint_and_a_model_zip_keep_the_architecture_without_a_warning()
@@ -216,21 +238,23 @@ public sealed class StoredArchitectureTests : IDisposable
         Embeds(s_gelu, checkpoint);
         Embeds(s_gelu, zipped);
         Assert.Equal(checkpoint.Architecture, loaded.Architecture);
-        Assert.Equal((checkpoint.Architecture, zip), (HiMoClipCheckpoint.Inspect(zip).Architecture, HiMoClipCheckpoint.Inspect(zip).ArchitectureSource));
+        var inspected = HiMoClipCheckpoint.Inspect(zip);
+        Assert.Equal((checkpoint.Architecture, zip), (inspected.Architecture, inspected.ArchitectureSource));
         Assert.Empty(warnings);
     }
 
     [Theory]
     [InlineData("null", "found null")]
     [InlineData("{", "himo_architecture")]
-    [InlineData("""{"EmbeddingDimension":24,"ImageSize":16,"VisionLayers":[2],"VisionWidth":160,"PatchSize":8,"TextWidth":96,"TextLayers":1,"Activation":"Relu"}""", "Activation")]
-    [InlineData("""{"EmbeddingDimension":24,"ImageSize":16,"VisionLayers":[2],"VisionWidth":160,"PatchSize":8,"TextWidth":96,"TextLayers":1,"VisionHeadWidth":0}""", "VisionHeadWidth")]
-    [InlineData("""{"EmbeddingDimension":24,"ImageSize":16,"VisionLayers":[3],"VisionWidth":160,"PatchSize":8,"TextWidth":96,"TextLayers":1,"VisionHeadWidth":80,"TextHeadWidth":48}""", "those of another")]
+    [InlineData($$"""{ {{Sizes}},"VisionLayers":[2],"Activation":"Relu"}""", "Activation")]
+    [InlineData($$"""{ {{Sizes}},"VisionLayers":[2],"VisionHeadWidth":0}""", "VisionHeadWidth")]
+    [InlineData($$"""{ {{Sizes}},"VisionLayers":[3],"VisionHeadWidth":80,"TextHeadWidth":48}""", "those of another")]
     public void Metadata_that_cannot_be_are_refused(string json, string told)
     {
         using DisposeScope scope = NewDisposeScope();
         using var stream = new MemoryStream();
-        Safetensors.Write(stream, [.. Safetensors.ReadSequential(new MemoryStream(s_gelu.File()), "memory")], new Dictionary<string, string> { ["himo_architecture"] = json });
+        Safetensors.Write(stream, [.. Safetensors.ReadSequential(new MemoryStream(s_gelu.File()), "memory")],
+            new Dictionary<string, string> { ["himo_architecture"] = json });
         string path = _folder.Write("metadata.safetensors", stream.ToArray());
 
         string message = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Load(path)).Message;
@@ -245,7 +269,13 @@ public sealed class StoredArchitectureTests : IDisposable
         var mlContext = new MLContext(1);
         List<string> warnings = Warnings(mlContext);
         HiMoClipOptions options = ToyPictures.Options(epochs: 1);
-        options.Architecture = ToyPictures.Tiny with { Activation = ClipActivation.Gelu, VisionHeadWidth = 32, TextHeadWidth = 16, TextMlpWidth = 96 };
+        options.Architecture = ToyPictures.Tiny with
+        {
+            Activation = ClipActivation.Gelu,
+            VisionHeadWidth = 32,
+            TextHeadWidth = 16,
+            TextMlpWidth = 96,
+        };
         options.Objective = new SmartClipObjective();
         options.CheckpointFolder = _folder.Path;
         options.WarmupSteps = 0;
@@ -267,7 +297,7 @@ public sealed class StoredArchitectureTests : IDisposable
         var architecture = new ClipArchitecture(16, 64, [1, 1, 1, 1], 4, null, 64, 1) { VisionHeadWidth = 32 };
         using var pool = new AttentionPool(architecture);
         pool.Initialize(generator);
-        Dictionary<string, Tensor> weights = pool.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach());
+        var weights = pool.named_parameters().ToDictionary(p => p.name, p => p.parameter.detach());
         Tensor x = randn([1, 128, 2, 2], generator: generator), positions = weights["positional_embedding"];
         Tensor rows = x.flatten(2)[0].transpose(0, 1);                        // (4, 128)
         rows = cat([rows.mean([0L], keepdim: true), rows]) + positions;

@@ -95,7 +95,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         ProgramResult embedded = HimoProgram.Run("inspect", checkpoint, "--image", picture), text = HimoProgram.Run("inspect", checkpoint, "--text", "a cup");
 
         Assert.Equal(0, embedded.ExitCode);
-        Assert.StartsWith("warning: ", embedded.Errors, StringComparison.Ordinal);   // nothing says the activation
+        Assert.StartsWith("himo: warning: ", embedded.Errors, StringComparison.Ordinal);   // nothing says the activation
         Assert.Matches(@"(?m)^image       d = 48, norm 1\.0000:( -?0\.[0-9]{4}){8} …", embedded.Output);
         Assert.Equal((1, ""), (text.ExitCode, text.Output));
         foreach (string expected in (string[])[checkpoint, "49408", "300"])
