@@ -80,8 +80,11 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             throw new FileNotFoundException($"There is no checkpoint '{_options.Checkpoint}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, captionColumnName, epochs).)", _options.Checkpoint);
         }
 
-        return CreateTransformer(ClipEncoder.Load(_options.Checkpoint, device));
+        using IChannel channel = _host.Start("Loading HiMo-CLIP");
+        return CreateTransformer(ClipEncoder.Load(_options.Checkpoint, device, _options.Activation, Warn(channel)));
     }
+
+    private static Action<string> Warn(IChannel channel) => warning => channel.Warning(MessageSensitivity.None, warning);
 
     private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ModelSettings.TokenizerOf(_options.Checkpoint), device,
         _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
@@ -119,7 +122,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         var replicas = new List<NetworkReplica>();
         try
         {
-            NetworkReplica networks = CreateNetworks(state.Seed, resumeFrom ?? _options.Checkpoint, devices[0]);
+            NetworkReplica networks = CreateNetworks(channel, state.Seed, resumeFrom ?? _options.Checkpoint, devices[0]);
             replicas.Add(networks);
             ClipEncoder encoder = CreateEncoder(networks.Clip, devices[0]);
             encoder.CheckVocabulary();
@@ -212,11 +215,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private NetworkReplica CreateNetworks(int seed, string? checkpoint, torch.Device device)
+    private NetworkReplica CreateNetworks(IChannel channel, int seed, string? checkpoint, torch.Device device)
     {
         // Of its own: what else in the process draws from torch's generator must not change a training.
         using var generator = new torch.Generator((ulong)seed, torch.CPU);
-        ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
+        ClipModel model = checkpoint is null
+            ? new ClipModel(_options.Architecture)
+            : ClipWeights.Load(checkpoint, _options.Activation, Warn(channel));
         if (checkpoint is null)
         {
             model.Initialize(generator);

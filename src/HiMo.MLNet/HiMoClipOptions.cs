@@ -61,6 +61,13 @@ public sealed class HiMoClipOptions
     public string? Checkpoint { get; set; }
 
     /// <summary>
+    /// The activation of the networks in <see cref="Checkpoint"/>, whatever the files say. Default: null, as the checkpoint or a
+    /// configuration file beside it says (<c>config.json</c>, <c>open_clip_config.json</c>); where nothing does, QuickGELU, and
+    /// <c>mlContext.Log</c> warns.
+    /// </summary>
+    public ClipActivation? Activation { get; set; }
+
+    /// <summary>
     /// Passes over the training pictures, at least 1; or 0 with <see cref="Checkpoint"/>, which applies the checkpoint as it is
     /// and reads no data. Default: 10, as published.
     /// </summary>
@@ -240,6 +247,10 @@ public sealed class HiMoClipOptions
         Require(!string.IsNullOrWhiteSpace(PredictedLabelColumnName), nameof(PredictedLabelColumnName), PredictedLabelColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(ScoreColumnName), nameof(ScoreColumnName), ScoreColumnName, "a column name");
         Require(Epochs >= (Checkpoint is null ? 1 : 0), nameof(Epochs), Epochs, "at least 1 (or 0 with a checkpoint)");
+        Require(Activation is null || Enum.IsDefined(Activation.Value), nameof(Activation), Activation,
+            "a value of the enumeration, or null");
+        Require(Activation is null || Checkpoint is not null, nameof(Activation), Activation,
+            $"null without a {nameof(Checkpoint)}: {nameof(Architecture)} has its own");
         Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2: the objective contrasts the pairs of a batch");
         Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize, "at least 1, or null");
         Require(LearningRate is null || (LearningRate > 0 && double.IsFinite(LearningRate.Value)), nameof(LearningRate), LearningRate, "a positive number, or null");

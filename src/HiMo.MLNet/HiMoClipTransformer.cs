@@ -178,7 +178,9 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
         using ClipEncoder held = Encoder.Share();
-        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, ReadableBy, OldestReadable, LoaderSignature, s_assembly);
+        // Earlier versions would take a GELU for a QuickGELU, and heads of any width for heads of 64.
+        uint readableBy = Architecture.HasUsualBlocks ? ReadableBy : FormatVersion;
+        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, readableBy, OldestReadable, LoaderSignature, s_assembly);
         ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
         var settings = new ModelSettings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates, ZeroShot?.Threshold, ImageFolder);
         entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));

@@ -44,7 +44,10 @@ internal static class InspectCommand
         int stored = StoredTokens(found);
         Console.WriteLine($"file        {found.Path} ({found.Format})");
         Console.WriteLine($"image tower {Layers(sizes)}");
-        Console.WriteLine($"text tower  {sizes.TextLayers} blocks × {sizes.TextWidth}");
+        Console.WriteLine($"text tower  {sizes.TextLayers} blocks × {sizes.TextWidth}, {sizes.TextHeads} heads");
+        string source = found.ArchitectureSource is not { } file ? " (nothing says it; with the heads, the default)"
+            : file == found.Path ? "" : $" (with the heads, from {file})";
+        Console.WriteLine($"activation  {(sizes.Activation == ClipActivation.Gelu ? "GELU" : "QuickGELU")}{source}");
         Console.WriteLine($"tokens      {stored}{(stored == sizes.ContextLength ? "" : $" (stretched to {sizes.ContextLength})")} of a vocabulary of {sizes.VocabularySize:n0}");
         Console.WriteLine($"embedding   {sizes.EmbeddingDimension}");
         Console.WriteLine($"parameters  {found.ParameterCount:n0}");
@@ -66,14 +69,17 @@ internal static class InspectCommand
     }
 
     private static string Layers(ClipArchitecture sizes) => sizes.IsVisionTransformer
-        ? $"vision transformer, {sizes.VisionLayers[0]} blocks × {sizes.VisionWidth}, pictures of {sizes.ImageSize} pixels in patches of {sizes.PatchSize}"
-        : $"ResNet, blocks ({string.Join(", ", sizes.VisionLayers)}) × {sizes.VisionWidth}, pictures of {sizes.ImageSize} pixels";
+        ? $"vision transformer, {sizes.VisionLayers[0]} blocks × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
+            + $"pictures of {sizes.ImageSize} pixels in patches of {sizes.PatchSize}"
+        : $"ResNet, blocks ({string.Join(", ", sizes.VisionLayers)}) × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
+            + $"pictures of {sizes.ImageSize} pixels";
 
     private static void WriteJson(HiMoClipCheckpoint found, float[]? image, float[]? text, float? cosine) => Console.WriteLine(Json.Line(new
     {
         File = found.Path,
         found.Format,
         found.Architecture,
+        found.ArchitectureSource,
         StoredContextLength = StoredTokens(found),
         found.ParameterCount,
         Types = Types(found),

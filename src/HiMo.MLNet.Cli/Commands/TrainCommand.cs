@@ -13,9 +13,14 @@ internal static class TrainCommand
         ["ViT-B/16"] = ClipArchitecture.ViTB16,
         ["ViT-L/14"] = ClipArchitecture.ViTL14,
         ["ViT-L/14@336px"] = ClipArchitecture.ViTL14At336,
+        ["ViT-H/14"] = ClipArchitecture.ViTH14,
+        ["ViT-g/14"] = ClipArchitecture.ViTg14,
+        ["ViT-bigG/14"] = ClipArchitecture.ViTbigG14,
         ["RN50"] = ClipArchitecture.RN50,
         ["RN101"] = ClipArchitecture.RN101,
         ["RN50x4"] = ClipArchitecture.RN50x4,
+        ["RN50x16"] = ClipArchitecture.RN50x16,
+        ["RN50x64"] = ClipArchitecture.RN50x64,
     };
 
     private static readonly Dictionary<string, Func<ContrastiveObjective>> s_objectives = new(StringComparer.OrdinalIgnoreCase)

@@ -8,7 +8,8 @@ namespace HiMo.MLNet;
 /// <param name="Path">The file.</param>
 /// <param name="Format">The kind of file: <c>PyTorch</c>, <c>PyTorch (before 1.6)</c>, <c>TorchScript</c> or <c>safetensors</c>, for shards
 /// with their number (<c>safetensors, 2 files</c>); or <see cref="ModelZip"/>.</param>
-/// <param name="Architecture">The sizes, read off the shapes of the tensors. A context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
+/// <param name="Architecture">Sizes read off the shapes of the tensors, activation and heads as <see cref="ArchitectureSource"/> says. A
+/// context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
 /// <param name="ParameterCount">The numbers in the parameters: tensors of floating point, batch norm's statistics left out.</param>
 /// <param name="Tensors">The tensors by their original names, with the type and shape in which they are stored.</param>
 public sealed record HiMoClipCheckpoint(
@@ -16,6 +17,13 @@ public sealed record HiMoClipCheckpoint(
 {
     /// <summary>The format of what <c>mlContext.Model.Save</c> writes.</summary>
     public const string ModelZip = "ML.NET model";
+
+    /// <summary>
+    /// The file that says the activation and the heads: this one, or a configuration file beside it (<c>config.json</c>,
+    /// <c>open_clip_config.json</c>, or open_clip's under the checkpoint's name). Null where none does: then they are
+    /// the defaults of <see cref="ClipArchitecture"/>, and the 80, 88 and 104 wide heads of ViT-H/14, g/14 and bigG/14 by their sizes.
+    /// </summary>
+    public string? ArchitectureSource { get; init; }
 
     /// <summary>Reads names, types and shapes.</summary>
     /// <param name="path">A PyTorch, TorchScript or safetensors file, a folder of shards, or an ML.NET model zip with a <see cref="HiMoClipTransformer"/> in it.</param>
@@ -27,24 +35,25 @@ public sealed record HiMoClipCheckpoint(
         if (zip is not null)
         {
             SafetensorsHeader header = zip.Entries.Read(ModelArchive.WeightsEntry, (stream, _) => Safetensors.ReadHeader(stream, path));
-            var zipped = header.Tensors.ToDictionary(t => t.Name);
-            ClipArchitecture architecture = ClipWeights.Infer(zipped, path);
-            // What a zip holds is loaded as it is: no context is stretched.
-            return Describe(path, ModelZip, architecture with { ContextLength = (int)zipped["positional_embedding"].Shape[0] }, zipped.Values);
+            return Describe(path, ModelZip, new(StoredArchitecture.Of(header, path), path), header.Tensors);
         }
 
         using var checkpoint = Checkpoint.Open(path);
-        return Describe(path, checkpoint.Format, ClipWeights.Infer(checkpoint.Tensors, path), checkpoint.Tensors.Values);
+        return Describe(path, checkpoint.Format, StoredArchitecture.Of(checkpoint), checkpoint.Tensors.Values);
     }
 
-    private static HiMoClipCheckpoint Describe(string path, string format, ClipArchitecture architecture, IEnumerable<TensorInfo> tensors)
+    private static HiMoClipCheckpoint Describe(string path, string format, StoredArchitecture stored, IEnumerable<TensorInfo> tensors)
     {
         TensorInfo[] ordered = [.. tensors.Where(t => ClipWeights.IsModelTensor(t.Name)).OrderBy(t => t.Name, StringComparer.Ordinal)];
         long parameters = ordered
             .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
-        return new(path, format, architecture, parameters, [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))]);
+        CheckpointTensor[] described = [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))];
+        return new(path, format, stored.Architecture, parameters, described)
+        {
+            ArchitectureSource = stored.Source,
+        };
     }
 }
 

@@ -35,11 +35,14 @@ public sealed class ClipEmbedder : IDisposable
     /// <param name="path">A PyTorch, TorchScript or safetensors checkpoint, a folder of shards, or an ML.NET model zip with a
     /// <see cref="HiMoClipTransformer"/> in it.</param>
     /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+    /// <param name="activation">The networks' activation where neither the file nor a configuration beside it tells; null for
+    /// <see cref="ClipActivation.QuickGelu"/>, with a warning.</param>
+    /// <param name="warning">Receives what the file leaves open; null: nobody is told.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged, or not a CLIP model's.</exception>
     /// <exception cref="ArgumentException">The device's name is none.</exception>
     /// <exception cref="InvalidOperationException">There is no such device, or no native torch library; the message tells which package to add.</exception>
-    public static ClipEmbedder Load(string path, string device = "cpu")
+    public static ClipEmbedder Load(string path, string device = "cpu", ClipActivation? activation = null, Action<string>? warning = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         torch.Device chosen = TorchRuntime.ChooseDevice(device);
@@ -48,7 +51,7 @@ public sealed class ClipEmbedder : IDisposable
             throw new FileNotFoundException($"There is no model '{path}'.", path);
         }
 
-        return new(ClipEncoder.Load(path, chosen));
+        return new(ClipEncoder.Load(path, chosen, activation, warning));
     }
 
     /// <summary>The sizes of the model.</summary>

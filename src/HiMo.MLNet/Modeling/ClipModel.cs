@@ -35,7 +35,7 @@ internal sealed class ClipModel : Module
         token_embedding = new Embedding(architecture.VocabularySize, width);
         positional_embedding = Layers.Weight(architecture.ContextLength, width);
         positional_embedding_res = Layers.Weight(architecture.ContextLength, width);
-        transformer = new Transformer(width, architecture.TextLayers, causal: true);
+        transformer = new Transformer(architecture.TextBlock, architecture.TextLayers, causal: true);
         ln_final = new LayerNorm(width);
         text_projection = Layers.Weight(width, architecture.EmbeddingDimension);
         logit_scale = Parameter(tensor(InitialLogitScale, ScalarType.Float32, CPU));

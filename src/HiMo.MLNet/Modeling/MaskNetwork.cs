@@ -16,16 +16,16 @@ internal sealed class MaskNetwork : Module
     private readonly Linear proj;
     private readonly int _width;
 
-    /// <param name="width">C, the width of the text tower.</param>
+    /// <param name="sizes">Those of the text tower's blocks.</param>
     /// <param name="dimension">d, the dimension of the embeddings.</param>
-    public MaskNetwork(int width, int dimension) : base(nameof(MaskNetwork))
+    public MaskNetwork(BlockSizes sizes, int dimension) : base(nameof(MaskNetwork))
     {
-        _width = width;
+        _width = sizes.Width;
         using DisposeScope scope = NewDisposeScope();
-        block = new ResidualAttentionBlock(width, causal: true);              // causal: nothing reads the padding after the end token
-        ln_pool = new LayerNorm(width);
-        pool = new MultiHeadSelfAttention(width, causal: true);
-        proj = new Linear(width, dimension);
+        block = new ResidualAttentionBlock(sizes, causal: true);              // causal: nothing reads the padding after the end token
+        ln_pool = new LayerNorm(_width);
+        pool = new MultiHeadSelfAttention(_width, sizes.HeadWidth, causal: true);
+        proj = new Linear(_width, dimension);
         RegisterComponents();
         Layers.Keep(this);
     }

@@ -132,11 +132,12 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
 {
     private readonly Parameter positional_embedding;
     private readonly Linear q_proj, k_proj, v_proj, c_proj;
-    private readonly int _width;
+    private readonly int _width, _headWidth;
 
     public AttentionPool(ClipArchitecture architecture) : base(nameof(AttentionPool))
     {
         _width = architecture.ResNetWidth;
+        _headWidth = architecture.VisionHeadWidth;
         positional_embedding = Layers.Weight(architecture.ImagePositions, _width);
         q_proj = new Linear(_width, _width);
         k_proj = new Linear(_width, _width);
@@ -150,11 +151,11 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
         x = x.flatten(2).transpose(1, 2);                                     // (B, hw, C)
         x = cat([x.mean([1], keepdim: true), x], 1).Plus(positional_embedding);   // (B, hw + 1, C)
         Tensor pooled = functional.scaled_dot_product_attention(
-            Heads(q_proj.forward(x.narrow(1, 0, 1))), Heads(k_proj.forward(x)), Heads(v_proj.forward(x)));   // (B, heads, 1, 64)
+            Heads(q_proj.forward(x.narrow(1, 0, 1))), Heads(k_proj.forward(x)), Heads(v_proj.forward(x)));   // (B, heads, 1, head width)
         return c_proj.forward(pooled.flatten(1));                             // (B, d)
     }
 
-    private static Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], -1, ClipArchitecture.HeadWidth).transpose(1, 2);
+    private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], -1, _headWidth).transpose(1, 2);
 
     public void Initialize(Generator generator)
     {

@@ -13,9 +13,9 @@ internal sealed class Transformer : Module<Tensor, Tensor>
 {
     private readonly ModuleList<ResidualAttentionBlock> resblocks;
 
-    public Transformer(int width, int layers, bool causal) : base(nameof(Transformer))
+    public Transformer(BlockSizes sizes, int layers, bool causal) : base(nameof(Transformer))
     {
-        resblocks = ModuleList(Enumerable.Range(0, layers).Select(_ => new ResidualAttentionBlock(width, causal)).ToArray());
+        resblocks = ModuleList(Enumerable.Range(0, layers).Select(_ => new ResidualAttentionBlock(sizes, causal)).ToArray());
         RegisterComponents();
     }
 
@@ -67,12 +67,12 @@ internal sealed class ResidualAttentionBlock : Module<Tensor, Tensor>
     private readonly MultiHeadSelfAttention attn;
     private readonly Mlp mlp;
 
-    public ResidualAttentionBlock(int width, bool causal) : base(nameof(ResidualAttentionBlock))
+    public ResidualAttentionBlock(BlockSizes sizes, bool causal) : base(nameof(ResidualAttentionBlock))
     {
-        ln_1 = new LayerNorm(width);
-        attn = new MultiHeadSelfAttention(width, causal);
-        ln_2 = new LayerNorm(width);
-        mlp = new Mlp(width);
+        ln_1 = new LayerNorm(sizes.Width);
+        attn = new MultiHeadSelfAttention(sizes.Width, sizes.HeadWidth, causal);
+        ln_2 = new LayerNorm(sizes.Width);
+        mlp = new Mlp(sizes);
         RegisterComponents();
     }
 
@@ -102,18 +102,20 @@ internal sealed class ResidualAttentionBlock : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>Self-attention with packed query, key and value weights; heads are 64 wide.</summary>
+/// <summary>Self-attention with packed query, key and value weights.</summary>
 internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
 {
     private readonly Parameter in_proj_weight, in_proj_bias;
     private readonly Linear out_proj;
+    private readonly int _headWidth;
     private readonly bool _causal;
 
-    public MultiHeadSelfAttention(int width, bool causal) : base(nameof(MultiHeadSelfAttention))
+    public MultiHeadSelfAttention(int width, int headWidth, bool causal) : base(nameof(MultiHeadSelfAttention))
     {
         in_proj_weight = Layers.Weight(3 * width, width);
         in_proj_bias = Layers.Zeros(3 * width);
         out_proj = new Linear(width, width);
+        _headWidth = headWidth;
         _causal = causal;
         RegisterComponents();
     }
@@ -140,11 +142,11 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
         return Merge(functional.scaled_dot_product_attention(q, kv[0], kv[1], mask)).MoveToOuterDisposeScope();
     }
 
-    // (B, T, parts * C) -> parts tensors of (B, heads, T, 64)
-    private static Tensor[] Heads(Tensor packed, int parts) =>
-        packed.view(packed.shape[0], packed.shape[1], parts, -1, ClipArchitecture.HeadWidth).permute(2, 0, 3, 1, 4).unbind(0);
+    // (B, T, parts * C) -> parts tensors of (B, heads, T, head width)
+    private Tensor[] Heads(Tensor packed, int parts) =>
+        packed.view(packed.shape[0], packed.shape[1], parts, -1, _headWidth).permute(2, 0, 3, 1, 4).unbind(0);
 
-    // (B, heads, T, 64) -> (B, T, C), projected
+    // (B, heads, T, head width) -> (B, T, C), projected
     private Tensor Merge(Tensor heads) =>
         out_proj.forward(heads.transpose(1, 2).reshape(heads.shape[0], heads.shape[2], -1));
 
@@ -157,22 +159,25 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
     }
 }
 
-/// <summary>c_proj(QuickGELU(c_fc(x))), four times as wide inside.</summary>
+/// <summary>c_proj(activation(c_fc(x))), wider inside.</summary>
 internal sealed class Mlp : Module<Tensor, Tensor>
 {
     private readonly Linear c_fc, c_proj;
+    private readonly ClipActivation _activation;
 
-    public Mlp(int width) : base(nameof(Mlp))
+    public Mlp(BlockSizes sizes) : base(nameof(Mlp))
     {
-        c_fc = new Linear(width, 4 * width);
-        c_proj = new Linear(4 * width, width);
+        c_fc = new Linear(sizes.Width, sizes.MlpWidth);
+        c_proj = new Linear(sizes.MlpWidth, sizes.Width);
+        _activation = sizes.Activation;
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor x)
     {
         using DisposeScope scope = NewDisposeScope();
-        return c_proj.forward(QuickGelu(c_fc.forward(x))).MoveToOuterDisposeScope();
+        Tensor inner = c_fc.forward(x);
+        return c_proj.forward(_activation == ClipActivation.Gelu ? functional.gelu(inner) : QuickGelu(inner)).MoveToOuterDisposeScope();
     }
 
     // x · σ(1.702 x): three tensors of the inner width, or one beside x where no gradients are recorded.

@@ -22,7 +22,7 @@ internal sealed class VisionTransformer : Module<Tensor, Tensor>
         class_embedding = Layers.Weight(width);
         positional_embedding = Layers.Weight(architecture.ImagePositions, width);
         ln_pre = new LayerNorm(width);
-        transformer = new Transformer(width, architecture.VisionLayers[0], causal: false);
+        transformer = new Transformer(architecture.VisionBlock, architecture.VisionLayers[0], causal: false);
         ln_post = new LayerNorm(width);
         proj = Layers.Weight(width, architecture.EmbeddingDimension);
         RegisterComponents();

@@ -37,7 +37,8 @@ public sealed class SmartClipObjective : ContrastiveObjective
     // The whole caption, its first sentence or a subset of its sentences, as published.
     internal override CaptionSampling DefaultSampling => CaptionSampling.Mixed;
 
-    internal override MaskNetwork CreateMaskNetwork(ClipArchitecture architecture) => new(architecture.TextWidth, architecture.EmbeddingDimension);
+    internal override MaskNetwork CreateMaskNetwork(ClipArchitecture architecture) =>
+        new(architecture.TextBlock, architecture.EmbeddingDimension);
 
     internal override double MaskLearningRate => MaskNetworkLearningRate;
 

@@ -28,9 +28,11 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     /// <summary>Loads a model to apply.</summary>
     /// <param name="path">A checkpoint or a model zip.</param>
     /// <param name="device">Where the networks go.</param>
-    public static ClipEncoder Load(string path, Device device)
+    /// <param name="activation">The networks' activation where the file leaves it open; null for the default.</param>
+    /// <param name="warn">Told where it is left open, or null.</param>
+    public static ClipEncoder Load(string path, Device device, ClipActivation? activation, Action<string>? warn)
     {
-        ClipModel model = ClipWeights.Load(path);
+        ClipModel model = ClipWeights.Load(path, activation, warn);
         try
         {
             model.to(device);

@@ -17,6 +17,9 @@ internal static class TrainingCheckpoint
 {
     private const string Prefix = ClipWeights.TrainingPrefix;
 
+    /// <summary>The key of the <see cref="TrainingState"/> in the metadata.</summary>
+    private const string MetadataKey = StoredArchitecture.TrainingKey;
+
     private const string Pattern = "step-*.safetensors";
 
     /// <summary>Writes under another name, to the disk itself, and renames: a file of the final name is always whole.</summary>
@@ -40,7 +43,9 @@ internal static class TrainingCheckpoint
                 tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
             }
 
-            WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
+            Dictionary<string, string> metadata = StoredArchitecture.Metadata(networks.Clip.Architecture);
+            metadata[MetadataKey] = JsonSerializer.Serialize(state);
+            WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, metadata));
         }
 
         // A training that was resumed from an earlier checkpoint leaves the later ones alone.
@@ -116,7 +121,8 @@ internal static class TrainingCheckpoint
         using var checkpoint = Checkpoint.Open(path);
         try
         {
-            if (checkpoint.Metadata.TryGetValue("himo_training", out string? json) && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
+            if (checkpoint.Metadata.TryGetValue(MetadataKey, out string? json)
+                && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
             {
                 return state;
             }

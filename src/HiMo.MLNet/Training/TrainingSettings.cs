@@ -29,6 +29,7 @@ internal static class TrainingSettings
         {
             ["rows of the data"] = Text(pairs),
             ["beginning"] = options.Checkpoint is null ? $"new weights of {options.Architecture}" : "a checkpoint",
+            [nameof(options.Activation)] = Text(options.Activation),
             ["frozen parts"] = $"{(options.FreezeImageTower ? "all" : options.FrozenImageBlocks)} image, "
                 + $"{(options.FreezeTextTower ? "all" : options.FrozenTextBlocks)} text",
             [nameof(options.FreezeFirstPositions)] = Text(options.FreezeFirstPositions),

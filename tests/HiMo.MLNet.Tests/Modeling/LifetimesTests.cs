@@ -14,6 +14,10 @@ public sealed class LifetimesTests
     /// <summary>Tensors that this thread has made outside a scope.</summary>
     private static long Unscoped => DisposeScopeManager.Statistics.TensorStatistics.CreatedOutsideScopeCount;
 
+    private static readonly BlockSizes s_narrow = new(64, 64, 256, ClipActivation.QuickGelu);
+
+    private static readonly BlockSizes s_wide = new(128, 64, 512, ClipActivation.QuickGelu);
+
     public static TheoryData<string> Architectures => ["ViT", "ResNet"];
 
     private static ClipArchitecture Architecture(string name) => name == "ViT" ? ToyPictures.Tiny : s_resNet;
@@ -27,7 +31,7 @@ public sealed class LifetimesTests
         using var model = new ClipModel(Architecture(architecture));
         using var generator = new Generator(1);
         model.Initialize(generator);
-        using var masks = new MaskNetwork(64, 32);
+        using var masks = new MaskNetwork(s_narrow, 32);
         masks.Initialize(generator);
         using var stream = new MemoryStream();
         ClipWeights.Save(model, stream);
@@ -40,7 +44,7 @@ public sealed class LifetimesTests
     {
         using DisposeScope scope = NewDisposeScope();
         using var model = new ClipModel(s_resNet);
-        using var masks = new MaskNetwork(64, 32);
+        using var masks = new MaskNetwork(s_narrow, 32);
         using var generator = new Generator(1);
         model.Initialize(generator);
         masks.Initialize(generator);
@@ -70,11 +74,11 @@ public sealed class LifetimesTests
     {
         using DisposeScope outer = NewDisposeScope();
         using IDisposable mode = records ? enable_grad() : no_grad();
-        using var block = new ResidualAttentionBlock(128, causal: true);
-        using var mlp = new Mlp(128);
-        using var attention = new MultiHeadSelfAttention(128, causal: true);
+        using var block = new ResidualAttentionBlock(s_wide, causal: true);
+        using var mlp = new Mlp(s_wide);
+        using var attention = new MultiHeadSelfAttention(128, 64, causal: true);
         using var bottleneck = new Bottleneck(8, 4, stride: 2);
-        using var transformer = new Transformer(128, layers: 3, causal: true);
+        using var transformer = new Transformer(s_wide, layers: 3, causal: true);
         Tensor x = zeros(2, 5, 128), position = zeros(2, dtype: ScalarType.Int64), pictures = zeros(2, 8, 4, 4);
         Func<Tensor>[] calls =
         [
@@ -114,7 +118,7 @@ public sealed class LifetimesTests
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad(), half = MixedPrecision.Use(ScalarType.BFloat16);
-        using var block = new ResidualAttentionBlock(64, causal: false);
+        using var block = new ResidualAttentionBlock(s_narrow, causal: false);
 
         Assert.Equal(ScalarType.Float32, block.forward(zeros(1, 2, 64)).dtype);
     }
