@@ -5,7 +5,7 @@
     python3 tests/regenerate/networks.py --write    writes the files anew
 
 Weights (tiny-vit.safetensors, tiny-rn.safetensors) and inputs (`images` and `tokens` of the expected files) are read from
-the golden folder, or from one named last. The rest follows from the papers' equations and the names in CLIP's state dicts;
+the golden folder, or from a FOLDER given as well. The rest follows from the papers' equations and the names in CLIP's state dicts;
 none of the library's code takes part. Debian's python3-torch (1.13) and python3-numpy are enough.
 """
 
@@ -26,8 +26,13 @@ HEAD_WIDTH = 64
 FIRST_POSITIONS = 20    # taken from positional_embedding, the others from positional_embedding_res
 VARIANCE_RATIO, SMOOTHING, RATE, DECAY = 0.9, 0.1, 2e-5, 1e-2
 
-# Of the largest recorded value of a tensor.
-TOLERANCES = {"features": 1e-5, "components": 1e-5, "losses": 1e-5, "gradients": 1e-4, "after three steps": 1e-3}
+# Shares of a tensor's largest recorded value.
+TOLERANCES = {"features": 1e-5, "components": 1e-5, "losses of step 0": 1e-5, "losses after it": 1e-5, "gradients": 1e-4,
+              "gradients of texts": 1e-4, "after three steps": 1e-3}
+
+# The untrained ResNet embeds all pictures almost alike, and without a gradient on the gathered side a text's gradient is a
+# sum over pictures that all but cancels. Float32 and float64 differ by 4 % there, and AdamW's first steps go by signs.
+CANCELLED = {("tiny-rn", "local", "gradients of texts"): 5e-2, ("tiny-rn", "local", "losses after it"): 5e-4}
 
 
 # safetensors: the length of a JSON header, the header, the bytes
@@ -53,6 +58,7 @@ def write(path, tensors, metadata):
         header[name] = {"dtype": kind, "shape": list(tensor.shape), "data_offsets": [len(values), len(values) + len(data)]}
         values += data
     text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
     path.write_bytes(struct.pack("<Q", len(text)) + text + values)
 
 
@@ -208,39 +214,42 @@ def computed(weights, images, tokens):
 # The comparison
 
 def group_of(name):
-    if name.startswith("hide_"):
-        return "components", ""
+    """The kind of a value, and its run: "local", "full" or none."""
     if "." not in name:
         return "features", ""
-    run, rest = name.split(".", 1)
-    return ("gradients" if rest.startswith("grad.") else "after three steps" if rest.startswith("after3.") else "losses"), run
+    if name.startswith("hide_"):
+        return "components", ""
+    run, kind, *rest = name.split(".")
+    if kind == "grad":
+        return "gradients" if rest[0] in ("visual", "logit_scale") else "gradients of texts", run
+    return {"step0": "losses of step 0", "after3": "after three steps"}.get(kind, "losses after it"), run
 
 
 def compare(model, recorded, values):
     """Prints a row for each group of tensors; whether all are close enough."""
     groups = {}
     for name, expected in recorded.items():
-        if name not in ("images", "tokens"):
-            expected, value = expected.double(), values[name].double()
-            if expected.shape != value.shape:
-                raise ValueError(f"{model}: {name} is {tuple(expected.shape)} in the file, {tuple(value.shape)} computed")
-            difference = float((value - expected).abs().max() / expected.abs().max())
-            groups.setdefault(group_of(name), []).append((difference, expected.numel(), name))
+        expected, value = expected.double(), values[name].double()
+        if expected.shape != value.shape:
+            raise ValueError(f"{model}: {name} is {tuple(expected.shape)} in the file, {tuple(value.shape)} computed")
+        difference = float((value - expected).abs().max() / expected.abs().max())
+        groups.setdefault(group_of(name), []).append((difference, expected.numel(), name))
     close = True
     for (group, run), rows in groups.items():
-        difference, _, name = max(rows)
-        enough = difference <= TOLERANCES[group]
+        tolerance = CANCELLED.get((model, run, group), TOLERANCES[group])
+        enough = all(difference <= tolerance for difference, _, _ in rows)
         close &= enough
         print(f"{model:9}{group:19}{run:6}{len(rows):3} tensors {sum(row[1] for row in rows):8,} values   "
-              f"{difference:7.1e} of {TOLERANCES[group]:.0e}{'' if enough else '  TOO FAR'}   {name}")
+              f"{max(rows)[0]:7.1e} of {tolerance:.0e}{'' if enough else '  TOO FAR'}   {max(rows)[2]}")
     return close
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=GOLDEN)
-    parser.add_argument("--double", action="store_true")
-    parser.add_argument("--write", action="store_true")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--double", action="store_true")
+    ways.add_argument("--write", action="store_true")
     options = parser.parse_args()
     torch.set_num_threads(1)
     dtype = torch.float64 if options.double else torch.float32
@@ -249,11 +258,13 @@ def main():
     for model in ("tiny-vit", "tiny-rn"):
         path = options.folder / f"{model}.expected.safetensors"
         recorded, metadata = read(path)
+        inputs = {name: recorded.pop(name) for name in ("images", "tokens")}
         weights, _ = read(options.folder / f"{model}.safetensors")
         weights = {name: tensor.to(dtype) for name, tensor in weights.items()}
-        values = dict(computed(weights, recorded["images"].to(dtype), recorded["tokens"]))
+        values = dict(computed(weights, inputs["images"].to(dtype), inputs["tokens"]))
         if options.write:
-            write(path, {name: values.get(name, tensor) for name, tensor in recorded.items()}, {**metadata, "torch": torch.__version__})
+            kept = {name: values[name] for name in recorded}
+            write(path, {**inputs, **kept}, {**metadata, "torch": torch.__version__})
         else:
             close &= compare(model, recorded, values)
     return 0 if close else 1
