@@ -11,6 +11,11 @@ the file. The inputs are written as their formats define them, by hand where Pil
 Other sizes and pictures, as many as wanted, for a test run with HIMO_IMAGE_CASES=FOLDER:
 
     python3 tests/regenerate/images.py --fuzz 50 --seed 1 FOLDER
+
+The photographs in Golden/images, against the values in Golden/preprocess.expected.safetensors; writes nothing, ends with 1
+where one differs:
+
+    python3 tests/regenerate/images.py --photographs
 """
 
 import argparse
@@ -19,6 +24,7 @@ import json
 import math
 import random
 import struct
+import sys
 import warnings
 import zlib
 from pathlib import Path
@@ -28,6 +34,7 @@ from PIL import Image
 
 GOLDEN = Path(__file__).parent.parent / "HiMo.MLNet.Tests" / "Golden" / "images-modes"
 SIZE = 16
+MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
 
 class Scene:
@@ -340,12 +347,36 @@ def random_scenes(count, seed):
         yield f"{number}-", Scene(width, height, dice.uniform(0.3, 40), dice.randint(2, 20), blocks, dice.choice([0.5, 3, 100]))
 
 
+def compare_photographs(folder):
+    """Prints, for each recorded picture, how many of its bytes differ; whether none does."""
+    data = (folder / "preprocess.expected.safetensors").read_bytes()
+    length, = struct.unpack_from("<Q", data)
+    header, same = json.loads(data[8:8 + length]), True
+    print("recorded with Pillow", header.pop("__metadata__")["pillow"], "- here", PIL.__version__)
+    for picture, entry in header.items():
+        name, size = picture.split("@")
+        pixels = preprocessed((folder / "images" / name).read_bytes(), int(size))
+        start, end = (8 + length + offset for offset in entry["data_offsets"])
+        recorded = struct.unpack(f"<{len(pixels)}f", data[start:end])
+        plane = len(pixels) // 3
+        expected = [(pixel / 255 - MEAN[i // plane]) / STD[i // plane] for i, pixel in enumerate(pixels)]
+        # A step of one byte is 0.014 or more.
+        largest = max(abs(value - other) for value, other in zip(expected, recorded))
+        different = sum(abs(value - other) > 1e-3 for value, other in zip(expected, recorded))
+        same &= different == 0
+        print(f"{picture:22}{different:7} of {len(pixels):7} bytes differ; largest difference when normalised {largest:.1e}")
+    return same
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=GOLDEN)
     parser.add_argument("--fuzz", type=int, metavar="COUNT")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--photographs", action="store_true")
     options = parser.parse_args()
+    if options.photographs:
+        sys.exit(0 if compare_photographs(GOLDEN.parent) else 1)
     write(options.folder, random_scenes(options.fuzz, options.seed) if options.fuzz else [("", Scene(37, 29))])
 
 
