@@ -35,9 +35,9 @@ public sealed class ClipEmbedder : IDisposable
     /// <param name="path">A PyTorch, TorchScript or safetensors checkpoint, a folder of shards, or an ML.NET model zip with a
     /// <see cref="HiMoClipTransformer"/> in it.</param>
     /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
-    /// <param name="activation">The networks' activation where neither the file nor a configuration beside it tells; null for
-    /// <see cref="ClipActivation.QuickGelu"/>, with a warning.</param>
-    /// <param name="warning">Receives what the file leaves open; null: nobody is told.</param>
+    /// <param name="activation">The networks' activation, whatever the files say; null for theirs and, where none tells,
+    /// <see cref="ClipActivation.QuickGelu"/> with a warning.</param>
+    /// <param name="warning">Receives what the files leave open; null: nobody is told.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged, or not a CLIP model's.</exception>
     /// <exception cref="ArgumentException">The device's name is none.</exception>
