@@ -88,10 +88,11 @@ internal static class ImageDecoder
     internal static void CheckSize(int width, int height, string name)
     {
         ImageLimits limits = Limits;
-        if (width < 1 || height < 1 || Math.Max(width, height) > limits.ImageSide || (long)width * height > limits.ImagePixels)
+        long pixels = Math.Min(limits.ImagePixels, Array.MaxLength / RgbImage.PixelBytes); // As many as one array holds.
+        if (width < 1 || height < 1 || Math.Max(width, height) > limits.ImageSide || (long)width * height > pixels)
         {
             throw new ImageReadException(name, FormattableString.Invariant(
-                $"expected at most {limits.ImagePixels:N0} pixels and {limits.ImageSide:N0} a side, found {width} x {height}"));
+                $"expected at most {pixels:N0} pixels and {limits.ImageSide:N0} a side, found {width} x {height}"));
         }
     }
 
