@@ -43,27 +43,7 @@ internal static class GifFile
         int screenHeight = BinaryPrimitives.ReadUInt16LittleEndian(file[8..]);
         ReadOnlySpan<byte> rest = file[HeaderBytes..];
         ReadOnlySpan<byte> palette = TakePalette(file[10], ref rest);
-        int transparent = 0; // What is left free takes the first colour.
-        while (rest[0] != ',')
-        {
-            if (rest[0] == ';')
-            {
-                throw new ImageReadException(name, "it holds no picture");
-            }
-
-            bool isExtension = rest[0] == '!';
-            rest = rest[1..];
-            if (isExtension)
-            {
-                bool isControl = rest[0] == 0xF9 && rest[1] >= 4;
-                transparent = isControl && (rest[2] & 1) != 0 ? rest[5] : transparent;
-                rest = rest[1..];
-                while (TakeBlock(ref rest).Length > 0)
-                {
-                }
-            }
-        }
-
+        int transparent = SkipExtensions(ref rest, name);
         ReadOnlySpan<byte> frame = rest.Slice(1, FrameBytes);
         int left = BinaryPrimitives.ReadUInt16LittleEndian(frame);
         int top = BinaryPrimitives.ReadUInt16LittleEndian(frame[2..]);
@@ -99,6 +79,33 @@ internal static class GifFile
         {
             ArrayPool<byte>.Shared.Return(indices);
         }
+    }
+
+    // Up to the first frame. Returns its transparent index; the first one where there is none.
+    private static int SkipExtensions(scoped ref ReadOnlySpan<byte> rest, string name)
+    {
+        int transparent = 0;
+        while (rest[0] != ',')
+        {
+            if (rest[0] == ';')
+            {
+                throw new ImageReadException(name, "it holds no picture");
+            }
+
+            bool isExtension = rest[0] == '!';
+            rest = rest[1..];
+            if (isExtension)
+            {
+                bool isControl = rest[0] == 0xF9 && rest[1] >= 4;
+                transparent = isControl && (rest[2] & 1) != 0 ? rest[5] : transparent;
+                rest = rest[1..];
+                while (TakeBlock(ref rest).Length > 0)
+                {
+                }
+            }
+        }
+
+        return transparent;
     }
 
     private static void Draw(
@@ -171,7 +178,7 @@ internal static class GifFile
     private static int Expand(ReadOnlySpan<byte> rest, Span<byte> indices, string name)
     {
         int firstBits = rest[0];
-        rest = rest[1..];
+        var codes = new CodeReader(rest[1..], name);
         if (firstBits is < 1 or > 11)
         {
             throw new ImageReadException(name, "it is damaged");
@@ -181,28 +188,10 @@ internal static class GifFile
         Span<int> starts = stackalloc int[TableLength];
         Span<int> lengths = stackalloc int[TableLength];
         int clear = 1 << firstBits, end = clear + 1, next = end + 1, bits = firstBits + 1;
-        int previous = -1, previousStart = 0, previousLength = 0, held = 0, heldBits = 0, count = 0;
-        ReadOnlySpan<byte> block = [];
+        int previous = -1, previousStart = 0, previousLength = 0, count = 0;
         while (count < indices.Length)
         {
-            while (heldBits < bits)
-            {
-                if (block.IsEmpty)
-                {
-                    block = TakeBlock(ref rest);
-                    if (block.IsEmpty)
-                    {
-                        throw new ImageReadException(name, "it is truncated");
-                    }
-                }
-
-                held |= block[0] << heldBits;
-                heldBits += 8;
-                block = block[1..];
-            }
-
-            int code = held & ((1 << bits) - 1);
-            (held, heldBits) = (held >> bits, heldBits - bits);
+            int code = codes.Read(bits);
             if (code == end)
             {
                 break;
@@ -244,5 +233,36 @@ internal static class GifFile
         }
 
         return count;
+    }
+
+    // Codes of changing width, the lowest bits first, from blocks of bytes.
+    private ref struct CodeReader(ReadOnlySpan<byte> rest, string name)
+    {
+        private ReadOnlySpan<byte> _rest = rest;
+        private ReadOnlySpan<byte> _block;
+        private int _held, _heldBits;
+
+        public int Read(int bits)
+        {
+            while (_heldBits < bits)
+            {
+                if (_block.IsEmpty)
+                {
+                    _block = TakeBlock(ref _rest);
+                    if (_block.IsEmpty)
+                    {
+                        throw new ImageReadException(name, "it is truncated");
+                    }
+                }
+
+                _held |= _block[0] << _heldBits;
+                _heldBits += 8;
+                _block = _block[1..];
+            }
+
+            int code = _held & ((1 << bits) - 1);
+            (_held, _heldBits) = (_held >> bits, _heldBits - bits);
+            return code;
+        }
     }
 }

@@ -88,6 +88,7 @@ internal static class ImageDecoder
         string? exceeded = width < 1 || height < 1 ? "expected pixels"
             : Math.Max(width, height) > limits.ImageSide ? HiMoClipLimits.AtMost(limits.ImageSide, "pixels a side")
             : (long)width * height > limits.ImagePixels ? HiMoClipLimits.AtMost(limits.ImagePixels, "pixels")
+            : (long)width * height > Array.MaxLength / RgbImage.PixelBytes ? $"expected at most {Array.MaxLength / RgbImage.PixelBytes} pixels"
             : null;
         if (exceeded is not null)
         {
