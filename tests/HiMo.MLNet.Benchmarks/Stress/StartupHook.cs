@@ -1,3 +1,6 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
 /// <summary>
 /// Collects garbage without pause for as long as the process lives. The runtime calls it before Main where
 /// DOTNET_STARTUP_HOOKS names this assembly, also in programs that know nothing of it; hence neither namespace nor references.
@@ -12,13 +15,15 @@ internal static class StartupHook
     private static void Collect()
     {
         string file = Path.Combine(Environment.GetEnvironmentVariable(FolderVariable)!, $"{Environment.ProcessId}");
+        using SafeFileHandle count = File.OpenHandle(file, FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
         for (int i = 0; ; i++)
         {
             // Scalars die young: most collections look at the youngest alone, and so there are more of them.
             GC.Collect(i % 16 == 0 ? GC.MaxGeneration : 0);
             if (i % 256 == 0)
             {
-                File.WriteAllText(file, $"{GC.CollectionCount(0)}");
+                // In one write: the process may end at any moment, and a file cut off before would count nothing.
+                RandomAccess.Write(count, Encoding.ASCII.GetBytes($"{GC.CollectionCount(0),20}"), 0);
             }
         }
     }
