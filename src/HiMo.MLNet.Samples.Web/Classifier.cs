@@ -1,6 +1,7 @@
 using Microsoft.Extensions.ObjectPool;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 
 namespace HiMo.MLNet.Samples.Web;
 
@@ -10,24 +11,31 @@ namespace HiMo.MLNet.Samples.Web;
 /// </summary>
 internal sealed class Classifier : IDisposable
 {
-    /// <summary>The largest upload, in bytes.</summary>
-    public const long LargestPicture = 20_000_000;
-
     private readonly ITransformer _model;
     private readonly ObjectPool<PredictionEngine<Picture, Prediction>> _engines;
+    private readonly SemaphoreSlim _turns;
+    private readonly int _maxPixels;
 
     /// <param name="path">A model that was saved with labels.</param>
-    public Classifier(string path)
+    /// <param name="limits">How many pictures at a time, and how large.</param>
+    public Classifier(string path, Limits limits)
     {
+        _maxPixels = limits.MaxPixels;
+        _turns = new(limits.Concurrency);
         var mlContext = new MLContext();
         _model = mlContext.Model.Load(path, out _);
         IDataView none = mlContext.Data.LoadFromEnumerable(Array.Empty<Picture>());
-        if (_model.GetOutputSchema(none.Schema)["PredictedLabel"].Type is KeyDataViewType)
+        if (_model.GetOutputSchema(none.Schema).GetColumnOrNull("PredictedLabel") is not { } predicted)
+        {
+            throw new InvalidDataException($"{path}: expected a model that was saved with labels, found none.");
+        }
+
+        if (predicted.Type is KeyDataViewType)
         {
             _model = _model.Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(_model.Transform(none)));
         }
 
-        _engines = new DefaultObjectPool<PredictionEngine<Picture, Prediction>>(new Engines(mlContext, _model), maximumRetained: 4 * Environment.ProcessorCount);
+        _engines = new DefaultObjectPool<PredictionEngine<Picture, Prediction>>(new Engines(mlContext, _model), maximumRetained: limits.Concurrency);
         PredictionEngine<Picture, Prediction> first = _engines.Get();
         VBuffer<ReadOnlyMemory<char>> labels = default;
         first.OutputSchema["Score"].GetSlotNames(ref labels);
@@ -37,44 +45,45 @@ internal sealed class Classifier : IDisposable
 
     public IReadOnlyList<string> Labels { get; }
 
+    /// <summary>Waits for its turn: pictures are small as files, and large when they are decoded.</summary>
     /// <returns>The label (null: none of these, for a model with a threshold) and the probabilities of all, best first.</returns>
-    /// <exception cref="ImageReadException">The stream holds no picture.</exception>
-    public async Task<Answer> ClassifyAsync(Stream picture, CancellationToken cancellation)
+    /// <exception cref="BadHttpRequestException">It is no picture, or too large.</exception>
+    public async Task<Answer> ClassifyAsync(byte[] picture, CancellationToken cancellation)
     {
-        // A model reads files, in the very way it read them in training, with a limit on the pixels of a picture.
-        string path = Path.GetTempFileName();
+        await _turns.WaitAsync(cancellation);
         try
         {
-            await using (FileStream file = File.Create(path))
-            {
-                await picture.CopyToAsync(file, cancellation);
-            }
-
-            PredictionEngine<Picture, Prediction> engine = _engines.Get();
-            try
-            {
-                Prediction prediction = engine.Predict(new Picture { ImagePath = path });
-                return new(prediction.PredictedLabel is { Length: > 0 } label ? label : null,
-                    Labels.Zip(prediction.Score).OrderByDescending(scored => scored.Second).ToDictionary(scored => scored.First, scored => scored.Second));
-            }
-            finally
-            {
-                _engines.Return(engine);
-            }
+            using MLImage image = PictureDecoder.Decode(picture, _maxPixels);
+            return Classify(image);
         }
         finally
         {
-            File.Delete(path);
+            _turns.Release();
         }
     }
 
-    public void Dispose() => (_model as IDisposable)?.Dispose();
+    private Answer Classify(MLImage image)
+    {
+        PredictionEngine<Picture, Prediction> engine = _engines.Get();
+        Prediction prediction = engine.Predict(new Picture { ImagePath = image });
+        _engines.Return(engine);                                              // one that has failed is not used again
+        return new(prediction.PredictedLabel is { Length: > 0 } label ? label : null,
+            Labels.Zip(prediction.Score).OrderByDescending(scored => scored.Second).ToDictionary(scored => scored.First, scored => scored.Second));
+    }
+
+    public void Dispose()
+    {
+        (_model as IDisposable)?.Dispose();
+        _turns.Dispose();
+    }
 
     internal sealed record Answer(string? Label, IReadOnlyDictionary<string, float> Probabilities);
 
+    /// <summary>The column of a model that was trained on paths takes pictures in memory as well.</summary>
     internal sealed class Picture
     {
-        public string ImagePath { get; set; } = "";
+        [ImageType(1, 1)]                                                     // of any size; ML.NET asks for one
+        public MLImage? ImagePath { get; set; }
     }
 
     internal sealed class Prediction

@@ -1,21 +1,15 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
-using HiMo.MLNet.Samples;
+using HiMo.MLNet.Cli;
 using HiMo.MLNet.Samples.Commands;
 
-// Numbers look the same on every machine, and 0.001 is not read as 1 on some.
+// Numbers look the same on every machine.
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
-RootCommand root = new("CLIP models that understand long captions, in ML.NET: inspect, apply and train them.")
+RootCommand root = new("HiMo-CLIP in ML.NET, on the sample drawings.")
 {
-    InspectCommand.Create(),
-    EmbedCommand.Create(),
-    ClassifyCommand.Create(),
-    SearchCommand.Create(),
-    TrainCommand.Create(),
-    EvalCommand.Create(),
     QuickstartCommand.Create(),
     CompareObjectivesCommand.Create(),
     SampleCommand.Create(),

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using HiMo.MLNet.Cli;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Spectre.Console;
@@ -9,8 +10,13 @@ namespace HiMo.MLNet.Samples;
 /// <summary>Trains on the sample drawings, saves, has a second process load the model and classify drawings it never saw, and writes a report.</summary>
 internal static class Quickstart
 {
-    public static void Run(int epochs, int? drawings, CancellationToken cancellation)
+    /// <param name="output">The folder of the model and the report.</param>
+    /// <param name="epochs">Passes over the drawings.</param>
+    /// <param name="drawings">Use only so many; null for all.</param>
+    /// <param name="cancellation">Ctrl+C.</param>
+    public static void Run(string output, int epochs, int? drawings, CancellationToken cancellation)
     {
+        Directory.CreateDirectory(output);
         var mlContext = new MLContext(seed: 1);
         string folder = SampleData.Unpack();
         (IDataView train, IDataView test) = SampleData.Load(mlContext, folder, drawings);
@@ -20,8 +26,10 @@ internal static class Quickstart
         AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
         HiMoClipMetrics metrics = Measure(model, test, cancellation);
 
-        string zip = Path.Combine(AppContext.BaseDirectory, "emoji-model.zip");
-        mlContext.Model.Save(model.ForZeroShot(Kinds(mlContext, train), ["{0}."]), train.Schema, zip);
+        // Written beside and moved, so that an older model stays until the new one is whole.
+        string zip = Path.GetFullPath(Path.Combine(output, "emoji-model.zip")), partial = zip + ".partial";
+        mlContext.Model.Save(model.ForZeroShot(Kinds(mlContext, train), ["{0}."]), train.Schema, partial);
+        File.Move(partial, zip, overwrite: true);
         model.Dispose();
         AnsiConsole.MarkupLineInterpolated($"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");
 
@@ -34,14 +42,14 @@ internal static class Quickstart
             throw new InvalidOperationException($"The second process ended with exit code {second.ExitCode}.");
         }
 
-        string report = Path.Combine(AppContext.BaseDirectory, "emoji-report.html");
+        string report = Path.GetFullPath(Path.Combine(output, "emoji-report.html"));
         HiMoClipReport.SaveHtml(report, metrics);
         AnsiConsole.MarkupLine("[bold]5. A report[/] with charts and examples; open it in a browser:");
         Console.WriteLine(report);
     }
 
     private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
-        Progress.Show("starting", report =>
+        ProgressDisplay.Show("starting", report =>
             {
                 HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
                 options.Progress = new TrainingReport(report, epochs);

@@ -23,26 +23,25 @@ internal sealed class Drawing
 /// </summary>
 internal static class SampleData
 {
-    /// <summary>Unpacks the archive beside the program, once, and returns the folder.</summary>
+    /// <summary>Unpacks the archive beside the program, once, and returns the folder. Several processes may do so at a time.</summary>
     public static string Unpack()
     {
         string folder = Path.Combine(AppContext.BaseDirectory, "emoji");
-        if (!File.Exists(Path.Combine(folder, "LICENSES.txt")))
+        if (!Directory.Exists(folder))
         {
-            string partial = folder + ".partial";
-            if (Directory.Exists(partial))
+            // Of its own, and moved when it is whole.
+            string partial = Directory.CreateDirectory($"{folder}.{Guid.NewGuid():n}").FullName;
+            ZipFile.ExtractToDirectory(Path.Combine(AppContext.BaseDirectory, "Data", "emoji.zip"), partial);
+            try
+            {
+                Directory.Move(partial, folder);
+            }
+            catch (IOException) when (Directory.Exists(folder))
             {
                 Directory.Delete(partial, recursive: true);
             }
-
-            ZipFile.ExtractToDirectory(Path.Combine(AppContext.BaseDirectory, "Data", "emoji.zip"), partial);
-            if (Directory.Exists(folder))
-            {
-                Directory.Delete(folder, recursive: true);
-            }
-
-            Directory.Move(partial, folder);
         }
+
         return folder;
     }
 

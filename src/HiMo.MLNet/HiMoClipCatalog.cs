@@ -8,8 +8,8 @@ public static class HiMoClipCatalog
 {
     /// <summary>Applies a CLIP, Long-CLIP, HiMo-CLIP or SmartCLIP checkpoint as it is; needs no training data.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
-    /// <param name="checkpoint">A PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c> file, or a folder of shards. A 77-token
-    /// CLIP is stretched to 248 tokens.</param>
+    /// <param name="checkpoint">A PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c> file, a folder of shards, or an ML.NET model zip with one
+    /// <see cref="HiMoClipTransformer"/>, whose vocabulary is used, too. A 77-token CLIP is stretched to 248 tokens.</param>
     /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>). May be missing if the data has captions; null for
     /// captions alone, even in data with such a column.</param>
     /// <param name="captionColumnName">Captions (text). May be missing if the data has pictures; null for pictures alone.</param>
@@ -78,7 +78,7 @@ public static class HiMoClipCatalog
     /// <param name="nameColumnName">What a picture is called in the results, a text column.</param>
     /// <remarks>
     /// Adds <c>SearchResults</c>, the names best first, and <c>SearchScores</c>, their cosines. Queries are the rows'
-    /// <c>TextEmbedding</c> where they have one, else their <c>ImageEmbedding</c>.
+    /// text embeddings where they have one, else their picture embeddings, by the names that the model in front gives them.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">An argument is out of range; the message names it.</exception>
     /// <example>

@@ -3,7 +3,6 @@ using HiMo.MLNet.Images;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Scoring;
-using HiMo.MLNet.Text;
 using HiMo.MLNet.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -21,6 +20,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
     internal HiMoClipEstimator(IHostEnvironment environment, HiMoClipOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
+        options = options.Copy();
         options.Validate();
         if (options.Labels is not null)
         {
@@ -51,24 +52,19 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         GetOutputSchema(MLNetInternals.Shape(input.Schema));
-        if (_options.ValidationSet is { } held)
-        {
-            CheckValidationSet(held);
-        }
-
-        return _options.Epochs == 0 ? Apply() : Train(input);
+        long? validationPairs = _options.ValidationSet is { } held ? CountValidationPairs(held) : null;
+        return OwnThread.Run("HiMo-CLIP", () => _options.Epochs == 0 ? Apply() : Train(input, validationPairs));
     }
 
-    private void CheckValidationSet(IDataView held)
+    private long CountValidationPairs(IDataView held)
     {
         try
         {
             InputColumns.Image(held.Schema, _options.ImageColumnName);
             long pairs = CountRows(held, InputColumns.Text(held.Schema, _options.CaptionColumnName));
-            if (pairs < 2)
-            {
-                throw new InvalidOperationException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)} must have at least 2 rows; it has {pairs}.");
-            }
+            return pairs >= 2 ? pairs
+                : throw new InvalidOperationException(
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ValidationSet)} must have at least 2 rows; it has {pairs}.");
         }
         catch (ArgumentOutOfRangeException e)
         {
@@ -84,21 +80,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             throw new FileNotFoundException($"There is no checkpoint '{_options.Checkpoint}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, captionColumnName, epochs).)", _options.Checkpoint);
         }
 
-        ClipModel model = ClipWeights.Load(_options.Checkpoint!);
-        try
-        {
-            model.to(device);
-            model.eval();
-            return CreateTransformer(CreateEncoder(model, device));
-        }
-        catch
-        {
-            model.Dispose();
-            throw;
-        }
+        using IChannel channel = _host.Start("Loading HiMo-CLIP");
+        return CreateTransformer(ClipEncoder.Load(_options.Checkpoint, device, _options.Activation, Warn(channel)));
     }
 
-    private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ClipTokenizer.Default, device,
+    private static Action<string> Warn(IChannel channel) => warning => channel.Warning(MessageSensitivity.None, warning);
+
+    private ClipEncoder CreateEncoder(ClipModel model, torch.Device device) => new(model, ModelSettings.TokenizerOf(_options.Checkpoint), device,
         _options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
 
     private HiMoClipTransformer CreateTransformer(ClipEncoder encoder)
@@ -115,53 +103,52 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private HiMoClipTransformer Train(IDataView input)
+    private HiMoClipTransformer Train(IDataView input, long? validationPairs)
     {
         using IChannel channel = _host.Start("Training HiMo-CLIP");
         IReadOnlyList<torch.Device> devices = TorchRuntime.ChooseDevices(_host, _options.Devices);
-        DataViewSchema.Column caption = InputColumns.Text(input.Schema, _options.CaptionColumnName);
-        long pairs = CountRows(input, caption);
-        if (_options.CheckpointFolder is { } folder)
+        long pairs = CountRows(input, InputColumns.Text(input.Schema, _options.CaptionColumnName));
+        var plan = TrainingPlan.Of(_options, pairs);
+        using IDisposable? folder = _options.CheckpointFolder is { } path ? TrainingCheckpoint.Open(path) : null;
+        string? resumeFrom = _options.ResumeFrom is { } from ? TrainingCheckpoint.Find(from) : null;
+        if (_options.CheckpointFolder is not null)
         {
-            TrainingCheckpoint.Prepare(folder);
+            TrainingCheckpoint.RequireOwn(_options.CheckpointFolder, resumeFrom);
         }
 
-        string? resumeFrom = _options.ResumeFrom is { } from ? TrainingCheckpoint.Find(from) : null;
-        TrainingState state = StartingState(resumeFrom, pairs);
-        channel.Info(MessageSensitivity.None, resumeFrom is null ? "Training begins." : $"Training goes on from step {state.Step} of '{resumeFrom}'.");
+        TrainingState state = StartingState(channel, plan, pairs, validationPairs, resumeFrom);
+        Announce(channel, plan, devices, resumeFrom is null ? "begins" : $"goes on from step {state.Step} of '{resumeFrom}'");
 
         var replicas = new List<NetworkReplica>();
         try
         {
-            NetworkReplica networks = CreateNetworks(state.Seed, resumeFrom ?? _options.Checkpoint, devices[0]);
+            NetworkReplica networks = CreateNetworks(channel, state.Seed, resumeFrom ?? _options.Checkpoint, devices[0]);
             replicas.Add(networks);
-            ClipModel model = networks.Clip;
-            ClipEncoder encoder = CreateEncoder(model, devices[0]);
+            ClipEncoder encoder = CreateEncoder(networks.Clip, devices[0]);
             encoder.CheckVocabulary();
             if (resumeFrom is null && _options.InitialLogitScale is { } scale)
             {
                 using (torch.no_grad())
                 {
-                    model.LogitScale.fill_(Math.Log(scale));
+                    Arithmetic.Fill(networks.Clip.LogitScale, Math.Log(scale));
                 }
             }
 
-            Freezing.Apply(model, _options);
+            Freezing.Apply(networks.Clip, _options, state.Stretched);
             foreach (torch.Device device in devices.Skip(1))
             {
-                replicas.Add(CreateReplica(networks, device));
+                replicas.Add(CreateReplica(networks, device, state.Stretched));
             }
 
-            TrainingData Data(IDataView view, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
-                () => ReadPairs(view), _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input, augmentation,
-                model.Architecture, encoder.Tokenizer, state.Seed, (long)(_options.MaxUnreadableShare * pairs));
-            TrainingData data = Data(input, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
-            Validation? validation = _options.ValidationSet is not { } held ? null : new(_options.ValidationMetric,
-                Data(held, CaptionSampling.Whole, null).InOrder, new HiMoClipTransformer(encoder, Columns, _options.ImageFolder), held);
-
-            // A context-free thread: waiting for it cannot deadlock a user interface.
-            Task.Run(() => new Trainer(replicas, _options, state, validation)
-                .TrainAsync(data, pairs, resumeFrom, progress => Report(channel, progress), warning => channel.Warning(MessageSensitivity.None, warning))).GetAwaiter().GetResult();
+            TrainingData Data(IDataView view, long count, CaptionSampling sampling, ImageAugmentation? augmentation) => new(
+                () => ReadPairs(view), count, _options.Objective.Captions(sampling), _options.BatchSize, _options.DropLastBatch && view == input,
+                augmentation, networks.Clip.Architecture, encoder.Tokenizer, state.Seed, _options.MaxUnreadableShare);
+            TrainingData data = Data(input, pairs, _options.CaptionSampling ?? _options.Objective.DefaultSampling, _options.Augmentation);
+            Validation? validation = _options.ValidationSet is not { } held ? null : new(
+                _options, Data(held, validationPairs!.Value, CaptionSampling.Whole, null), new(encoder, Columns, _options.ImageFolder), held);
+            var trainer = new Trainer(replicas, _options, plan, state, validation,
+                progress => Report(channel, progress), warning => channel.Warning(MessageSensitivity.None, warning));
+            trainer.Train(data, resumeFrom);
 
             networks.Masks?.Dispose();
             foreach (NetworkReplica replica in replicas.Skip(1))
@@ -178,45 +165,63 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    // What a resumed training must share with the one that was interrupted.
-    private TrainingState StartingState(string? resumeFrom, long pairs)
+    private TrainingState StartingState(IChannel channel, TrainingPlan plan, long pairs, long? validationPairs, string? resumeFrom)
     {
         int? seed = MLNetInternals.Seed(_host);
-        var settings = new Dictionary<string, string>
-        {
-            [nameof(HiMoClipOptions.Objective)] = _options.Objective.GetType().Name,
-            [nameof(HiMoClipOptions.BatchSize)] = _options.BatchSize.ToString(CultureInfo.InvariantCulture),
-            [nameof(HiMoClipOptions.DropLastBatch)] = _options.DropLastBatch.ToString(),
-            ["frozen parts"] = $"{(_options.FreezeImageTower ? "all" : _options.FrozenImageBlocks)} image, {(_options.FreezeTextTower ? "all" : _options.FrozenTextBlocks)} text",
-            ["rows of the data"] = pairs.ToString(CultureInfo.InvariantCulture),
-        };
+        IReadOnlyDictionary<string, string> settings = TrainingSettings.Of(_options, plan, pairs, validationPairs);
         if (resumeFrom is null)
         {
-            return new() { Seed = seed ?? Random.Shared.Next(), Settings = settings };
+            return new()
+            {
+                Seed = seed ?? Random.Shared.Next(),
+                Settings = settings,
+                Stretched = _options.Checkpoint is { } checkpoint && ClipWeights.WillStretch(checkpoint),
+            };
         }
 
         TrainingState state = TrainingCheckpoint.ReadState(resumeFrom);
-        if (seed is not null)
+        bool learnsStatistics = _options is { Checkpoint: null, FreezeImageTower: false, Architecture.IsVisionTransformer: false };
+        foreach (string note in TrainingSettings.Compare(resumeFrom, state, settings, seed, learnsStatistics))
         {
-            settings["seed of the MLContext"] = seed.Value.ToString(CultureInfo.InvariantCulture);
+            channel.Warning(MessageSensitivity.None, note);
         }
 
-        foreach ((string name, string now) in settings)
-        {
-            string then = name.StartsWith("seed", StringComparison.Ordinal) ? state.Seed.ToString(CultureInfo.InvariantCulture) : state.Settings.GetValueOrDefault(name, "unknown");
-            if (then != now)
-            {
-                throw new InvalidOperationException($"'{resumeFrom}' was written by a training whose {name} was {then}; now it is {now}. Resume with the former, or begin anew without {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)}.");
-            }
-        }
         return state;
     }
 
-    private NetworkReplica CreateNetworks(int seed, string? checkpoint, torch.Device device)
+    private void Announce(IChannel channel, TrainingPlan plan, IReadOnlyList<torch.Device> devices, string what)
+    {
+        string warmup = _options.WarmupSteps is null
+            ? $", the default for its length ({nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.WarmupSteps)} is null)" : "";
+        channel.Info(MessageSensitivity.None, $"Training {what}: {plan.Steps} steps, of which {plan.WarmupSteps} warm up{warmup}.");
+        if (plan.WarmupSteps >= plan.Steps)
+        {
+            channel.Warning(MessageSensitivity.None,
+                $"The warm-up of {plan.WarmupSteps} steps is not over when the training ends, after {plan.Steps} steps: "
+                + $"the rate stays below {nameof(HiMoClipOptions.LearningRate)}.");
+        }
+
+        bool onCpu = devices.All(device => device.type == DeviceType.CPU);
+        if (onCpu && (_options.Devices is { } named ? named.Any(name => name != "cpu") : MLNetInternals.GpuDeviceId(_host) is not null))
+        {
+            channel.Warning(MessageSensitivity.None, $"A GPU is asked for, and the training runs on the CPU: {TorchRuntime.WhyNoGpu()}");
+        }
+
+        if (onCpu && !HalfPrecisionUnits.Exist(_options.Precision))
+        {
+            channel.Warning(MessageSensitivity.None,
+                $"This processor has no units for {_options.Precision}: its products are emulated, "
+                + $"up to 90 times as slow as those of {nameof(TrainingPrecision.Float32)}.");
+        }
+    }
+
+    private NetworkReplica CreateNetworks(IChannel channel, int seed, string? checkpoint, torch.Device device)
     {
         // Of its own: what else in the process draws from torch's generator must not change a training.
         using var generator = new torch.Generator((ulong)seed, torch.CPU);
-        ClipModel model = checkpoint is null ? new ClipModel(_options.Architecture) : ClipWeights.Load(checkpoint);
+        ClipModel model = checkpoint is null
+            ? new ClipModel(_options.Architecture)
+            : ClipWeights.Load(checkpoint, _options.Activation, Warn(channel));
         if (checkpoint is null)
         {
             model.Initialize(generator);
@@ -230,10 +235,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     }
 
     // Its weights are copied before every step.
-    private NetworkReplica CreateReplica(NetworkReplica first, torch.Device device)
+    private NetworkReplica CreateReplica(NetworkReplica first, torch.Device device, bool stretched)
     {
         var replica = new NetworkReplica(new ClipModel(first.Clip.Architecture), _options.Objective.CreateMaskNetwork(first.Clip.Architecture), device);
-        Freezing.Apply(replica.Clip, _options);
+        Freezing.Apply(replica.Clip, _options, stretched);
         Dictionary<string, torch.Tensor> weights = ClipWeights.Tensors(first.Clip);
         using (torch.no_grad())
         {
@@ -288,9 +293,9 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
         while (cursor.MoveNext())
         {
-            yield return new TrainingPair(readPath?.Invoke(),
-                readImage() ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there."),
-                readCaption());
+            Func<RgbImage> load = readImage()
+                ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            yield return readPath is null ? new(null, load, readCaption(), load().Pixels.Length) : new(readPath(), load, readCaption());
         }
     }
 

@@ -68,7 +68,9 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         }
 
         var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
-        return new(Math.Min(_options.K, names.Count), Columns, new PictureIndex(names, matrix.Normalize()));
+        SearchColumns columns = Columns;
+        columns = columns with { TextEmbedding = ClipBinding.TextEmbeddingOf(embedding) ?? columns.TextEmbedding };
+        return new(Math.Min(_options.K, names.Count), columns, new PictureIndex(names, matrix.Normalize()));
     }
 
     private SearchColumns Columns => new(_options.QueryColumnName, _options.EmbeddingColumnName, _options.ResultsColumnName, _options.ScoresColumnName);

@@ -13,8 +13,9 @@ public sealed class HiMoClipImageSearchOptions
     public string EmbeddingColumnName { get; set; } = "ImageEmbedding";
 
     /// <summary>
-    /// Read by the transformer: what to search for, a vector of d singles. Default: null, which is <c>TextEmbedding</c> where the
-    /// data has it (pictures for a text), else <see cref="EmbeddingColumnName"/> (pictures like a picture).
+    /// Read by the transformer: what to search for, a vector of d singles. Default: null, which is the text embedding of
+    /// the model that embedded the fitted pictures where the data has it (pictures for a text; <c>TextEmbedding</c> if no model of this
+    /// library did), else <see cref="EmbeddingColumnName"/> (pictures like a picture).
     /// </summary>
     public string? QueryColumnName { get; set; }
 

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Scoring;
@@ -22,7 +23,9 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
 {
     internal const string LoaderSignature = "HiMoClipImageSearch";
     private const string ModelSignature = "HIMOSRCH";
-    private const uint FormatVersion = 0x00010001;
+    private const uint FormatVersion = 0x00010002;                           // 2: hashes, the model's name of its text embeddings
+    private const uint OldestReadable = 0x00010001;
+    private const string EmbeddingsEntry = "Embeddings.bin";
 
     internal HiMoClipImageSearchTransformer(int k, SearchColumns columns, PictureIndex pictures)
     {
@@ -59,43 +62,82 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     /// <inheritdoc/>
     public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => SearchBinding.Create(this, inputSchema);
 
-    private sealed record Settings(int K, SearchColumns Columns, int Dimension, IReadOnlyList<string> Names);
+    private sealed record Settings(int K, SearchColumns Columns, int Dimension, IReadOnlyList<string> Names)
+    {
+        /// <exception cref="CheckpointFormatException">A value is out of range; the message names it.</exception>
+        public Settings Checked(string source)
+        {
+            int missing = Names.Count(n => n is null);
+            Require(Names.Count > 0 && missing == 0, nameof(Names), $"{Names.Count} of them, {missing} null", "names of pictures");
+            Require(Dimension is > 0 and <= MaxDimension, nameof(Dimension), Dimension, $"1 to {MaxDimension}");
+            Require(K >= 1 && K <= Names.Count, nameof(K), K, $"1 to {Names.Count}, the number of pictures");
+            string?[] columns = [Columns.Embedding, Columns.Results, Columns.Scores, Columns.TextEmbedding];
+            bool named = !columns.Any(string.IsNullOrWhiteSpace) && Columns.Results != Columns.Scores;
+            Require(named, nameof(Columns), Columns, "different names of columns");
+            return this;
+
+            void Require(bool condition, string name, object found, string expected)
+            {
+                if (!condition)
+                {
+                    throw CheckpointFormatException.At(source, ModelArchive.SettingsEntry, $"{name}: expected {expected}, found {found}");
+                }
+            }
+        }
+    }
+
+    private const int MaxDimension = 1 << 16;
 
     private static readonly string s_assembly = typeof(HiMoClipImageSearchTransformer).Assembly.GetName().Name!;
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, FormatVersion, FormatVersion, LoaderSignature, s_assembly);
+        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
+        ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
         var settings = new Settings(K, Columns, Pictures.Embeddings.Dimension, Pictures.Names);
-        MLNetInternals.Save(ctx, "Settings.json", writer => JsonSerializer.Serialize(writer.BaseStream, settings));
-        MLNetInternals.Save(ctx, "Embeddings.bin", writer =>                  // single precision, little endian, a row a picture
+        entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
+        entries.Write(EmbeddingsEntry, stream =>                              // single precision, little endian, a row a picture
         {
             for (int i = 0; i < Pictures.Count; i++)
             {
-                writer.Write(MemoryMarshal.AsBytes(Pictures.Embeddings.Row(i)));
+                stream.Write(MemoryMarshal.AsBytes(Pictures.Embeddings.Row(i)));
             }
         });
+        entries.WriteHashes();
     }
 
     // ML.NET calls this through its LoadableClass attribute (Interop/Loadable.cs).
     private static HiMoClipImageSearchTransformer Create(IHostEnvironment env, object context)
     {
-        MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, FormatVersion, FormatVersion, LoaderSignature, s_assembly);
-        Settings? settings = null;
-        MLNetInternals.Load(context, "Settings.json", reader => settings = JsonSerializer.Deserialize<Settings>(reader.BaseStream));
-        if (settings is null)
+        MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
+        ModelEntries entries = MLNetInternals.Entries(context);
+        Settings settings = ModelSettings.Parse<Settings>(entries).Checked(entries.Source);
+        EmbeddingMatrix embeddings = entries.Read(
+            EmbeddingsEntry, (stream, length) => ReadEmbeddings(stream, length, settings, entries.Source));
+        return new(settings.K, settings.Columns, new PictureIndex(settings.Names, embeddings));
+    }
+
+    private static EmbeddingMatrix ReadEmbeddings(Stream stream, long length, Settings settings, string source)
+    {
+        if (length != (long)settings.Names.Count * settings.Dimension * sizeof(float))
         {
-            throw new FormatException("The model zip holds no settings of an image search.");
+            throw CheckpointFormatException.At(
+                source, EmbeddingsEntry, $"expected {settings.Names.Count} x {settings.Dimension} singles, found {length} bytes");
         }
 
-        float[] values = new float[checked(settings.Names.Count * settings.Dimension)];
-        MLNetInternals.Load(context, "Embeddings.bin", reader =>
+        float[] values = new float[settings.Names.Count * settings.Dimension];
+        for (int i = 0; i < settings.Names.Count; i++)
         {
-            for (int i = 0; i < settings.Names.Count; i++)
-            {
-                reader.BaseStream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(i * settings.Dimension, settings.Dimension)));
-            }
-        });
-        return new(settings.K, settings.Columns, new PictureIndex(settings.Names, new EmbeddingMatrix(values, settings.Dimension)));
+            stream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(i * settings.Dimension, settings.Dimension)));
+        }
+
+        try
+        {
+            return new EmbeddingMatrix(values, settings.Dimension);
+        }
+        catch (ArgumentException e)
+        {
+            throw CheckpointFormatException.At(source, EmbeddingsEntry, e.Message, e);
+        }
     }
 }

@@ -61,6 +61,13 @@ public sealed class HiMoClipOptions
     public string? Checkpoint { get; set; }
 
     /// <summary>
+    /// The activation of the networks in <see cref="Checkpoint"/>, whatever the files say. Default: null, as the checkpoint or a
+    /// configuration file beside it says (<c>config.json</c>, <c>open_clip_config.json</c>); where nothing does, QuickGELU, and
+    /// <c>mlContext.Log</c> warns.
+    /// </summary>
+    public ClipActivation? Activation { get; set; }
+
+    /// <summary>
     /// Passes over the training pictures, at least 1; or 0 with <see cref="Checkpoint"/>, which applies the checkpoint as it is
     /// and reads no data. Default: 10, as published.
     /// </summary>
@@ -109,8 +116,11 @@ public sealed class HiMoClipOptions
     /// <summary>AdamW's decoupled weight decay, at least 0, on every parameter. Default: 1e-2, as published.</summary>
     public double WeightDecay { get; set; } = 1e-2;
 
-    /// <summary>Steps of linear warm-up, then the rate falls to 0 along a cosine; at most a tenth of all steps. Default: 200, as published.</summary>
-    public int WarmupSteps { get; set; } = 200;
+    /// <summary>
+    /// Steps of linear warm-up, at least 0, then the rate falls to 0 along a cosine. Default: null, 200 as published, or a tenth of
+    /// all steps where that is less; <c>mlContext.Log</c> tells.
+    /// </summary>
+    public int? WarmupSteps { get; set; }
 
     /// <summary>The largest norm of all gradients together: longer ones are scaled down to it; positive. Default: null, no clipping, as published.</summary>
     public double? MaxGradientNorm { get; set; }
@@ -118,8 +128,12 @@ public sealed class HiMoClipOptions
     /// <summary>Sets s, the scale of the logits, before training; positive. Published fine-tuning begins at 100. Default: null, as it is (1 / 0.07 from scratch).</summary>
     public double? InitialLogitScale { get; set; }
 
-    /// <summary>The upper bound of s, at least 1. Default: 100, as in CLIP.</summary>
-    public double MaxLogitScale { get; set; } = 100;
+    /// <summary>
+    /// The upper bound of s, at least 1; <see cref="double.PositiveInfinity"/> for none. Default: null, the objective's own: 100 for
+    /// <see cref="ClipObjective"/> (Radford et al. 2021, section 2.5), none for the others, as in the published code. Where s begins
+    /// at its bound, as CLIP's checkpoints and <see cref="InitialLogitScale"/> = 100 do, it can only fall.
+    /// </summary>
+    public double? MaxLogitScale { get; set; }
 
     /// <summary>Leaves the image tower as it is. Default: false.</summary>
     public bool FreezeImageTower { get; set; }
@@ -137,6 +151,13 @@ public sealed class HiMoClipOptions
     public int FrozenTextBlocks { get; set; }
 
     /// <summary>
+    /// Leaves <c>positional_embedding</c>, of which the first 20 positions are read, as it is; the others have a table of their own,
+    /// which is trained. Default: null, which is true where <see cref="Checkpoint"/> is a 77-token CLIP, whose positions are
+    /// stretched (Long-CLIP, section 3.1; the published code), and false otherwise.
+    /// </summary>
+    public bool? FreezeFirstPositions { get; set; }
+
+    /// <summary>
     /// Which part of a caption a step sees. Default: null, the objective's: <see cref="MLNet.CaptionSampling.Mixed"/> for
     /// <see cref="SmartClipObjective"/> and <see cref="MLNet.CaptionSampling.Whole"/> for the others.
     /// </summary>
@@ -147,7 +168,7 @@ public sealed class HiMoClipOptions
 
     /// <summary>
     /// The share of the pictures, in [0, 1), that may be unreadable: they are left out, and counted in <c>mlContext.Log</c> after
-    /// every epoch. More of them end the training. Default: 0, the first one does.
+    /// every epoch. More of them end the training. Of <see cref="ValidationSet"/> the same share may be. Default: 0, the first one does.
     /// </summary>
     public double MaxUnreadableShare { get; set; }
 
@@ -169,7 +190,8 @@ public sealed class HiMoClipOptions
     /// <summary>
     /// A folder for checkpoints of the training, made if need be: one at the end of every epoch, every
     /// <see cref="CheckpointEverySteps"/> and on cancellation. A file there is always whole. Each is three times the
-    /// size of the model, and a model checkpoint too. Default: null, none.
+    /// size of the model, and a model checkpoint too. A folder is of one training: one with checkpoints of another is refused,
+    /// unless <see cref="ResumeFrom"/> goes on from them. Default: null, none.
     /// </summary>
     public string? CheckpointFolder { get; set; }
 
@@ -182,7 +204,9 @@ public sealed class HiMoClipOptions
     /// <summary>
     /// A checkpoint of an interrupted training, or the <see cref="CheckpointFolder"/> with them, to go on from; an empty folder begins
     /// anew. With the same data, options and seed the result is that of a training that was never interrupted, on a CPU
-    /// bit for bit. Default: null.
+    /// bit for bit. Options that would change the course are refused. <see cref="MicroBatchSize"/> and <see cref="Devices"/> may
+    /// change, since the gradients stay the same but for rounding (not where a ResNet is trained from scratch, whose batch norm
+    /// sees micro-batches). Default: null.
     /// </summary>
     public string? ResumeFrom { get; set; }
 
@@ -193,6 +217,21 @@ public sealed class HiMoClipOptions
     /// Stops the training, with an <see cref="OperationCanceledException"/> and, given a <see cref="CheckpointFolder"/>, a checkpoint. Default: none.
     /// </summary>
     public CancellationToken CancellationToken { get; set; }
+
+    /// <summary>The options as they are now, whatever becomes of this object and of the lists in it.</summary>
+    internal HiMoClipOptions Copy()
+    {
+        var copy = (HiMoClipOptions)MemberwiseClone();
+        copy.Labels = Labels is null ? null : [.. Labels];
+        copy.Templates = Templates is null ? null : [.. Templates];
+        copy.Devices = Devices is null ? null : [.. Devices];
+        if (Architecture?.VisionLayers is { } layers)
+        {
+            copy.Architecture = Architecture with { VisionLayers = [.. layers] };
+        }
+
+        return copy;
+    }
 
     internal void Validate()
     {
@@ -208,15 +247,18 @@ public sealed class HiMoClipOptions
         Require(!string.IsNullOrWhiteSpace(PredictedLabelColumnName), nameof(PredictedLabelColumnName), PredictedLabelColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(ScoreColumnName), nameof(ScoreColumnName), ScoreColumnName, "a column name");
         Require(Epochs >= (Checkpoint is null ? 1 : 0), nameof(Epochs), Epochs, "at least 1 (or 0 with a checkpoint)");
+        Require(Activation is null || Enum.IsDefined(Activation.Value), nameof(Activation), Activation,
+            "a value of the enumeration, or null");
+        Require(Activation is null || Checkpoint is not null, nameof(Activation), Activation,
+            $"null without a {nameof(Checkpoint)}: {nameof(Architecture)} has its own");
         Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2: the objective contrasts the pairs of a batch");
         Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize, "at least 1, or null");
         Require(LearningRate is null || (LearningRate > 0 && double.IsFinite(LearningRate.Value)), nameof(LearningRate), LearningRate, "a positive number, or null");
         Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "at least 0");
-        Require(WarmupSteps >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0");
+        Require(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0, or null");
         Require(MaxSteps is null or >= 1, nameof(MaxSteps), MaxSteps, "at least 1, or null");
         Require(MaxGradientNorm is null || (MaxGradientNorm > 0 && double.IsFinite(MaxGradientNorm.Value)), nameof(MaxGradientNorm), MaxGradientNorm, "a positive number, or null");
-        Require(InitialLogitScale is null || (InitialLogitScale > 0 && InitialLogitScale <= MaxLogitScale), nameof(InitialLogitScale), InitialLogitScale, $"above 0 and at most {nameof(MaxLogitScale)}, or null");
-        Require(MaxLogitScale >= 1 && double.IsFinite(MaxLogitScale), nameof(MaxLogitScale), MaxLogitScale, "at least 1");
+        Require(MaxLogitScale is null or >= 1, nameof(MaxLogitScale), MaxLogitScale, "at least 1, or null");
         Require(Enum.IsDefined(Precision), nameof(Precision), Precision, "a value of the enumeration");
         Require(Devices is null or { Count: > 0 }, nameof(Devices), "empty", "at least one device, or null");
         Require(!(FreezeImageTower && FreezeTextTower), nameof(FreezeTextTower), true, $"false with {nameof(FreezeImageTower)}: nothing would be left to train");
@@ -232,6 +274,9 @@ public sealed class HiMoClipOptions
         Require(CheckpointsKept >= 1, nameof(CheckpointsKept), CheckpointsKept, "at least 1");
         Require(Objective is not null, nameof(Objective), null, "a ContrastiveObjective");
         Objective!.Validate();
+        double maxLogitScale = MaxLogitScale ?? Objective.DefaultMaxLogitScale;
+        Require(InitialLogitScale is null || (InitialLogitScale > 0 && InitialLogitScale < double.PositiveInfinity && InitialLogitScale <= maxLogitScale),
+            nameof(InitialLogitScale), InitialLogitScale, $"above 0 and at most {nameof(MaxLogitScale)}, here {maxLogitScale}, or null");
         Require(Architecture is not null, nameof(Architecture), null, "a ClipArchitecture");
         Architecture!.Validate();
     }

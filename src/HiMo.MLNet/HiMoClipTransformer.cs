@@ -1,6 +1,8 @@
 using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Scoring;
 using HiMo.MLNet.Text;
 using Microsoft.ML;
@@ -28,34 +30,47 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
 {
     internal const string LoaderSignature = "HiMoClipTransformer";
 
-    /// <summary>The weights in a model zip.</summary>
-    internal const string WeightsEntry = "Weights.safetensors";
-
     private const string ModelSignature = "HIMOCLIP";
-    private const uint FormatVersion = 0x00010002;                           // 2: similarity, threshold, columns that may be null
+    // 2: similarity, threshold, columns that may be null; 3: hashes, labels' embeddings, image folder.
+    private const uint FormatVersion = 0x00010003;
+    private const uint ReadableBy = 0x00010002;
     private const uint OldestReadable = 0x00010001;
 
-    private bool _disposed;
+    private static readonly string s_assembly = typeof(HiMoClipTransformer).Assembly.GetName().Name!;
+
+    private readonly ClipEncoder _encoder;
+    private int _disposed;
 
     internal HiMoClipTransformer(ClipEncoder encoder, HiMoClipColumns columns, string? imageFolder, ZeroShotHead? zeroShot = null)
     {
-        Encoder = encoder;
+        _encoder = encoder;
         Columns = columns;
         ImageFolder = imageFolder;
         ZeroShot = zeroShot;
     }
 
-    internal ClipEncoder Encoder { get; }
+    /// <exception cref="ObjectDisposedException">This transformer is disposed of.</exception>
+    internal ClipEncoder Encoder
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+            return _encoder;
+        }
+    }
 
     internal HiMoClipColumns Columns { get; }
 
     internal ZeroShotHead? ZeroShot { get; }
 
-    /// <summary>A folder that relative picture paths start from; null for the working folder. Settable, since a model moves between machines.</summary>
+    /// <summary>
+    /// A folder that relative picture paths start from; null for the working folder. Saved with the model, and settable, since a
+    /// model moves between machines: <c>foreach (var t in model.HiMoClipTransformers()) t.ImageFolder = "…"</c> sets it in a chain.
+    /// </summary>
     public string? ImageFolder { get; set; }
 
     /// <summary>The sizes of the model.</summary>
-    public ClipArchitecture Architecture => Encoder.Model.Architecture;
+    public ClipArchitecture Architecture => _encoder.Model.Architecture;
 
     /// <summary>The labels of a zero-shot classifier, empty without one.</summary>
     public IReadOnlyList<string> Labels => ZeroShot?.Labels ?? [];
@@ -117,7 +132,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(labels);
         ArgumentException.ThrowIfNullOrWhiteSpace(predictedLabelColumnName);
         ArgumentException.ThrowIfNullOrWhiteSpace(scoreColumnName);
-        ObjectDisposedException.ThrowIf(_disposed, this);
+        ClipEncoder encoder = Encoder;
         string[] names = [.. labels], texts = [.. templates ?? ["{0}"]];
         ZeroShotHead.Check(names, texts, threshold);
         if (Columns.Image is null)
@@ -126,9 +141,13 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         }
 
         HiMoClipColumns columns = (Columns with { PredictedLabel = predictedLabelColumnName, Score = scoreColumnName }).Checked();
-        var head = new ZeroShotHead(Encoder, names, texts, threshold);
-        return new(Encoder.Share(), columns, ImageFolder, head);
+        var head = new ZeroShotHead(encoder, names, texts, threshold);
+        return new(encoder.Share(), columns, ImageFolder, head);
     }
+
+    /// <summary>The model without a pipeline, to embed single images and texts. Shares this model's weights; to be disposed of by itself.</summary>
+    /// <exception cref="ObjectDisposedException">The transformer is disposed.</exception>
+    public ClipEmbedder CreateEmbedder() => new(Encoder.Share());
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
@@ -138,17 +157,12 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
     public IDataView Transform(IDataView input)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
         ArgumentNullException.ThrowIfNull(input);
         return new ScoringDataView(ClipBinding.Create(this, input.Schema), input);
     }
 
     /// <inheritdoc/>
-    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema)
-    {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        return ClipBinding.Create(this, inputSchema);
-    }
+    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => ClipBinding.Create(this, inputSchema, forRows: true);
 
     /// <summary>
     /// Writes the weights as safetensors under the names of the original CLIP state dict, in the types they were loaded in:
@@ -158,45 +172,62 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     public void SaveCheckpoint(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        WholeFile.Write(path, file => ClipWeights.Save(Encoder.Model, file));
+        using ClipEncoder held = Encoder.Share();
+        WholeFile.Write(path, file => ClipWeights.Save(held.Model, file));
     }
 
-    private sealed record Settings(ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates, float? Threshold = null);
+    /// <summary>
+    /// Writes the two towers as ONNX graphs (opset 17) in the layout and with the names of Hugging Face's exports:
+    /// <c>onnx/vision_model.onnx</c>, <c>pixel_values</c> (B, 3, n, n) to <c>image_embeds</c> (B, d), and <c>onnx/text_model.onnx</c>,
+    /// <c>input_ids</c> (B, T) to <c>text_embeds</c> (B, d), not normalised; <c>_fp16</c> or <c>_int8</c> behind the names of the others.
+    /// </summary>
+    /// <param name="folder">Made if need be. Weights beyond 2 GiB go into a file beside the graph.</param>
+    /// <param name="precision">Of the weights.</param>
+    public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        using ClipEncoder held = Encoder.Share();
+        OnnxExport.Save(held.Model, folder, precision);
+    }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        ObjectDisposedException.ThrowIf(_disposed, this);
-        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, FormatVersion, OldestReadable, LoaderSignature, typeof(HiMoClipTransformer).Assembly.GetName().Name!);
-        var settings = new Settings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates, ZeroShot?.Threshold);
-        MLNetInternals.Save(ctx, "Settings.json", writer => JsonSerializer.Serialize(writer.BaseStream, settings));
-        MLNetInternals.Save(ctx, "Vocabulary.txt", writer => Encoder.Tokenizer.WriteMerges(writer.BaseStream));
-        MLNetInternals.Save(ctx, WeightsEntry, writer => ClipWeights.Save(Encoder.Model, writer.BaseStream));
+        using ClipEncoder held = Encoder.Share();
+        // Earlier versions would take a GELU for a QuickGELU, and heads of any width for heads of 64.
+        uint readableBy = Architecture.HasUsualBlocks ? ReadableBy : FormatVersion;
+        MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, readableBy, OldestReadable, LoaderSignature, s_assembly);
+        ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
+        var settings = new ModelSettings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates, ZeroShot?.Threshold, ImageFolder);
+        entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
+        entries.Write(ModelArchive.VocabularyEntry, held.Tokenizer.WriteMerges);
+        entries.Write(ModelArchive.WeightsEntry, stream => ClipWeights.Save(held.Model, stream));
+        if (ZeroShot is not null)
+        {
+            entries.Write(ModelArchive.LabelsEntry, ZeroShot.Write);
+        }
+
+        entries.WriteHashes();
     }
 
     // ML.NET calls this through its LoadableClass attribute (Interop/Loadable.cs).
     private static HiMoClipTransformer Create(IHostEnvironment env, object context)
     {
-        MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, FormatVersion, OldestReadable, LoaderSignature, typeof(HiMoClipTransformer).Assembly.GetName().Name!);
+        MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, ReadableBy, OldestReadable, LoaderSignature, s_assembly);
+        ModelEntries entries = MLNetInternals.Entries(context);
+        var settings = ModelSettings.Read(entries);
+        ClipTokenizer tokenizer = ModelSettings.ReadVocabulary(entries);
         Device device = TorchRuntime.ChooseDevice(env);
-        Settings? settings = null;
-        ClipTokenizer? tokenizer = null;
-        MLNetInternals.Load(context, "Settings.json", reader => settings = JsonSerializer.Deserialize<Settings>(reader.BaseStream));
-        MLNetInternals.Load(context, "Vocabulary.txt", reader => tokenizer = new ClipTokenizer(reader.BaseStream));
-        if (settings is null || tokenizer is null)
-        {
-            throw new FormatException("The model zip holds no settings of a HiMo-CLIP transformer.");
-        }
-
-        var model = new ClipModel(settings.Architecture);
+        string source = $"{entries.Source}: {ModelArchive.WeightsEntry}";
+        ClipModel model = entries.Read(
+            ModelArchive.WeightsEntry, (stream, length) => ClipWeights.Read(stream, length, source, settings.Architecture));
         try
         {
-            MLNetInternals.Load(context, WeightsEntry, reader => ClipWeights.Read(model, reader.BaseStream, $"{WeightsEntry} of the model zip"));
             model.eval();
             model.to(device);
-            var encoder = new ClipEncoder(model, tokenizer, device, "the model zip");
-            return new(encoder, settings.Columns, null,
-                settings.Labels is null ? null : new ZeroShotHead(encoder, settings.Labels, settings.Templates!, settings.Threshold));
+            var encoder = new ClipEncoder(model, tokenizer, device, entries.Source);
+            ZeroShotHead? head = settings.Labels is not { } labels ? null : new(
+                encoder, labels, settings.Templates!, settings.Threshold, ZeroShotHead.TryRead(entries, labels.Count, encoder.Dimension));
+            return new(encoder, settings.Columns, settings.ImageFolder, head);
         }
         catch
         {
@@ -205,15 +236,14 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         }
     }
 
-    /// <summary>Frees the weights, unless another transformer shares them.</summary>
+    /// <summary>
+    /// Frees the weights, unless another transformer shares them. A model that is not disposed of is left to the garbage collector.
+    /// </summary>
     public void Dispose()
     {
-        if (_disposed)
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
         {
-            return;
+            _encoder.Dispose();
         }
-
-        _disposed = true;
-        Encoder.Dispose();
     }
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HiMo.MLNet.Benchmarks;
+using HiMo.MLNet.Benchmarks.Stress;
 
 // Each measurement runs in a process of its own, so that peak memory is its own too.
 switch (args)
@@ -19,18 +20,28 @@ switch (args)
     case ["step", var batch, var micro]:
         StepBenchmark.Run(Number(batch), Number(micro));
         return 0;
-    case ["speed"]:
-        SpeedBenchmark.Run(null);
+    case ["soak", .. var sizes] when sizes.Length <= 4:
+        int[] counts = [.. sizes.Select(Number), .. ((int[])[100_000, 10_000, 5_000, 300])[sizes.Length..]];
+        return await SoakBenchmark.RunAsync(counts[0], counts[1], counts[2], counts[3]) ? 0 : 1;
+    case ["stress"]:
+        return StressBenchmark.Run(10, StressWork.Kinds) ? 0 : 1;
+    case ["stress", var minutes, .. var kinds]:
+        return StressBenchmark.Run(double.Parse(minutes, System.Globalization.CultureInfo.InvariantCulture), kinds.Length > 0 ? kinds : StressWork.Kinds) ? 0 : 1;
+    case ["stress-work", var kind, var folder, var seconds]:
+        StressWork.Run(kind, folder, double.Parse(seconds, System.Globalization.CultureInfo.InvariantCulture));
         return 0;
-    case ["speed", "--json", var file]:
-        SpeedBenchmark.Run(file);
-        return 0;
-    case ["soak"]:
-        return await SoakBenchmark.RunAsync(100_000, 10_000) ? 0 : 1;
-    case ["soak", var predictions, var requests]:
-        return await SoakBenchmark.RunAsync(Number(predictions), Number(requests)) ? 0 : 1;
+    case ["web"]:
+        return await WebBenchmark.RunAsync(30) ? 0 : 1;
+    case ["web", var minutes]:
+        return await WebBenchmark.RunAsync(double.Parse(minutes, System.Globalization.CultureInfo.InvariantCulture)) ? 0 : 1;
+    case ["kills"]:
+        return KillsBenchmark.Run(200, Environment.TickCount) ? 0 : 1;
+    case ["kills", var kills]:
+        return KillsBenchmark.Run(Number(kills), Environment.TickCount) ? 0 : 1;
+    case ["kills", var kills, var seed]:
+        return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS REQUESTS]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

@@ -8,8 +8,9 @@ using TorchSharp;
 namespace HiMo.MLNet.Benchmarks;
 
 /// <summary>
-/// Whether memory stays flat over many predictions: through one prediction engine, and through the web API sample under
-/// parallel load. A tiny model with random weights, so that what leaks is not lost beside what is computed.
+/// Whether memory stays flat over many predictions, through one prediction engine and through the web API sample under parallel
+/// load; over many training steps; and over many models that are loaded and disposed. A tiny model with random weights, so that
+/// what leaks is not lost beside what is computed.
 /// </summary>
 internal static class SoakBenchmark
 {
@@ -19,26 +20,22 @@ internal static class SoakBenchmark
     /// </summary>
     private const int EngineWarmUp = 10_000, ServerWarmUp = 5_000;
 
-    private const int Samples = 100;
-
-    private const double MostGrowth = 0.03;
-
     private const int Clients = 8;
 
-    private sealed class Input
+    internal sealed class Input
     {
         public string ImagePath { get; set; } = "";
         public string Caption { get; set; } = "";
     }
 
-    private sealed class Output
+    internal sealed class Output
     {
         public float[] TextEmbedding { get; set; } = [];
         public float[] Score { get; set; } = [];
     }
 
-    /// <returns>Whether memory stayed flat in both.</returns>
-    public static async Task<bool> RunAsync(int predictions, int requests)
+    /// <returns>Whether memory stayed flat in all of them, and results as they should be.</returns>
+    public static async Task<bool> RunAsync(int predictions, int requests, int steps, int cycles)
     {
         torch.set_num_threads(1);                                             // the model is too small to be divided
         string folder = Directory.CreateTempSubdirectory("himo-soak").FullName;
@@ -59,7 +56,9 @@ internal static class SoakBenchmark
 
             SaveModel(folder, zip);
             bool engine = OneEngine(zip, picture, predictions), web = await WebAsync(zip, picture, requests);
-            return engine && web;
+            bool training = TrainingSoak.OneTraining(steps) & TrainingSoak.TwoAtATime(Math.Min(steps, 200));
+            bool lifetimes = LifetimeSoak.LoadAndDispose(zip, picture, cycles) & LifetimeSoak.DisposeInTheMidst(zip, picture, Math.Max(cycles / 10, 1));
+            return engine && web && training && lifetimes;
         }
         finally
         {
@@ -88,7 +87,7 @@ internal static class SoakBenchmark
         var mlContext = new MLContext();
         using PredictionEngine<Input, Output> engine = mlContext.Model.CreatePredictionEngine<Input, Output>(mlContext.Model.Load(zip, out _));
         var input = new Input { ImagePath = picture, Caption = "Two colours. The top is red. The bottom is green." };
-        var curve = new Curve(predictions, () => torch.Tensor.TotalCount);
+        var curve = new MemoryCurve(predictions, () => torch.Tensor.TotalCount);
         using var self = Process.GetCurrentProcess();
         for (int i = 1 - EngineWarmUp; i <= predictions; i++)
         {
@@ -103,7 +102,7 @@ internal static class SoakBenchmark
         Console.WriteLine($"{requests} requests to the web API from {Clients} clients, after {ServerWarmUp} to warm up");
         byte[] body = File.ReadAllBytes(picture);
         using var web = new WebProgram(zip);
-        var curve = new Curve(requests, null);
+        var curve = new MemoryCurve(requests, null);
         int sent = -ServerWarmUp, done = -ServerWarmUp;
         await Task.WhenAll(Enumerable.Range(0, Clients).Select(async _ =>
         {
@@ -123,38 +122,5 @@ internal static class SoakBenchmark
             }
         }));
         return curve.IsFlat();
-    }
-
-    /// <summary>Resident memory, and live tensors, over the calls from 1 on; a hundred samples and one before, of which every tenth is printed.</summary>
-    private sealed class Curve(int calls, Func<long>? countTensors)
-    {
-        private readonly List<(long Bytes, long? Tensors)> _samples = [];
-        private readonly Stopwatch _clock = new();
-
-        public void Done(int call, Process process)
-        {
-            if (call < 0 || (long)call * Samples / calls < _samples.Count)
-            {
-                return;
-            }
-
-            _clock.Start();
-            process.Refresh();
-            _samples.Add((process.WorkingSet64, countTensors?.Invoke()));
-            if ((_samples.Count - 1) % (Samples / 10) == 0)
-            {
-                Console.WriteLine($"{call,7}  {call / _clock.Elapsed.TotalSeconds,6:f0} a second  {process.WorkingSet64 / 1e6,7:f1} MB"
-                    + (_samples[^1].Tensors is { } tensors ? $"  {tensors} live tensors" : ""));
-            }
-        }
-
-        public bool IsFlat()
-        {
-            double growth = (double)_samples.Max(sample => sample.Bytes) / _samples.Min(sample => sample.Bytes) - 1;
-            bool constant = _samples.All(sample => sample.Tensors == _samples[0].Tensors), flat = growth <= MostGrowth && constant;
-            Console.WriteLine($"{(flat ? "flat" : "NOT FLAT")}: resident memory within {growth:p1} (at most {MostGrowth:p0})"
-                + (countTensors is null ? "" : constant ? ", live tensors constant" : ", live tensors NOT constant"));
-            return flat;
-        }
     }
 }

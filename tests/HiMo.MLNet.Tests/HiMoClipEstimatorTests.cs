@@ -1,3 +1,4 @@
+using HiMo.MLNet.Training;
 using Microsoft.ML;
 
 namespace HiMo.MLNet.Tests;
@@ -157,7 +158,10 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         [
             (o => o.BatchSize = 1, "BatchSize"), (o => o.Epochs = 0, "Epochs"), (o => o.MicroBatchSize = 0, "MicroBatchSize"),
             (o => o.LearningRate = 0, "LearningRate"), (o => o.MaxSteps = 0, "MaxSteps"), (o => o.MaxGradientNorm = 0, "MaxGradientNorm"),
-            (o => o.Devices = [], "Devices"), (o => o.MaxLogitScale = 0.5, "MaxLogitScale"), (o => o.InitialLogitScale = 200, "InitialLogitScale"),
+            (o => o.Devices = [], "Devices"), (o => o.MaxLogitScale = 0.5, "MaxLogitScale"),
+            (o => (o.InitialLogitScale, o.MaxLogitScale) = (200, 100), "InitialLogitScale"),
+            (o => (o.InitialLogitScale, o.Objective) = (200, new ClipObjective()), "InitialLogitScale"),
+            (o => o.InitialLogitScale = double.PositiveInfinity, "InitialLogitScale"),
             (o => o.FreezeImageTower = o.FreezeTextTower = true, "FreezeTextTower"), (o => o.FrozenTextBlocks = -1, "FrozenTextBlocks"),
             (o => o.Patience = 1, "Patience"), (o => o.CheckpointEverySteps = 5, "CheckpointEverySteps"), (o => o.CheckpointsKept = 0, "CheckpointsKept"),
             (o => o.WarmupSteps = -1, "WarmupSteps"), (o => o.ImageColumnName = "", "ImageColumnName"),
@@ -197,5 +201,87 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         Assert.Contains("GpuDeviceId is 0", Assert.Throws<InvalidOperationException>(() => _pictures.Train(mlContext)).Message, StringComparison.Ordinal);
         mlContext.FallbackToCpu = true;
         _pictures.Train(mlContext).Dispose();
+    }
+
+    [Fact]
+    public void Options_that_change_after_the_estimator_is_made_change_nothing_in_it()
+    {
+        string[] labels = ["red", "green"];
+        List<string> templates = ["{0}"];
+        var steps = new Steps();
+        HiMoClipOptions options = ToyPictures.Options(epochs: 2);
+        (options.Labels, options.Templates, options.Progress) = (labels, templates, steps);
+        HiMoClipEstimator estimator = _mlContext.Transforms.HiMoClip(options);
+        (options.Epochs, options.BatchSize, options.ImageColumnName, options.Progress, options.Labels) = (0, 1, "Photo", null, null);
+        labels[0] = "green";
+        templates.Clear();
+
+        using HiMoClipTransformer model = estimator.Fit(_mlContext.Data.LoadFromEnumerable(_pictures.Rows));
+
+        Assert.Equal(4, steps.Count);
+        Assert.Equal(["red", "green"], model.Labels);
+    }
+
+    private List<string> Warnings(MLContext mlContext, HiMoClipOptions? options = null)
+    {
+        var warnings = new List<string>();
+        mlContext.Log += (_, e) =>
+        {
+            if (e.Kind == Microsoft.ML.Runtime.ChannelMessageKind.Warning)
+            {
+                warnings.Add(e.Message);
+            }
+        };
+        _pictures.Train(mlContext, options).Dispose();
+        return warnings;
+    }
+
+    [Fact]
+    public void A_training_on_the_CPU_that_was_to_run_on_a_GPU_says_so_and_why()
+    {
+        if (TorchSharp.torch.cuda.is_available())
+        {
+            return;
+        }
+
+        var mlContext = new MLContext(seed: 1) { GpuDeviceId = 0, FallbackToCpu = true };
+        Assert.Matches("A GPU is asked for, and the training runs on the CPU: .*(build for CPUs.*TorchSharp-cuda-linux|sees no CUDA device)", Assert.Single(Warnings(mlContext)));
+    }
+
+    [Fact]
+    public void Half_precision_on_a_processor_without_it_warns()
+    {
+        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        options.Precision = TrainingPrecision.BFloat16;
+        List<string> warnings = Warnings(new MLContext(seed: 1), options);
+
+        if (HalfPrecisionUnits.Exist(TrainingPrecision.BFloat16))
+        {
+            Assert.Empty(warnings);
+        }
+        else
+        {
+            Assert.Contains("no units for BFloat16", Assert.Single(warnings), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_validation_set_has_its_own_share_of_unreadable_pictures()
+    {
+        string broken = Path.Combine(_pictures.Folder, "broken.png");
+        File.WriteAllText(broken, "not a picture");
+        ToyPictures.Row[] held = [.. _pictures.Rows.Take(3), new() { ImagePath = broken, Caption = "Broken." }];
+        foreach (ValidationMetric metric in Enum.GetValues<ValidationMetric>())
+        {
+            HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+            options.ValidationSet = _mlContext.Data.LoadFromEnumerable(held);
+            options.ValidationMetric = metric;
+            options.MaxUnreadableShare = 0.25;                                // one of four
+            _pictures.Train(_mlContext, options).Dispose();
+
+            options.MaxUnreadableShare = 0.1;                                 // one of sixteen, none of four
+            Exception error = Assert.ThrowsAny<Exception>(() => _pictures.Train(_mlContext, options));
+            Assert.True(error is ImageReadException or InvalidDataException, error.Message);
+        }
     }
 }

@@ -24,6 +24,30 @@ internal static class SeparateProcess
             Training.InterruptionTests.TrainAndHang(pictures, checkpoints);
             return;
         }
+
+        if (args is ["train-four", var folder])
+        {
+            Training.SharedProcessTests.TrainFourOnTwoThreads(folder);
+            return;
+        }
+
+        if (args is ["readme-embedding"])
+        {
+            ReadmeEmbedding.Run();
+            return;
+        }
+
+        if (args is ["save", var path])
+        {
+            Fuzzing.KillTests.SaveForEver(path);
+            return;
+        }
+        if (args is ["fuzz", var group, var count, var first])
+        {
+            Fuzzing.FuzzRun.Run(group, int.Parse(count, CultureInfo.InvariantCulture), int.Parse(first, CultureInfo.InvariantCulture));
+            return;
+        }
+
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(args[0], out _);
         switch (args.Length)
@@ -73,12 +97,41 @@ internal static class SeparateProcess
     /// <summary>Starts <see cref="Training.InterruptionTests.TrainAndHang"/>, which prints its steps.</summary>
     public static Process StartTraining(string pictures, string checkpoints) => Launch(["train", pictures, checkpoints], redirectErrors: false);
 
-    private static Process Launch(string[] arguments, bool redirectErrors) =>
-        Process.Start(new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
+    /// <summary>Starts <see cref="Training.SharedProcessTests.TrainFourOnTwoThreads"/> as on a machine with two processors.</summary>
+    public static Process StartFourTrainings(string pictures) => Launch(["train-four", pictures], redirectErrors: false, ("DOTNET_PROCESSOR_COUNT", "2"));
+
+    /// <summary>Starts <see cref="Fuzzing.KillTests.SaveForEver"/>.</summary>
+    public static Process StartSaving(string path) => Launch(["save", path], redirectErrors: false);
+
+    /// <summary>Runs <see cref="Fuzzing.FuzzRun.Run"/> with a heap that cannot grow without bounds; returns the lines that it printed.</summary>
+    public static string[] Fuzz(string group, int count, int first, out int exitCode, out string errors)
+    {
+        using Process process = Launch(
+            ["fuzz", group, count.ToString(CultureInfo.InvariantCulture), first.ToString(CultureInfo.InvariantCulture)],
+            redirectErrors: true,
+            ("DOTNET_GCHeapHardLimit", "0x80000000"),
+            ("OMP_NUM_THREADS", "1"));
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        (exitCode, errors) = (process.ExitCode, error.Result);
+        return output.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    private static Process Launch(string[] arguments, bool redirectErrors, params (string Name, string Value)[] environment)
+    {
+        var start = new ProcessStartInfo("dotnet", [typeof(SeparateProcess).Assembly.Location, .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = redirectErrors,
-        })!;
+        };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
+    }
 
     private static string Start(params string[] arguments)
     {

@@ -68,7 +68,7 @@ public sealed class ToyPictures : IDisposable
             model.StoredTypes[name] = type;
             if (weights.dim() > 1 || name == "visual.class_embedding")
             {
-                weights.copy_(torch.randn(weights.shape, generator: generator) * Math.Sqrt((double)weights.shape[0] / weights.numel()));
+                weights.copy_(torch.randn(weights.shape, generator: generator).Times(Math.Sqrt((double)weights.shape[0] / weights.numel())));
             }
         }
         string path = Path.Combine(Folder, $"{type}-{seed}.safetensors");

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HiMo.MLNet.Cli;
 
 namespace HiMo.MLNet.Samples.Commands;
 

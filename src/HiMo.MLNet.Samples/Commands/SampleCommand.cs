@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HiMo.MLNet.Cli;
 using HiMo.MLNet.Samples.ModelBuilder;
 using Microsoft.ML;
 

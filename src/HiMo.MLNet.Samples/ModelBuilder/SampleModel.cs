@@ -1,3 +1,4 @@
+using HiMo.MLNet.Cli;
 using Microsoft.ML;
 
 namespace HiMo.MLNet.Samples.ModelBuilder;
@@ -11,7 +12,7 @@ internal static class SampleModel
         var mlContext = new MLContext(seed: 1);
         string folder = SampleData.Unpack(), checkpoint = Path.Combine(AppContext.BaseDirectory, "sample-model.safetensors");
         (IDataView train, _) = SampleData.Load(mlContext, folder);
-        using HiMoClipTransformer model = Progress.Show("starting", report =>
+        using HiMoClipTransformer model = ProgressDisplay.Show("starting", report =>
         {
             HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
             options.Progress = new TrainingReport(report, epochs);

@@ -91,13 +91,13 @@ internal sealed class Checkpoint : IDisposable
         {
             (List<StoredTensor>? tensors, bool isTorchScript) = PyTorchZip.Read(file);
             Format = isTorchScript ? "TorchScript" : "PyTorch";
-            return tensors;
+            return CheckSharing(file, tensors);
         }
 
         if (PyTorchLegacy.Matches(start))
         {
             Format = "PyTorch (before 1.6)";
-            return PyTorchLegacy.Read(file);
+            return CheckSharing(file, PyTorchLegacy.Read(file));
         }
 
         // The JSON header follows eight bytes of length.
@@ -114,6 +114,21 @@ internal sealed class Checkpoint : IDisposable
                 ? "this is a Git LFS pointer, not the checkpoint itself; fetch it with 'git lfs pull'"
                 : "expected a PyTorch state dict, a TorchScript archive, safetensors or an index of shards, " +
                   $"found the bytes {Convert.ToHexStringLower(start[..Math.Min(16, start.Length)])} ({file.Length} in all)");
+    }
+
+    /// <summary>Tensors may share a storage, so that a small file could ask for any amount of memory.</summary>
+    private static List<StoredTensor> CheckSharing(CheckpointFile file, List<StoredTensor> tensors)
+    {
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        Int128 bytes = 0;
+        foreach (StoredTensor tensor in tensors)
+        {
+            bytes += tensor.Info.ByteCount;
+        }
+
+        return bytes <= (Int128)file.Length * limits.SharingRatio
+            ? tensors
+            : throw file.Error("tensors", $"{HiMoClipLimits.AtMost(limits.SharingRatio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
     }
 
     private List<StoredTensor> ReadShards(CheckpointFile index)

@@ -11,7 +11,15 @@ internal sealed class CheckpointFile : IDisposable
     {
         Path = path;
         _handle = File.OpenHandle(path);
-        Length = RandomAccess.GetLength(_handle);
+        try
+        {
+            Length = RandomAccess.GetLength(_handle);
+        }
+        catch (NotSupportedException e)
+        {
+            _handle.Dispose();
+            throw Error("start of the file", "expected a file, found a pipe or a device", e);
+        }
     }
 
     internal string Path { get; }

@@ -6,10 +6,7 @@ namespace HiMo.MLNet.Checkpoints;
 /// Brings the tensors of Hugging Face's <c>CLIPModel</c> and of open_clip under the names, and into the layout, of the
 /// original CLIP state dict. Names that are already original, and names that nobody knows, stay as they are.
 /// </summary>
-/// <remarks>
-/// Weights do not tell which activation they were trained with. The original networks and most Hugging Face CLIP models
-/// use QuickGELU, as here; open_clip's models do only where their name says "quickgelu" or "openai".
-/// </remarks>
+/// <remarks>Names do not tell which activation the weights were trained with: see <see cref="ConfigurationFile"/>.</remarks>
 internal static class CheckpointNames
 {
     private static readonly string[] Projections = ["q_proj", "k_proj", "v_proj"];
@@ -227,6 +224,11 @@ internal static class CheckpointNames
         }
 
         TensorInfo one = parts[0]!.Info;
+        if (one.Shape[0] > long.MaxValue / parts.Length)
+        {
+            throw Error(path, name, $"expected projections that can be stacked, found {Describe(one)}");
+        }
+
         var info = new TensorInfo(name, one.Type, [one.Shape[0] * parts.Length, .. one.Shape[1..]], one.ByteCount * parts.Length);
         return new MappedTensor(info, parts!, false);
     }

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
@@ -9,7 +8,8 @@ namespace HiMo.MLNet;
 /// <param name="Path">The file.</param>
 /// <param name="Format">The kind of file: <c>PyTorch</c>, <c>PyTorch (before 1.6)</c>, <c>TorchScript</c> or <c>safetensors</c>, for shards
 /// with their number (<c>safetensors, 2 files</c>); or <see cref="ModelZip"/>.</param>
-/// <param name="Architecture">The sizes, read off the shapes of the tensors. A context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
+/// <param name="Architecture">Sizes read off the shapes of the tensors, activation and heads as <see cref="ArchitectureSource"/> says. A
+/// context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
 /// <param name="ParameterCount">The numbers in the parameters: tensors of floating point, batch norm's statistics left out.</param>
 /// <param name="Tensors">The tensors by their original names, with the type and shape in which they are stored.</param>
 public sealed record HiMoClipCheckpoint(
@@ -18,59 +18,42 @@ public sealed record HiMoClipCheckpoint(
     /// <summary>The format of what <c>mlContext.Model.Save</c> writes.</summary>
     public const string ModelZip = "ML.NET model";
 
+    /// <summary>
+    /// The file that says the activation and the heads: this one, or a configuration file beside it (<c>config.json</c>,
+    /// <c>open_clip_config.json</c>, or open_clip's under the checkpoint's name). Null where none does: then they are
+    /// the defaults of <see cref="ClipArchitecture"/>, and the 80, 88 and 104 wide heads of ViT-H/14, g/14 and bigG/14 by their sizes.
+    /// </summary>
+    public string? ArchitectureSource { get; init; }
+
     /// <summary>Reads names, types and shapes.</summary>
     /// <param name="path">A PyTorch, TorchScript or safetensors file, a folder of shards, or an ML.NET model zip with a <see cref="HiMoClipTransformer"/> in it.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged or not a CLIP model's.</exception>
     public static HiMoClipCheckpoint Inspect(string path)
     {
-        if (TensorsOfModelZip(path) is { } zipped)
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip is not null)
         {
-            ClipArchitecture architecture = ClipWeights.Infer(zipped, path);
-            // What a zip holds is loaded as it is: no context is stretched.
-            return Describe(path, ModelZip, architecture with { ContextLength = (int)zipped["positional_embedding"].Shape[0] }, zipped.Values);
+            SafetensorsHeader header = zip.Entries.Read(ModelArchive.WeightsEntry, (stream, _) => Safetensors.ReadHeader(stream, path));
+            return Describe(path, ModelZip, new(StoredArchitecture.Of(header, path), path), header.Tensors);
         }
 
         using var checkpoint = Checkpoint.Open(path);
-        return Describe(path, checkpoint.Format, ClipWeights.Infer(checkpoint.Tensors, path), checkpoint.Tensors.Values);
+        return Describe(path, checkpoint.Format, StoredArchitecture.Of(checkpoint), checkpoint.Tensors.Values);
     }
 
-    private static HiMoClipCheckpoint Describe(string path, string format, ClipArchitecture architecture, IEnumerable<TensorInfo> tensors)
+    private static HiMoClipCheckpoint Describe(string path, string format, StoredArchitecture stored, IEnumerable<TensorInfo> tensors)
     {
         TensorInfo[] ordered = [.. tensors.Where(t => ClipWeights.IsModelTensor(t.Name)).OrderBy(t => t.Name, StringComparer.Ordinal)];
         long parameters = ordered
             .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
-        return new(path, format, architecture, parameters, [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))]);
-    }
-
-    // Null for a file that is no ML.NET model, PyTorch's zips among them.
-    private static Dictionary<string, TensorInfo>? TensorsOfModelZip(string path)
-    {
-        if (!File.Exists(path))
+        CheckpointTensor[] described = [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))];
+        return new(path, format, stored.Architecture, parameters, described)
         {
-            return null;
-        }
-
-        try
-        {
-            using ZipArchive zip = ZipFile.OpenRead(path);
-            // Every transformer of a model has such an entry.
-            if (!zip.Entries.Any(entry => entry.FullName.EndsWith("Model.key", StringComparison.Ordinal)))
-            {
-                return null;
-            }
-
-            ZipArchiveEntry weights = zip.Entries.FirstOrDefault(entry => entry.FullName.EndsWith(HiMoClipTransformer.WeightsEntry, StringComparison.Ordinal))
-                ?? throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model without one.");
-            using Stream stream = weights.Open();
-            return Safetensors.ReadHeader(stream, path).Tensors.ToDictionary(t => t.Name);
-        }
-        catch (InvalidDataException)
-        {
-            return null;                                                      // no zip, or a damaged one: the reader of checkpoints says how
-        }
+            ArchitectureSource = stored.Source,
+        };
     }
 }
 

@@ -23,11 +23,12 @@ internal sealed class PickleReader
     private readonly string _file;
     private readonly string _place;
     private readonly bool _torchScript;
+    private readonly HiMoClipLimits _limits = HiMoClipLimits.Current;
 
     private readonly byte[] _buffer = new byte[16 << 10];
     private int _bufferStart;
     private int _bufferEnd;
-    private int _instructions;
+    private long _instructions;
     private long _instructionAt;
     private PickleOpcode _opcode;
 
@@ -66,11 +67,7 @@ internal sealed class PickleReader
         {
             _instructionAt = Position;
             _opcode = (PickleOpcode)ReadByte();
-            if (++_instructions > CheckpointLimits.PickleInstructions)
-            {
-                throw Error($"expected at most {CheckpointLimits.PickleInstructions} instructions");
-            }
-
+            Count(1);
             if (_opcode == PickleOpcode.Stop)
             {
                 return _stack.Count == 1 && _marks.Count == 0
@@ -79,6 +76,16 @@ internal sealed class PickleReader
             }
 
             Execute();
+        }
+    }
+
+    /// <summary>Counts work, so that it stays in proportion to the limit: one instruction may go through a list made by many.</summary>
+    private void Count(int instructions)
+    {
+        _instructions += instructions;
+        if (_instructions > _limits.PickleInstructions)
+        {
+            throw Error(HiMoClipLimits.AtMost(_limits.PickleInstructions, "instructions"));
         }
     }
 
@@ -273,6 +280,7 @@ internal sealed class PickleReader
 
     private Dictionary<string, object?> MakeDictionary(List<object?> pairs)
     {
+        Count(pairs.Count);
         var dictionary = new Dictionary<string, object?>();
         foreach (object? pair in pairs)
         {
@@ -350,8 +358,9 @@ internal sealed class PickleReader
         }
     }
 
-    private long[] Numbers(object?[] tuple) =>
-        Array.ConvertAll(tuple, item => item is long number ? number : throw Error("expected a tuple of whole numbers"));
+    private long[] Numbers(object?[] tuple) => tuple.Length <= _limits.TensorDimensions
+        ? Array.ConvertAll(tuple, item => item is long number ? number : throw Error("expected a tuple of whole numbers"))
+        : throw Error($"{HiMoClipLimits.AtMost(_limits.TensorDimensions, "dimensions")}, found {tuple.Length}");
 
     private void Push(object? value) => _stack.Add(value);
 
@@ -417,9 +426,9 @@ internal sealed class PickleReader
 
     private string ReadText(ulong length)
     {
-        if (length > CheckpointLimits.PickleStringBytes)
+        if (length > (ulong)_limits.PickleTextBytes)
         {
-            throw Error($"expected a text of at most {CheckpointLimits.PickleStringBytes} bytes, found {length}");
+            throw Error($"{HiMoClipLimits.AtMost(_limits.PickleTextBytes, "bytes of text")}, found {length}");
         }
 
         try

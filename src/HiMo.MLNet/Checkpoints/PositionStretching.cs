@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using TorchSharp;
 
 namespace HiMo.MLNet.Checkpoints;
@@ -35,15 +36,15 @@ internal static class PositionStretching
         using IDisposable noGradient = torch.no_grad();
         torch.Tensor positions = positions77.to(torch.ScalarType.Float32);
         long width = positions.shape[1];
-        torch.Tensor fraction = torch.arange(Factor, dtype: torch.ScalarType.Float32, device: positions.device).div(Factor).view(1, Factor, 1);
+        torch.Tensor fraction = Arithmetic.Range(Factor, positions.device).to(torch.ScalarType.Float32).Times(1.0 / Factor).view(1, Factor, 1);
 
         torch.Tensor here = positions.narrow(0, Kept, ShortLength - Kept - 1).unsqueeze(1);       // (56, 1, width)
         torch.Tensor next = positions.narrow(0, Kept + 1, ShortLength - Kept - 1).unsqueeze(1);   // (56, 1, width)
-        torch.Tensor between = ((1 - fraction) * here) + (fraction * next);                       // (56, 4, width)
+        torch.Tensor between = (fraction.Times(-1).Plus(1) * here).Plus(fraction * next);         // (56, 4, width)
 
         torch.Tensor last = positions.narrow(0, ShortLength - 1, 1).unsqueeze(1);                 // (1, 1, width)
         torch.Tensor previous = positions.narrow(0, ShortLength - 2, 1).unsqueeze(1);
-        torch.Tensor beyond = last + (fraction * (last - previous));                              // (1, 4, width)
+        torch.Tensor beyond = last.Plus(fraction * (last - previous));                            // (1, 4, width)
 
         torch.Tensor stretched = torch.cat([positions.narrow(0, 0, Kept), between.view(-1, width), beyond.view(-1, width)], 0);
         return stretched.MoveToOuterDisposeScope();

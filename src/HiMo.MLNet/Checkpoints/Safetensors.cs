@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Buffers.Binary;
+using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using TorchSharp;
@@ -112,7 +113,7 @@ internal static class Safetensors
             foreach ((string? name, torch.Tensor? tensor) in tensors)
             {
                 ArgumentException.ThrowIfNullOrEmpty(name, nameof(tensors));
-                if (name == "__metadata__" || name.Length > CheckpointLimits.NameLength || !names.Add(name))
+                if (name == "__metadata__" || name.Length > HiMoClipLimits.Current.TensorNameLength || !names.Add(name))
                 {
                     throw new ArgumentException($"Tensor name '{name}' is reserved, too long or occurs twice.", nameof(tensors));
                 }
@@ -172,12 +173,13 @@ internal static class Safetensors
     private static torch.Tensor ReadTensor(Stream stream, string source, TensorInfo info)
     {
         string place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
-        if (info.ByteCount > CheckpointLimits.StreamedTensorBytes)
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        if (info.ByteCount > limits.StreamedTensorBytes)
         {
-            throw CheckpointFormatException.At(source, place, $"expected at most {CheckpointLimits.StreamedTensorBytes} bytes, found {info.ByteCount}");
+            throw CheckpointFormatException.At(source, place, $"{HiMoClipLimits.AtMost(limits.StreamedTensorBytes, "bytes")}, found {info.ByteCount}");
         }
 
-        torch.Tensor tensor = torch.empty(info.Shape, dtype: info.Type, device: torch.CPU);
+        torch.Tensor tensor = Allocate(info, source, place);
         try
         {
             TensorBytes.ForEachChunk(tensor, bytes => ReadExactly(stream, bytes, source, place));
@@ -190,13 +192,27 @@ internal static class Safetensors
         }
     }
 
+    // What a stream claims to hold is allocated before it has arrived: there may be less memory than that.
+    private static torch.Tensor Allocate(TensorInfo info, string source, string place)
+    {
+        try
+        {
+            return torch.empty(info.Shape, dtype: info.Type, device: torch.CPU);
+        }
+        catch (ExternalException e)
+        {
+            throw CheckpointFormatException.At(source, place, $"there is no memory for its {info.ByteCount} bytes", e);
+        }
+    }
+
     private static int CheckLength(ReadOnlySpan<byte> lengthField, string source)
     {
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
-        return length is >= 2 and <= CheckpointLimits.HeaderBytes
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        return length >= 2 && length <= (ulong)limits.HeaderBytes
             ? (int)length
             : throw CheckpointFormatException.At(
-                source, "safetensors header", $"expected a length of 2 to {CheckpointLimits.HeaderBytes} bytes, found {length}");
+                source, "safetensors header", $"expected two or more, and {HiMoClipLimits.AtMost(limits.HeaderBytes, "bytes")}, found {length}");
     }
 
     private static void ReadExactly(Stream stream, Span<byte> destination, string source, string place)

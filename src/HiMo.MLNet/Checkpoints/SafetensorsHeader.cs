@@ -45,6 +45,8 @@ internal sealed class SafetensorsHeader
         var names = new HashSet<string>();
         var entries = new List<(TensorInfo Info, long Begin, long End)>();
 
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+
         Expect(ref reader, JsonTokenType.StartObject, source, "the header");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
@@ -60,12 +62,17 @@ internal sealed class SafetensorsHeader
                 continue;
             }
 
-            if (name.Length is 0 or > CheckpointLimits.NameLength || entries.Count == CheckpointLimits.Tensors)
+            if (entries.Count == limits.Tensors)
+            {
+                throw Error(source, HiMoClipLimits.AtMost(limits.Tensors, "tensors"));
+            }
+
+            if (name.Length == 0 || name.Length > limits.TensorNameLength)
             {
                 throw Error(
                     source,
-                    $"expected at most {CheckpointLimits.Tensors} tensors with names of 1 to {CheckpointLimits.NameLength} characters, " +
-                    $"found {CheckpointFormatException.Quote(name)} ({name.Length} characters) as number {entries.Count + 1}");
+                    $"a name of {name.Length} characters, {CheckpointFormatException.Quote(name)}: expected one or more, and " +
+                    HiMoClipLimits.AtMost(limits.TensorNameLength, "characters"));
             }
 
             entries.Add(ReadEntry(ref reader, name, source));
@@ -104,18 +111,18 @@ internal sealed class SafetensorsHeader
         {
             switch (reader.GetString())
             {
-                case "dtype":
+                case "dtype" when dtype is null:
                     Expect(ref reader, JsonTokenType.String, source, $"{place}, dtype");
                     dtype = reader.GetString();
                     break;
-                case "shape":
+                case "shape" when shape is null:
                     shape = ReadNumbers(ref reader, source, $"{place}, shape");
                     break;
-                case "data_offsets":
+                case "data_offsets" when offsets is null:
                     offsets = ReadNumbers(ref reader, source, $"{place}, data_offsets");
                     break;
                 case var other:
-                    throw Error(source, $"{place}: expected dtype, shape and data_offsets, found {CheckpointFormatException.Quote(other!)}");
+                    throw Error(source, $"{place}: expected dtype, shape and data_offsets once each, found {CheckpointFormatException.Quote(other!)}");
             }
         }
 
@@ -139,17 +146,28 @@ internal sealed class SafetensorsHeader
 
     private static void ReadMetadata(ref Utf8JsonReader reader, Dictionary<string, string> metadata, string source)
     {
+        HiMoClipLimits limits = HiMoClipLimits.Current;
         Expect(ref reader, JsonTokenType.StartObject, source, "__metadata__");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
             string key = reader.GetString()!;
-            Expect(ref reader, JsonTokenType.String, source, $"__metadata__, {CheckpointFormatException.Quote(key)}");
-            metadata[key] = reader.GetString()!;
+            string place = $"__metadata__, {CheckpointFormatException.Quote(key)}";
+            Expect(ref reader, JsonTokenType.String, source, place);
+            if (!metadata.TryAdd(key, reader.GetString()!))
+            {
+                throw Error(source, $"{place}: it occurs twice");
+            }
+
+            if (metadata.Count > limits.HeaderTexts)
+            {
+                throw Error(source, $"__metadata__: {HiMoClipLimits.AtMost(limits.HeaderTexts, "texts")}");
+            }
         }
     }
 
     private static long[] ReadNumbers(ref Utf8JsonReader reader, string source, string place)
     {
+        HiMoClipLimits limits = HiMoClipLimits.Current;
         var numbers = new List<long>();
         Expect(ref reader, JsonTokenType.StartArray, source, place);
         while (Next(ref reader) != JsonTokenType.EndArray)
@@ -159,9 +177,9 @@ internal sealed class SafetensorsHeader
                 throw Error(source, $"{place}: expected whole numbers from 0 on");
             }
 
-            if (numbers.Count == CheckpointLimits.Dimensions)
+            if (numbers.Count == limits.TensorDimensions)
             {
-                throw Error(source, $"{place}: expected at most {CheckpointLimits.Dimensions} numbers");
+                throw Error(source, $"{place}: {HiMoClipLimits.AtMost(limits.TensorDimensions, "numbers")}");
             }
 
             numbers.Add(number);

@@ -33,16 +33,17 @@ internal static class ShardIndex
     internal static Dictionary<string, HashSet<string>> Read(CheckpointFile index)
     {
         const string place = "shard index";
-        if (index.Length > CheckpointLimits.IndexBytes)
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        if (index.Length > limits.IndexBytes)
         {
-            throw index.Error(place, $"expected at most {CheckpointLimits.IndexBytes} bytes, found {index.Length}");
+            throw index.Error(place, $"{HiMoClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {index.Length}");
         }
 
         byte[] json = new byte[index.Length];
         index.ReadExactly(0, json, place);
         try
         {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 8 });
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });
             return Read(index, document.RootElement);
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
@@ -54,6 +55,7 @@ internal static class ShardIndex
     private static Dictionary<string, HashSet<string>> Read(CheckpointFile index, JsonElement root)
     {
         const string place = "shard index";
+        HiMoClipLimits limits = HiMoClipLimits.Current;
         string folder = Path.GetDirectoryName(Path.GetFullPath(index.Path))!;
         var shards = new Dictionary<string, HashSet<string>>();
         if (!root.TryGetProperty("weight_map", out JsonElement map))
@@ -78,14 +80,15 @@ internal static class ShardIndex
                 shards[path] = names = [];
             }
 
-            if (++tensors > CheckpointLimits.Tensors || shards.Count > CheckpointLimits.Shards)
+            names.Add(entry.Name);
+            if (++tensors > limits.Tensors)
             {
-                throw index.Error(place, $"expected at most {CheckpointLimits.Tensors} tensors in {CheckpointLimits.Shards} files");
+                throw index.Error(place, HiMoClipLimits.AtMost(limits.Tensors, "tensors"));
             }
 
-            if (!names.Add(entry.Name))
+            if (shards.Count > limits.Shards)
             {
-                throw index.Error(place, $"{CheckpointFormatException.Quote(entry.Name)} occurs twice");
+                throw index.Error(place, HiMoClipLimits.AtMost(limits.Shards, "files"));
             }
         }
 

@@ -15,22 +15,26 @@ internal static class StateDict
     /// <param name="place">The pickle in it, for errors.</param>
     internal static List<(string Name, PickleTensor Tensor)> Collect(object? root, string file, string place)
     {
+        HiMoClipLimits limits = HiMoClipLimits.Current;
         var tensors = new List<(string, PickleTensor)>();
         switch (root)
         {
             case PickleModule module:
-                int modules = 0;
+                long modules = 0, attributes = 0;
                 CollectModule(module, "", 0);
 
                 void CollectModule(PickleModule part, string prefix, int depth)
                 {
-                    if (depth > CheckpointLimits.ModuleDepth || ++modules > CheckpointLimits.Tensors)
+                    // A module may occur under any number of names, and in itself: what counts is what is walked through.
+                    attributes += part.Attributes.Count;
+                    string? exceeded =
+                        depth > limits.ModuleDepth ? HiMoClipLimits.AtMost(limits.ModuleDepth, "modules inside each other")
+                        : ++modules > limits.Tensors ? HiMoClipLimits.AtMost(limits.Tensors, "modules")
+                        : attributes > limits.PickleInstructions ? HiMoClipLimits.AtMost(limits.PickleInstructions, "attributes of modules")
+                        : null;
+                    if (exceeded is not null)
                     {
-                        throw CheckpointFormatException.At(
-                            file,
-                            place,
-                            $"expected at most {CheckpointLimits.Tensors} modules, {CheckpointLimits.ModuleDepth} deep, found more " +
-                            $"at {CheckpointFormatException.Quote(prefix)}");
+                        throw CheckpointFormatException.At(file, place, $"{exceeded}, found more at {CheckpointFormatException.Quote(prefix)}");
                     }
 
                     foreach ((string? key, object? value) in part.Attributes)
@@ -50,7 +54,7 @@ internal static class StateDict
                 break;
 
             case Dictionary<string, object?> dictionary:
-                Dictionary<string, object?> found = Unwrap(dictionary, WrapperDepth) ?? throw CheckpointFormatException.At(
+                Dictionary<string, object?> found = Unwrap(dictionary, WrapperDepth, []) ?? throw CheckpointFormatException.At(
                     file,
                     place,
                     $"expected a state dict, or one under {string.Join(", ", Wrappers)}; found a dictionary of " +
@@ -74,9 +78,9 @@ internal static class StateDict
         void Add(string name, PickleTensor tensor)
         {
             CheckName(name.Length, name);
-            if (tensors.Count == CheckpointLimits.Tensors)
+            if (tensors.Count == limits.Tensors)
             {
-                throw CheckpointFormatException.At(file, place, $"expected at most {CheckpointLimits.Tensors} tensors");
+                throw CheckpointFormatException.At(file, place, HiMoClipLimits.AtMost(limits.Tensors, "tensors"));
             }
 
             tensors.Add((name, tensor));
@@ -84,24 +88,33 @@ internal static class StateDict
 
         void CheckName(int length, string shown)
         {
-            if (length is 0 or > CheckpointLimits.NameLength)
+            if (length == 0 || length > limits.TensorNameLength)
             {
                 throw CheckpointFormatException.At(
                     file,
                     place,
-                    $"expected names of 1 to {CheckpointLimits.NameLength} characters, found {length} in {CheckpointFormatException.Quote(shown)}");
+                    $"a name of {length} characters with {CheckpointFormatException.Quote(shown)}: expected one or more, and " +
+                    HiMoClipLimits.AtMost(limits.TensorNameLength, "characters"));
             }
         }
     }
 
-    private static Dictionary<string, object?>? Unwrap(Dictionary<string, object?> dictionary, int depth)
+    /// <param name="dictionary">Where to look.</param>
+    /// <param name="depth">How many wrappers may still follow.</param>
+    /// <param name="seen">Dictionaries looked at: one may be wrapped many times over, and in itself.</param>
+    private static Dictionary<string, object?>? Unwrap(Dictionary<string, object?> dictionary, int depth, HashSet<object> seen)
     {
+        if (!seen.Add(dictionary))
+        {
+            return null;
+        }
+
         foreach (string wrapper in Wrappers)
         {
             if (depth > 0
                 && dictionary.TryGetValue(wrapper, out object? value)
                 && value is Dictionary<string, object?> inner
-                && Unwrap(inner, depth - 1) is { } found)
+                && Unwrap(inner, depth - 1, seen) is { } found)
             {
                 return found;
             }

@@ -41,11 +41,6 @@ internal sealed class StoredTensor
         long elementOffset)
     {
         string place = $"tensor {CheckpointFormatException.Quote(name)}";
-        if (shape.Length > CheckpointLimits.Dimensions)
-        {
-            throw file.Error(place, $"expected at most {CheckpointLimits.Dimensions} dimensions, found {shape.Length}");
-        }
-
         if (strides is not null && strides.Length != shape.Length)
         {
             throw file.Error(place, $"expected one stride for each of {shape.Length} dimensions, found {strides.Length}");

@@ -5,8 +5,9 @@ using System.Text;
 namespace HiMo.MLNet.Checkpoints;
 
 /// <summary>
-/// The table of contents of a zip archive. Unlike <see cref="ZipArchive"/> it says where in the file an entry's bytes
-/// lie, so that stored tensors are read straight into their memory.
+/// The table of contents of a zip archive. Unlike <see cref="ZipArchive"/> it says where in the file an entry's bytes lie, so
+/// that any part of a stored tensor is read straight into its memory; it refuses entries of one name, and counts entries
+/// before it reads them, where ZipArchive takes in as many as there are.
 /// </summary>
 internal sealed class ZipDirectory
 {
@@ -34,9 +35,15 @@ internal sealed class ZipDirectory
             throw file.Error(place, $"expected inside the file of {file.Length} bytes, found {length} bytes at {offset}");
         }
 
-        if (count > CheckpointLimits.Tensors || length > CheckpointLimits.PickleBytes)
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        if (count > (ulong)limits.Tensors)
         {
-            throw file.Error(place, $"expected at most {CheckpointLimits.Tensors} entries in {CheckpointLimits.PickleBytes} bytes, found {count} in {length}");
+            throw file.Error(place, $"{HiMoClipLimits.AtMost(limits.Tensors, "entries")}, found {count}");
+        }
+
+        if (length > limits.PickleBytes)
+        {
+            throw file.Error(place, $"{HiMoClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {length}");
         }
 
         var directory = new ZipDirectory(file);
@@ -64,24 +71,27 @@ internal sealed class ZipDirectory
     /// <summary>Opens a small entry for reading, decompressing it where necessary.</summary>
     internal (Stream Stream, long Length) Open(string name)
     {
+        HiMoClipLimits limits = HiMoClipLimits.Current;
         Entry entry = Find(name);
-        if (entry.Length > CheckpointLimits.PickleBytes)
+        if (entry.Length > limits.PickleBytes)
         {
-            throw _file.Error(Place(name), $"expected at most {CheckpointLimits.PickleBytes} bytes, found {entry.Length}");
+            throw _file.Error(Place(name), $"{HiMoClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
+        }
+
+        if (entry.Method == 8 && entry.Length / limits.ExpansionRatio > entry.CompressedLength)
+        {
+            throw _file.Error(
+                Place(name),
+                $"{HiMoClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim to expand to {entry.Length}");
         }
 
         var section = new FileSection(_file, DataOffset(entry, name), entry.CompressedLength);
-        switch (entry.Method)
+        return entry.Method switch
         {
-            case 0:
-                return (section, entry.Length);
-            case 8 when entry.Length <= entry.CompressedLength * CheckpointLimits.ExpansionRatio:
-                return (new DeflateStream(section, CompressionMode.Decompress), entry.Length);
-            case 8:
-                throw _file.Error(Place(name), $"{entry.CompressedLength} bytes claim to expand to {entry.Length}, more than {CheckpointLimits.ExpansionRatio} times as many");
-            default:
-                throw _file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}");
-        }
+            0 => (section, entry.Length),
+            8 => (new DeflateStream(section, CompressionMode.Decompress), entry.Length),
+            _ => throw _file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}"),
+        };
     }
 
     private Entry Find(string name) =>

@@ -23,9 +23,14 @@ internal static class AnnotationFile
     {
         byte[] buffer = new byte[Beginning];
         int count;
-        using (FileStream file = File.OpenRead(path))
+        try
         {
+            using FileStream file = File.OpenRead(path);
             count = file.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false);
+        }
+        catch (IOException e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            return null;                                                      // a link to nothing
         }
 
         ReadOnlySpan<byte> start = buffer.AsSpan(0, count);

@@ -19,7 +19,7 @@ internal static class ClassFolder
                 throw source.Error("expected every picture in the folder of its class, found one beside the folders.");
             }
 
-            yield return new CaptionedImage(root.Resolve(picture, source), [name], source);
+            yield return new CaptionedImage(root.ResolveFile(picture, source), [name], source);
         }
     }
 

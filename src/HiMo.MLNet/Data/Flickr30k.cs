@@ -10,10 +10,9 @@ internal static class Flickr30k
         string? current = null;
         List<string> captions = [];
         SourceLocation first = default;
-        long number = 0;
-        foreach (string line in File.ReadLines(file))
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        foreach ((string line, SourceLocation source) in TextRows.ReadLines(file))
         {
-            var source = SourceLocation.Line(file, ++number);
             if (line.Length == 0)
             {
                 continue;
@@ -33,10 +32,20 @@ internal static class Flickr30k
 
                 if (!seen.Add(image))
                 {
-                    throw source.Error($"expected the captions of '{image}' in a row, found one apart from the others.");
+                    throw source.Error($"expected the captions of {CheckpointFormatException.Quote(image)} in a row, found one apart from the others.");
+                }
+
+                if (seen.Count > limits.ImagesHeld)
+                {
+                    throw source.Error($"{HiMoClipLimits.AtMost(limits.ImagesHeld, "images")}, found more.");
                 }
 
                 (current, captions, first) = (image, [], source);
+            }
+
+            if (captions.Count == limits.CaptionsPerImage)
+            {
+                throw source.Error($"{HiMoClipLimits.AtMost(limits.CaptionsPerImage, "captions of an image")}, found more.");
             }
 
             captions.Add(caption);

@@ -11,14 +11,14 @@ internal static class ImageFolder
         foreach (string picture in PictureFiles.Below(root))
         {
             SourceLocation source = new(Path.Combine(root.FullPath, picture));
-            string image = root.Resolve(picture, source);
-            string text = root.Resolve(Path.ChangeExtension(picture, ".txt"), source);
+            string image = root.ResolveFile(picture, source);
+            string text = root.ResolveFile(Path.ChangeExtension(picture, ".txt"), source);
             if (!File.Exists(text))
             {
                 throw source.Error($"expected its caption in '{Path.GetFileName(text)}' beside it, found no such file.");
             }
 
-            yield return new CaptionedImage(image, [File.ReadAllText(text).Trim().ReplaceLineEndings(" ")], source);
+            yield return new CaptionedImage(image, [TextRows.ReadAll(text).Trim().ReplaceLineEndings(" ")], source);
         }
     }
 

@@ -4,14 +4,16 @@ namespace HiMo.MLNet.Data;
 
 /// <summary>
 /// The elements of a JSON array, one at a time, from a file of any size: the array that is the whole file, or the one that
-/// is a property of the file's object. No more is held than one element.
+/// is a property of the file's object. No more is held than one element, and that is bounded (<see cref="HiMoClipLimits.RowLength"/>),
+/// neither of which JsonSerializer's streams offer.
 /// </summary>
 internal sealed class JsonArrayReader : IDisposable
 {
     private readonly string _path;
     private readonly string? _property;
     private readonly FileStream _file;
-    private byte[] _buffer = new byte[64 * 1024];
+    private readonly int _longest = HiMoClipLimits.Current.RowLength;
+    private byte[] _buffer;
     private int _start;
     private int _end;
     private bool _isLast;
@@ -23,6 +25,7 @@ internal sealed class JsonArrayReader : IDisposable
     {
         _path = path;
         _property = property;
+        _buffer = new byte[Math.Min(64 * 1024, _longest)];
         _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
     }
 
@@ -73,8 +76,9 @@ internal sealed class JsonArrayReader : IDisposable
                 Fill();
             }
         }
-        catch (JsonException error)
+        catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
+            // A name that is no valid Unicode is an InvalidOperationException.
             throw SourceLocation.Element(_path, _elements + 1).Error(error.Message, error);
         }
     }
@@ -126,7 +130,7 @@ internal sealed class JsonArrayReader : IDisposable
         return true;
     }
 
-    /// <summary>Reads on, keeping what was not consumed. The buffer grows only when that fills it: an element may be of any size.</summary>
+    /// <summary>Reads on, keeping what was not consumed. The buffer grows only when that fills it, up to the longest element allowed.</summary>
     private void Fill()
     {
         if (_isLast)
@@ -142,7 +146,8 @@ internal sealed class JsonArrayReader : IDisposable
 
         if (_end == _buffer.Length)
         {
-            Array.Resize(ref _buffer, 2 * _buffer.Length);
+            TextRows.CheckLength(_end + 1L, SourceLocation.Element(_path, _elements + 1), "bytes");
+            Array.Resize(ref _buffer, (int)Math.Min(2L * _end, Math.Max(_longest, _end + 1)));
         }
 
         bool atStart = _file.Position == 0;

@@ -8,10 +8,8 @@ internal static class JsonFields
     /// <summary>Streams a file with one JSON object a line; each is valid until the next is asked for. Empty lines are passed over.</summary>
     public static IEnumerable<(JsonElement Row, SourceLocation Source)> ReadLines(string path)
     {
-        long number = 0;
-        foreach (string line in File.ReadLines(path))
+        foreach ((string line, SourceLocation source) in TextRows.ReadLines(path))
         {
-            var source = SourceLocation.Line(path, ++number);
             if (!string.IsNullOrWhiteSpace(line))
             {
                 using JsonDocument document = Parse(line, source);
@@ -27,9 +25,18 @@ internal static class JsonFields
             throw source.Error($"expected an object with '{name}', found {row.ValueKind}.");
         }
 
-        if (!row.TryGetProperty(name, out JsonElement value))
+        JsonElement value;
+        try
         {
-            throw source.Error($"expected a property '{name}', found {string.Join(", ", row.EnumerateObject().Take(10).Select(p => $"'{p.Name}'"))}.");
+            if (!row.TryGetProperty(name, out value))
+            {
+                throw source.Error(
+                    $"expected a property '{name}', found {string.Join(", ", row.EnumerateObject().Take(10).Select(p => CheckpointFormatException.Quote(p.Name)))}.");
+            }
+        }
+        catch (InvalidOperationException error)
+        {
+            throw source.Error("the name of a property is not valid Unicode.", error);
         }
 
         return value.ValueKind == kind ? value : throw source.Error($"expected '{name}' to be {kind}, found {value.ValueKind}.");

@@ -15,7 +15,7 @@ internal static class LongDci
                 (path, title, columns) = (header.IndexOf("filepath"), header.IndexOf("title"), header.Count);
                 if (path < 0 || title < 0)
                 {
-                    throw source.Error($"expected columns 'filepath' and 'title', found '{string.Join("', '", fields)}'.");
+                    throw source.Error($"expected columns 'filepath' and 'title', found {string.Join(", ", fields.Take(10).Select(CheckpointFormatException.Quote))}.");
                 }
 
                 continue;

@@ -26,7 +26,7 @@ internal static class PictureFiles
         {
             if (sub.LinkTarget is not null)
             {
-                root.Resolve(prefix + sub.Name, new SourceLocation(directory.FullName));
+                root.ResolveFile(prefix + sub.Name, new SourceLocation(directory.FullName));
                 continue;
             }
 

@@ -4,14 +4,12 @@ namespace HiMo.MLNet.Data;
 
 /// <summary>
 /// Rows of a tab-separated file as pandas writes them: a field that holds a tab, a line break or a quote stands in quotes,
-/// with its own quotes doubled.
+/// with its own quotes doubled. A library's reader would neither bound a row nor tell on which line it begins.
 /// </summary>
 internal static class TabSeparatedReader
 {
-    private const int LongestField = 16 * 1024 * 1024;
-
     /// <summary>Streams the rows, the header first, each with the line it begins on. Empty lines are passed over.</summary>
-    /// <exception cref="InvalidDataException">A quote is not closed.</exception>
+    /// <exception cref="InvalidDataException">A quote is not closed, or a row is too long (<see cref="HiMoClipLimits.RowLength"/>).</exception>
     public static IEnumerable<(IReadOnlyList<string> Fields, SourceLocation Source)> Read(string path)
     {
         using StreamReader reader = new(path);
@@ -32,12 +30,18 @@ internal static class TabSeparatedReader
         List<string> fields = [];
         StringBuilder field = new();
         bool atStart = true, quoted = false;
-        while (true)
+        int longest = HiMoClipLimits.Current.RowLength;
+        for (long length = 0; ; length++)
         {
+            if (length > longest)
+            {
+                TextRows.CheckLength(length, source);
+            }
+
             int next = reader.Read();
             if (quoted)
             {
-                if (next < 0 || field.Length > LongestField)
+                if (next < 0)
                 {
                     throw source.Error($"the quote that opens field {fields.Count + 1} is not closed.");
                 }

@@ -17,16 +17,16 @@ internal static class Urban1k
         foreach (string file in Directory.EnumerateFiles(Path.Combine(root.FullPath, Captions), "*.txt").Order(StringComparer.Ordinal))
         {
             SourceLocation source = new(file);
-            string captionFile = root.Resolve($"{Captions}/{Path.GetFileName(file)}", source);
-            string image = root.Resolve($"{Images}/{Path.GetFileNameWithoutExtension(file)}.jpg", source);
+            string captionFile = root.ResolveFile($"{Captions}/{Path.GetFileName(file)}", source);
+            string image = root.ResolveFile($"{Images}/{Path.GetFileNameWithoutExtension(file)}.jpg", source);
             silent.Remove(Path.GetFileNameWithoutExtension(file));
-            yield return new CaptionedImage(image, [File.ReadLines(captionFile).FirstOrDefault("")], source);
+            yield return new CaptionedImage(image, [TextRows.ReadLines(captionFile).Select(row => row.Line).FirstOrDefault("")], source);
         }
 
         foreach (string name in silent.Order(StringComparer.Ordinal))
         {
             SourceLocation source = new(Path.Combine(root.FullPath, Images));
-            yield return new CaptionedImage(root.Resolve($"{Images}/{name}.jpg", source), [], source);
+            yield return new CaptionedImage(root.ResolveFile($"{Images}/{name}.jpg", source), [], source);
         }
     }
 }

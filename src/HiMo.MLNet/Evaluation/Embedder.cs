@@ -3,9 +3,6 @@ using HiMo.MLNet.Scoring;
 
 namespace HiMo.MLNet.Evaluation;
 
-/// <summary>A picture to embed: a file, or pixels that have none.</summary>
-internal readonly record struct PictureSource(string? Path, RgbImage? Pixels);
-
 /// <summary>Embeds pictures and texts in batches, each content once; what the cache knows is not computed.</summary>
 internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, CancellationToken cancellation)
 {
@@ -43,15 +40,16 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
             }
         }
 
-        var decoded = new RgbImage[pictures.Count];
-        InParallel(missing, failures, i => decoded[i] = pictures[i].Pixels ?? ImageDecoder.Decode(pictures[i].Path!));
+        int length = encoder.Planes.Length;
+        byte[] planes = new byte[pictures.Count * length];
+        InParallel(missing, failures, i => encoder.Planes.Read(pictures[i], planes.AsSpan(i * length, length)));
         missing.RemoveAll(i => failures[i] is not null);
-        if (missing.Count == 0)
+        for (int row = 0; row < missing.Count; row++)
         {
-            return failures;
+            planes.AsSpan(missing[row] * length, length).CopyTo(planes.AsSpan(row * length));
         }
 
-        float[] computed = encoder.EncodeImages([.. missing.Select(i => decoded[i])]);
+        float[] computed = encoder.EncodePlanes(planes.AsSpan(0, missing.Count * length));
         for (int row = 0; row < missing.Count; row++)
         {
             ReadOnlySpan<float> embedding = computed.AsSpan(row * d, d);

@@ -1,4 +1,4 @@
-using System.Runtime.InteropServices;
+using HiMo.MLNet.Scoring;
 
 namespace HiMo.MLNet.Evaluation;
 
@@ -45,7 +45,7 @@ internal sealed class Evaluator : IDisposable
         List<string?> paths = [];
         List<string> captions = [];
         List<int> pictureOfCaption = [];                                      // −1 for one that cannot be read
-        List<float> embeddings = [];
+        float[] embeddings = new float[Math.Min((total ?? 0L) * d, Array.MaxLength)];   // enough, if every row is a picture of its own
         ImageReadException? firstFailure = null;
         foreach (EvaluationRow[] batch in rows.Chunk(Embedder.BatchSize))
         {
@@ -83,8 +83,13 @@ internal sealed class Evaluator : IDisposable
                     unnamed.Enqueue(paths.Count);
                 }
 
+                if (embeddings.Length == paths.Count * d)
+                {
+                    Array.Resize(ref embeddings, Math.Max(2 * embeddings.Length, Embedder.BatchSize * d));
+                }
+
+                computed.AsSpan(i * d, d).CopyTo(embeddings.AsSpan(paths.Count * d));
                 paths.Add(fresh[i].Path);
-                embeddings.AddRange(computed.AsSpan(i * d, d));
             }
             foreach (EvaluationRow row in batch)
             {
@@ -117,9 +122,8 @@ internal sealed class Evaluator : IDisposable
 
         var set = new EvaluatedSet(paths,
             [.. captions.Where((_, i) => kept[i])], [.. pictureOfCaption.Where((_, i) => kept[i])]);
-        float[] values = GC.AllocateUninitializedArray<float>(embeddings.Count);
-        CollectionsMarshal.AsSpan(embeddings).CopyTo(values);
-        return (set, new EmbeddingMatrix(values, d).Normalize());
+        Array.Resize(ref embeddings, paths.Count * d);
+        return (set, new EmbeddingMatrix(embeddings, d).Normalize());
     }
 
     public EmbeddingMatrix EmbedTexts(IReadOnlyList<string> texts, string stage) =>

@@ -1,6 +1,5 @@
 using HiMo.MLNet.Data;
 using HiMo.MLNet.Evaluation;
-using HiMo.MLNet.Images;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -28,31 +27,61 @@ public static class HiMoClipEvaluation
         ArgumentNullException.ThrowIfNull(model);
         options ??= new();
         DataSet data = DataSets.Open(dataSet);
-        CaptionedImage[] images = [.. data];
-        if (images.Length == 0)
+        int count = 0, missing = 0;
+        CaptionedImage? firstImage = null, firstMissing = null;
+        foreach (CaptionedImage image in data)                                // once for what is there, once more to embed it
+        {
+            count++;
+            firstImage ??= image;
+            if (!File.Exists(image.ImagePath))
+            {
+                missing++;
+                firstMissing ??= image;
+            }
+        }
+
+        if (firstImage is null)
         {
             throw new InvalidDataException($"'{data.Path}': expected pictures and captions in the format {data.Format}, found none.");
         }
 
-        CaptionedImage[] missing = [.. images.Where(image => !File.Exists(image.ImagePath))];
         string name = options.DataName ?? dataSet;
         using var evaluator = new Evaluator(model, options);
         evaluator.Notes.AddRange(data.Notes);
-        if (missing.Length == images.Length)
+        if (missing == count)
         {
-            EvaluatedSet texts = new([.. images.Select(i => i.ImagePath)], [.. images.SelectMany(i => i.Captions)],
-                [.. images.SelectMany((image, i) => Enumerable.Repeat(i, image.Captions.Count))]);
-            evaluator.Notes.Add($"None of the {images.Length} pictures is there (the first was looked for at '{images[0].ImagePath}'): only the captions are counted.");
-            return Metrics(model, options, name, data.Format, data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts, evaluator) with { PictureCount = 0 };
+            EvaluatedSet texts = Captions(data);
+            texts = data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts;
+            evaluator.Notes.Add(
+                $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are counted.");
+            return Metrics(model, options, name, data.Format, texts, evaluator) with { PictureCount = 0 };
         }
-        if (missing.Length > options.MaxUnreadableShare * images.Length)
+
+        if (missing > options.MaxUnreadableShare * count)
         {
             throw new InvalidDataException(
-                $"{missing.Length} of {images.Length} pictures are missing; the first is '{missing[0].ImagePath}', which {missing[0].Source} names. "
+                $"{missing} of {count} pictures are missing; the first is '{firstMissing!.ImagePath}', which {firstMissing.Source} names. "
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        return Evaluate(model, options, name, data.Format, evaluator, images.Select(i => new EvaluationRow(new(i.ImagePath, null), i.Captions)), images.Length);
+        IEnumerable<EvaluationRow> rows = data.Select(image => new EvaluationRow(new(image.ImagePath, null), image.Captions));
+        return Evaluate(model, options, name, data.Format, evaluator, rows, count);
+    }
+
+    /// <summary>The captions of a data set whose pictures are not there.</summary>
+    private static EvaluatedSet Captions(DataSet data)
+    {
+        List<string?> pictures = [];
+        List<string> captions = [];
+        List<int> pictureOfCaption = [];
+        foreach (CaptionedImage image in data)
+        {
+            pictureOfCaption.AddRange(Enumerable.Repeat(pictures.Count, image.Captions.Count));
+            pictures.Add(image.ImagePath);
+            captions.AddRange(image.Captions);
+        }
+
+        return new(pictures, captions, [.. pictureOfCaption]);
     }
 
     /// <summary>Recall both ways and HiMo@K. Rows with the same picture path are one picture with several captions.</summary>
@@ -77,8 +106,11 @@ public static class HiMoClipEvaluation
     /// <param name="data">Rows with the model's picture and caption columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
-        Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
+    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => EvaluateRetrieval(model, data, new());
+
+    internal static RetrievalMetrics EvaluateRetrieval(HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions options) =>
+        Run(model, data, null, options, (evaluator, set, images) =>
+            Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
 
     /// <summary>
     /// HiMo@K, semantic monotonicity: whether the similarity of a picture with the first 1, 2, … K parts of its caption
@@ -93,8 +125,12 @@ public static class HiMoClipEvaluation
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data, int k)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 2);
-        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
+        return EvaluateMonotonicity(model, data, k, new());
     }
+
+    internal static MonotonicityMetrics EvaluateMonotonicity(
+        HiMoClipTransformer model, IDataView data, int k, HiMoClipEvaluationOptions options) =>
+        Run(model, data, null, options, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
 
     /// <summary>
     /// HiMo@K as published for HiMo-Docci: the captions of a picture, in the order of their rows, are the texts that grow. Any number
@@ -114,7 +150,8 @@ public static class HiMoClipEvaluation
                 column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
         }
 
-        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
+        return Run(model, data, null, new(), (evaluator, set, images) =>
+            Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
     /// <summary>COLA, multi-object setting: two consecutive rows are the two pictures, with their captions, of one question.</summary>
@@ -123,7 +160,7 @@ public static class HiMoClipEvaluation
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ArgumentException">The number of rows is odd.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
+    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, new(), (evaluator, set, images) =>
         Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
 
     /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
@@ -142,14 +179,16 @@ public static class HiMoClipEvaluation
             throw new ArgumentException("Expected a model with labels: call ForZeroShot first.", nameof(model));
         }
 
-        return Run(model, data, labelColumnName, (_, set, images) => Evaluator.ZeroShot(
+        return Run(model, data, labelColumnName, new(), (_, set, images) => Evaluator.ZeroShot(
             set, images, head.Labels, head.Labels, new EmbeddingMatrix([.. head.Classes], images.Dimension).Normalize()));
     }
 
-    private static T Run<T>(HiMoClipTransformer model, IDataView data, string? textColumn, Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
+    private static T Run<T>(
+        HiMoClipTransformer model, IDataView data, string? textColumn, HiMoClipEvaluationOptions options,
+        Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
     {
         ArgumentNullException.ThrowIfNull(model);
-        using var evaluator = new Evaluator(model, new());
+        using var evaluator = new Evaluator(model, options);
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text), Count(data));
         return measure(evaluator, set, images);
     }
@@ -217,24 +256,13 @@ public static class HiMoClipEvaluation
         ArgumentNullException.ThrowIfNull(data);
         DataViewSchema.Column image = InputColumns.Image(data.Schema, model.Columns.Image), text = InputColumns.Text(data.Schema, textColumn);
         using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
-        Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
-        Func<Func<RgbImage>?>? readImage = readPath is null ? InputColumns.ImageReader(cursor, image, null) : null;
+        Func<PictureSource?> readPicture = InputColumns.PictureReader(cursor, image, model.ImageFolder, model.Encoder.Planes);
         Func<string> readText = InputColumns.TextReader(cursor, text);
         while (cursor.MoveNext())
         {
-            string? path = readPath?.Invoke();
-            if (path is "")
-            {
-                path = null;
-            }
-
-            RgbImage? pixels = readImage?.Invoke()?.Invoke();
-            if (path is null && pixels is null)
-            {
-                throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
-            }
-
-            yield return new(new(path is null || model.ImageFolder is null ? path : Path.Combine(model.ImageFolder, path), pixels), [readText()]);
+            PictureSource picture = readPicture()
+                ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            yield return new(picture, [readText()]);
         }
     }
 }

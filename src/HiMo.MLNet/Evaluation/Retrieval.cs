@@ -114,7 +114,7 @@ internal static class Retrieval
         int blocks = (images.Count + ImagesPerBlock - 1) / ImagesPerBlock;
         int workers = Math.Clamp(blocks, 1, Environment.ProcessorCount);
         int nextBlock = -1;
-        Parallel.For(0, workers, _ =>
+        ParallelLoop.For(workers, _ =>
         {
             float[] similarities = new float[ImagesPerBlock * TextsPerBlock];
             Tally ownTexts = textTally.WithOwnCounts();

@@ -1,99 +1,114 @@
 using System.Buffers;
-using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Runtime.Intrinsics;
 
 namespace HiMo.MLNet.Images;
 
-/// <summary>The part of a source picture that is resized, in pixels; edges may lie between pixels.</summary>
-internal readonly record struct SourceBox(float Left, float Top, float Right, float Bottom)
-{
-    public static SourceBox Whole(RgbImage image) => new(0, 0, image.Width, image.Height);
-}
-
 /// <summary>
-/// Pillow's bicubic resize, bit for bit: cubic convolution with a = -0.5 whose support grows with the reduction (hence
-/// anti-aliased), weights in 22-bit fixed point, first along rows, then along columns, rounded to bytes in between.
+/// Pillow's bicubic resize, bit for bit: weights in 22-bit fixed point, first along rows, then along columns, rounded
+/// to bytes in between.
 /// </summary>
 internal static class BicubicResize
 {
-    private const int PrecisionBits = 22;
-    private const int Half = 1 << (PrecisionBits - 1);
+    private const int Half = 1 << (FilterTaps.PrecisionBits - 1);
 
     /// <summary>
     /// Resizes <paramref name="box"/> of a picture to <paramref name="width"/> × <paramref name="height"/> and writes
     /// the window of <paramref name="windowWidth"/> × <paramref name="windowHeight"/> pixels at
-    /// (<paramref name="x"/>, <paramref name="y"/>) of the result, as interleaved RGB. Only that window is computed.
+    /// (<paramref name="x"/>, <paramref name="y"/>) of the result. Only that window is computed.
     /// </summary>
+    /// <returns>
+    /// The mode of the result: the picture's, but <see cref="PixelMode.Premultiplied"/> for <see cref="PixelMode.RgbAlpha"/>.
+    /// </returns>
     /// <remarks>The box must lie inside the picture, the window inside the result.</remarks>
-    public static void Resize(
+    public static PixelMode Resize(
         RgbImage source, SourceBox box, int width, int height, int x, int y, int windowWidth, int windowHeight, Span<byte> result)
     {
-        if (!(box.Left >= 0 && box.Top >= 0 && box.Right <= source.Width && box.Bottom <= source.Height && box.Left < box.Right && box.Top < box.Bottom))
+        if (!(box.Left >= 0 && box.Top >= 0 && box.Right <= source.Width && box.Bottom <= source.Height
+            && box.Left < box.Right && box.Top < box.Bottom))
         {
             throw new ArgumentException($"Expected a box inside {source.Width} x {source.Height} pixels, found {box}.", nameof(box));
         }
 
         if (x < 0 || y < 0 || windowWidth < 1 || windowHeight < 1 || x + windowWidth > width || y + windowHeight > height)
         {
-            throw new ArgumentException($"Expected a window inside {width} x {height} pixels, found {windowWidth} x {windowHeight} at ({x}, {y}).", nameof(windowWidth));
+            throw new ArgumentException(
+                $"Expected a window inside {width} x {height} pixels, found {windowWidth} x {windowHeight} at ({x}, {y}).", nameof(windowWidth));
         }
 
-        if (result.Length != windowWidth * windowHeight * 3)
+        int stride = windowWidth * RgbImage.PixelBytes;
+        if (result.Length != windowHeight * stride)
         {
-            throw new ArgumentException($"Expected {windowWidth * windowHeight * 3} bytes, found {result.Length}.", nameof(result));
+            throw new ArgumentException($"Expected {windowHeight * stride} bytes, found {result.Length}.", nameof(result));
         }
 
-        using var columns = new Taps(source.Width, box.Left, box.Right, width, x, windowWidth);
-        using var rows = new Taps(source.Height, box.Top, box.Bottom, height, y, windowHeight);
+        using var columns = new FilterTaps(source.Width, box.Left, box.Right, width, x, windowWidth);
+        using var rows = new FilterTaps(source.Height, box.Top, box.Bottom, height, y, windowHeight);
 
         // Only the source rows that some result row reads pass through the first step.
         int firstRow = rows.First(0);
         int rowCount = rows.First(windowHeight - 1) + rows.Count(windowHeight - 1) - firstRow;
-        int stride = windowWidth * 3;
-        byte[] narrow = ArrayPool<byte>.Shared.Rent(rowCount * stride);
-        try
+        byte[] narrow = ArrayPool<byte>.Shared.Rent(checked(rowCount * stride));
+        Span<byte> narrowRows = narrow.AsSpan(0, rowCount * stride);
+        if (source.Mode == PixelMode.Grey16)
         {
-            for (int row = 0; row < rowCount; row++)
+            Span<int> greys = MemoryMarshal.Cast<byte, int>(narrowRows);
+            ResizeGrey(source, firstRow, columns, rows, greys, MemoryMarshal.Cast<byte, int>(result), windowWidth);
+        }
+        else
+        {
+            ResizeBytes(source, firstRow, columns, rows, narrowRows, result, stride);
+        }
+
+        ArrayPool<byte>.Shared.Return(narrow);
+        return source.Mode == PixelMode.RgbAlpha ? PixelMode.Premultiplied : source.Mode;
+    }
+
+    private static void ResizeBytes(
+        RgbImage source, int firstRow, FilterTaps columns, FilterTaps rows, Span<byte> narrow, Span<byte> result, int stride)
+    {
+        byte[]? multiplied = source.Mode == PixelMode.RgbAlpha ? ArrayPool<byte>.Shared.Rent(source.Width * RgbImage.PixelBytes) : null;
+        for (int row = 0; row < narrow.Length / stride; row++)
+        {
+            ReadOnlySpan<byte> from = source.Row(firstRow + row);
+            if (multiplied is not null)
             {
-                Span<byte> from = source.Pixels.AsSpan((firstRow + row) * source.Width * 3, source.Width * 3);
-                AlongRow(from, columns, narrow.AsSpan(row * stride, stride));
+                PixelConversion.Premultiply(from, multiplied);
+                from = multiplied.AsSpan(0, from.Length);
             }
 
-            for (int row = 0; row < windowHeight; row++)
-            {
-                Span<byte> from = narrow.AsSpan((rows.First(row) - firstRow) * stride, rows.Count(row) * stride);
-                AlongColumns(from, rows.Weights(row), result.Slice(row * stride, stride));
-            }
+            AlongRow(from, columns, narrow.Slice(row * stride, stride));
         }
-        finally
+
+        if (multiplied is not null)
         {
-            ArrayPool<byte>.Shared.Return(narrow);
+            ArrayPool<byte>.Shared.Return(multiplied);
+        }
+
+        for (int row = 0; row < result.Length / stride; row++)
+        {
+            Span<byte> from = narrow.Slice((rows.First(row) - firstRow) * stride, rows.Count(row) * stride);
+            AlongColumns(from, rows.Weights(row), result.Slice(row * stride, stride));
         }
     }
 
-    private static void AlongRow(ReadOnlySpan<byte> from, Taps columns, Span<byte> to)
+    private static void AlongRow(ReadOnlySpan<byte> from, FilterTaps columns, Span<byte> to)
     {
-        for (int x = 0; x < to.Length / 3; x++)
+        ReadOnlySpan<uint> source = MemoryMarshal.Cast<byte, uint>(from);
+        Span<uint> target = MemoryMarshal.Cast<byte, uint>(to);
+        for (int x = 0; x < target.Length; x++)
         {
             ReadOnlySpan<int> weights = columns.Weights(x);
-            ReadOnlySpan<byte> pixels = from.Slice(columns.First(x) * 3, weights.Length * 3);
-
-            // Lanes: red, green, blue, and the neighbour's red, which is thrown away.
+            ReadOnlySpan<uint> pixels = source.Slice(columns.First(x), weights.Length);
             var sum = Vector128.Create(Half);
-            int i = 0;
-            for (; i < weights.Length - 1; i++)
+            for (int i = 0; i < weights.Length; i++)
             {
-                uint four = Unsafe.ReadUnaligned<uint>(in pixels[i * 3]);
-                Vector128<byte> bytes = Vector128.CreateScalarUnsafe(four).AsByte();
+                Vector128<byte> bytes = Vector128.CreateScalarUnsafe(pixels[i]).AsByte();
                 sum += Vector128.WidenLower(Vector128.WidenLower(bytes)).AsInt32() * weights[i];
             }
 
-            ReadOnlySpan<byte> last = pixels[(i * 3)..];
-            sum += Vector128.Create(last[0], last[1], last[2], 0) * weights[i];
-            sum >>= PrecisionBits;
-            to[x * 3] = Clip(sum[0]);
-            to[(x * 3) + 1] = Clip(sum[1]);
-            to[(x * 3) + 2] = Clip(sum[2]);
+            Vector128<ushort> clipped = Narrow(sum, sum);
+            target[x] = Vector128.Narrow(clipped, clipped).AsUInt32().ToScalar();
         }
     }
 
@@ -103,7 +118,8 @@ internal static class BicubicResize
         int x = 0;
         for (; x <= stride - 16; x += 16)
         {
-            (Vector128<int> a, Vector128<int> b, Vector128<int> c, Vector128<int> d) = (Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half));
+            (Vector128<int> a, Vector128<int> b, Vector128<int> c, Vector128<int> d) =
+                (Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half), Vector128.Create(Half));
             for (int i = 0; i < weights.Length; i++)
             {
                 (Vector128<ushort> low, Vector128<ushort> high) = Vector128.Widen(Vector128.Create(from.Slice((i * stride) + x, 16)));
@@ -125,80 +141,43 @@ internal static class BicubicResize
                 sum += from[(i * stride) + x] * weights[i];
             }
 
-            to[x] = Clip(sum >> PrecisionBits);
+            to[x] = (byte)Math.Clamp(sum >> FilterTaps.PrecisionBits, 0, 255);
         }
-
-        static Vector128<ushort> Narrow(Vector128<int> low, Vector128<int> high) =>
-            Vector128.Narrow(Clamp(low >> PrecisionBits).AsUInt32(), Clamp(high >> PrecisionBits).AsUInt32());
-
-        static Vector128<int> Clamp(Vector128<int> value) =>
-            Vector128.Min(Vector128.Max(value, Vector128<int>.Zero), Vector128.Create(255));
     }
 
-    private static byte Clip(int value) => (byte)Math.Clamp(value, 0, 255);
-
-    /// <summary>For every position of a window of the result: which source positions it reads, and with which weights.</summary>
-    private sealed class Taps : IDisposable
+    private static Vector128<ushort> Narrow(Vector128<int> low, Vector128<int> high)
     {
-        private readonly int _size;
-        private readonly int[] _bounds;
-        private readonly int[] _weights;
+        return Vector128.Narrow(Clip(low), Clip(high));
 
-        public Taps(int sourceLength, float start, float end, int length, int windowStart, int windowLength)
+        static Vector128<uint> Clip(Vector128<int> sum) =>
+            Vector128.Min(Vector128.Max(sum >> FilterTaps.PrecisionBits, Vector128<int>.Zero), Vector128.Create(255)).AsUInt32();
+    }
+
+    // Pillow filters numbers of 32 bits in double precision and rounds to whole ones after either step.
+    private static void ResizeGrey(
+        RgbImage source, int firstRow, FilterTaps columns, FilterTaps rows, Span<int> narrow, Span<int> result, int stride)
+    {
+        for (int i = 0; i < narrow.Length; i++)
         {
-            double scale = (double)(end - start) / length;
-            double filterScale = Math.Max(scale, 1);
-            double support = 2 * filterScale;
-            _size = ((int)Math.Ceiling(support) * 2) + 1;
-            _bounds = ArrayPool<int>.Shared.Rent(windowLength * 2);
-            _weights = ArrayPool<int>.Shared.Rent(checked(windowLength * _size));
+            int x = i % stride;
+            narrow[i] = Sum(source.GreyRow(firstRow + (i / stride))[columns.First(x)..], 1, columns.ExactWeights(x));
+        }
 
-            double[] exact = ArrayPool<double>.Shared.Rent(_size);
-            for (int i = 0; i < windowLength; i++)
+        for (int i = 0; i < result.Length; i++)
+        {
+            int y = i / stride;
+            result[i] = Sum(narrow[(((rows.First(y) - firstRow) * stride) + (i % stride))..], stride, rows.ExactWeights(y));
+        }
+
+        static int Sum(ReadOnlySpan<int> values, int step, ReadOnlySpan<double> weights)
+        {
+            double sum = 0.0;
+            for (int i = 0; i < weights.Length; i++)
             {
-                double centre = start + ((windowStart + i + 0.5) * scale);
-                int first = Math.Max((int)(centre - support + 0.5), 0);
-                int count = Math.Min((int)(centre + support + 0.5), sourceLength) - first;
-                double total = 0.0;
-                for (int tap = 0; tap < count; tap++)
-                {
-                    total += exact[tap] = Cubic((tap + first - centre + 0.5) * (1 / filterScale));
-                }
-
-                for (int tap = 0; tap < count; tap++)
-                {
-                    double weight = (total == 0 ? exact[tap] : exact[tap] / total) * (1 << PrecisionBits);
-                    _weights[(i * _size) + tap] = (int)(weight < 0 ? weight - 0.5 : weight + 0.5);
-                }
-
-                (_bounds[i * 2], _bounds[(i * 2) + 1]) = (first, count);
+                sum += values[i * step] * weights[i];
             }
 
-            ArrayPool<double>.Shared.Return(exact);
-        }
-
-        public int First(int position) => _bounds[position * 2];
-
-        public int Count(int position) => _bounds[(position * 2) + 1];
-
-        public ReadOnlySpan<int> Weights(int position) => _weights.AsSpan(position * _size, Count(position));
-
-        public void Dispose()
-        {
-            ArrayPool<int>.Shared.Return(_bounds);
-            ArrayPool<int>.Shared.Return(_weights);
-        }
-
-        private static double Cubic(double x)
-        {
-            const double a = -0.5;
-            x = Math.Abs(x);
-            return x switch
-            {
-                < 1 => ((((a + 2) * x) - (a + 3)) * x * x) + 1,
-                < 2 => ((((x - 5) * x) + 8) * x - 4) * a,
-                _ => 0,
-            };
+            return (int)(sum >= 0 ? Math.Floor(sum + 0.5) : -Math.Floor(-sum + 0.5));
         }
     }
 }

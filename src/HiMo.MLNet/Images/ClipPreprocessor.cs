@@ -3,8 +3,8 @@ using System.Buffers;
 namespace HiMo.MLNet.Images;
 
 /// <summary>
-/// CLIP's image preprocessing: bicubic resize of the shorter side to n, centre crop of n × n, and, as a step of its
-/// own, scaling to 0..1 and normalising by mean and standard deviation.
+/// CLIP's image preprocessing: bicubic resize of the shorter side to n in the picture's own mode, centre crop of n × n,
+/// conversion to RGB, and, as a step of its own, scaling to 0..1 and normalising by mean and standard deviation.
 /// </summary>
 /// <param name="size">n: the model's image size in pixels.</param>
 internal sealed class ClipPreprocessor(int size)
@@ -20,7 +20,7 @@ internal sealed class ClipPreprocessor(int size)
     /// <summary>Number of values of a preprocessed picture: 3 · n · n.</summary>
     public int Length => 3 * _size * _size;
 
-    /// <summary>Resizes and crops a picture.</summary>
+    /// <summary>Resizes, crops and converts a picture.</summary>
     /// <param name="image">The picture.</param>
     /// <param name="planes">3 × n × n bytes: the planes of red, green and blue.</param>
     public void Process(RgbImage image, Span<byte> planes)
@@ -35,19 +35,24 @@ internal sealed class ClipPreprocessor(int size)
         int x = (int)Math.Round((scaledWidth - _size) / 2.0, MidpointRounding.ToEven);
         int y = (int)Math.Round((scaledHeight - _size) / 2.0, MidpointRounding.ToEven);
 
-        byte[] pixels = ArrayPool<byte>.Shared.Rent(Length);
-        Span<byte> interleaved = pixels.AsSpan(0, Length);
-        if (image.HadPalette)
+        int length = _size * _size * RgbImage.PixelBytes;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(length);
+        Span<byte> pixels = rented.AsSpan(0, length);
+        PixelMode mode = image.Mode;
+
+        // A picture that keeps its size is not resampled: not even multiplied by its alpha.
+        if (mode == PixelMode.Palette || (scaledWidth == width && scaledHeight == height))
         {
-            NearestResize.Resize(image, scaledWidth, scaledHeight, x, y, _size, _size, interleaved);
+            NearestResize.Resize(image, scaledWidth, scaledHeight, x, y, _size, _size, pixels);
         }
         else
         {
-            BicubicResize.Resize(image, SourceBox.Whole(image), scaledWidth, scaledHeight, x, y, _size, _size, interleaved);
+            mode = BicubicResize.Resize(image, SourceBox.Whole(image), scaledWidth, scaledHeight, x, y, _size, _size, pixels);
         }
 
-        Planes.Split(interleaved, _size, mirror: false, planes);
-        ArrayPool<byte>.Shared.Return(pixels);
+        PixelConversion.ToRgb(pixels, mode);
+        Planes.Split(pixels, _size, mirror: false, planes);
+        ArrayPool<byte>.Shared.Return(rented);
     }
 
     /// <summary>(value / 255 - mean) / standard deviation, plane by plane.</summary>

@@ -40,21 +40,24 @@ internal sealed class ImageAugmenter
         double contrast = Around(1, _options.Contrast);
         double saturation = Around(1, _options.Saturation);
 
-        byte[] pixels = ArrayPool<byte>.Shared.Rent(length);
-        Span<byte> interleaved = pixels.AsSpan(0, length);
+        using RgbImage? mixable = image.Mode is PixelMode.RgbAlpha or PixelMode.Cmyk or PixelMode.Grey16 ? image.ToMixable() : null;
+        image = mixable ?? image;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(_size * _size * RgbImage.PixelBytes);
+        Span<byte> pixels = rented.AsSpan(0, _size * _size * RgbImage.PixelBytes);
         if (angle == 0 && left >= 0 && top >= 0 && left + width <= image.Width && top + height <= image.Height)
         {
             var box = new SourceBox(
                 (float)left, (float)top, Math.Min((float)(left + width), image.Width), Math.Min((float)(top + height), image.Height));
-            BicubicResize.Resize(image, box, _size, _size, 0, 0, _size, _size, interleaved);
+            BicubicResize.Resize(image, box, _size, _size, 0, 0, _size, _size, pixels);
         }
         else
         {
-            AffineWarp.Warp(image, (left + (width / 2), top + (height / 2)), (width, height), angle, _size, _options.Background, interleaved);
+            AffineWarp.Warp(image, (left + (width / 2), top + (height / 2)), (width, height), angle, _size, _options.Background, pixels);
         }
 
-        Planes.Split(interleaved, _size, mirror, planes);
-        ArrayPool<byte>.Shared.Return(pixels);
+        PixelConversion.ToRgb(pixels, image.Mode);
+        Planes.Split(pixels, _size, mirror, planes);
+        ArrayPool<byte>.Shared.Return(rented);
         if (brightness != 1 || contrast != 1 || saturation != 1)
         {
             Recolour(planes, brightness, contrast, saturation);

@@ -1,25 +1,23 @@
-using System.Runtime.InteropServices;
+using System.Buffers;
+using System.Runtime.Intrinsics;
 using Microsoft.ML.Data;
 using SkiaSharp;
 
 namespace HiMo.MLNet.Images;
 
-/// <summary>Decodes image files to RGB as Pillow's <c>Image.open(...).convert("RGB")</c> does.</summary>
+/// <summary>Decodes image files as Pillow's <c>Image.open</c> does, in the mode in which Pillow resizes them.</summary>
 /// <remarks>
-/// Grey is repeated, palettes are looked up, alpha is dropped (not blended), colour profiles, gamma and EXIF rotation
-/// are ignored, 16 bits are cut to the upper 8, of an animation the first frame counts. Differences to Pillow: it
-/// saturates 16-bit grey above 255 instead of cutting it; JPEG decoders differ in the last bit or two; CMYK is
-/// converted by Skia.
+/// Palettes are looked up, alpha is kept until after the resize, colour profiles, gamma and EXIF rotation are ignored,
+/// 16 bits of colour are cut to the upper 8, of an animation the first frame counts. SkiaSharp decodes; what it cannot
+/// tell apart (palettes, the first frame of a GIF, 16-bit grey, bits of a BMP, CMYK) is read by readers of the
+/// library's own. JPEG decoders differ in the last bit or two.
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <summary>The largest picture that is decoded, in pixels (700 MB while decoding): a guard against decompression bombs.</summary>
-    internal const long MaxPixels = 100_000_000;
-
-    /// <summary>The longest side that is decoded, in pixels.</summary>
-    internal const int MaxSide = 65_535;
-
-    /// <exception cref="ImageReadException">The file is missing, unreadable, empty, no image, truncated or too large (<see cref="MaxPixels"/>, <see cref="MaxSide"/>).</exception>
+    /// <returns>A picture that the caller owns and may dispose.</returns>
+    /// <exception cref="ImageReadException">
+    /// The file is missing, unreadable, empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).
+    /// </exception>
     public static RgbImage Decode(string path) => Read(path, stream => Decode(stream, path));
 
     /// <summary>Reads an image file in any way; what goes wrong with the file is told as decoding tells it.</summary>
@@ -44,114 +42,176 @@ internal static class ImageDecoder
 
     /// <param name="stream">The encoded image, from the current position to the end.</param>
     /// <param name="name">The image's name in error messages.</param>
-    /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large (<see cref="MaxPixels"/>, <see cref="MaxSide"/>).</exception>
+    /// <returns>A picture that the caller owns and may dispose.</returns>
+    /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).</exception>
     public static RgbImage Decode(Stream stream, string name)
     {
-        using var data = SKData.Create(stream);
-        if (data is null || data.IsEmpty)
+        byte[] buffer = ReadToEnd(stream, name, out int length);
+        try
         {
-            throw new ImageReadException(name, "it is empty");
+            ReadOnlySpan<byte> file = buffer.AsSpan(0, length);
+            return GifFile.Read(file, name) ?? PngFile.Read(file, name) ?? BmpFile.Read(file, name) ?? ReadBySkia(file, name);
         }
-
-        using var codec = SKCodec.Create(new SKMemoryStream(data), out SKCodecResult found);
-        if (codec is null)
+        finally
         {
-            throw new ImageReadException(name, found == SKCodecResult.IncompleteInput
-                ? "it is truncated"
-                : "it is not an image of a known format (PNG, JPEG, WebP, GIF, BMP, ICO, WBMP)");
+            ArrayPool<byte>.Shared.Return(buffer);
         }
-
-        (int width, int height) = (codec.Info.Width, codec.Info.Height);
-        CheckSize(width, height, name);
-
-        // Unpremultiplied, so that colours under transparency survive; no colour space, so that nothing is converted.
-        var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
-        byte[] rgba = GC.AllocateUninitializedArray<byte>(checked(width * height * 4));
-        SKCodecResult result;
-        unsafe
-        {
-            fixed (byte* pixels = rgba)
-            {
-                result = codec.GetPixels(info, (nint)pixels);
-            }
-        }
-
-        return result switch
-        {
-            SKCodecResult.Success => new RgbImage(width, height, DropAlpha(rgba, blueFirst: false)) { HadPalette = HasPalette(data.AsSpan()) },
-            SKCodecResult.IncompleteInput => throw new ImageReadException(name, "it is truncated"),
-            _ => throw new ImageReadException(name, $"it is damaged ({result})"),
-        };
     }
 
     /// <summary>Copies an ML.NET image.</summary>
     /// <remarks>
-    /// ML.NET keeps a decoded file's colours multiplied by alpha; they are divided again, but what lay under full
-    /// transparency is lost (black). Pixels given to <c>CreateFromPixels</c> are taken as multiplied, too, unless a
-    /// colour exceeds its alpha.
+    /// ML.NET holds eight bits a colour, multiplied by alpha. As Pillow multiplies before it resizes, too, cut-outs come
+    /// out the same; lost are colours under full transparency (which show only where nothing is resized), palettes
+    /// (interpolated here, not by Pillow), the lower half of 16-bit grey and CMYK. Pixels given to <c>CreateFromPixels</c>
+    /// are taken as multiplied, too, unless a colour exceeds its alpha.
     /// </remarks>
+    /// <returns>A picture that the caller owns and may dispose.</returns>
     public static RgbImage FromMLImage(MLImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
         CheckSize(image.Width, image.Height, image.Tag ?? nameof(MLImage));
-        byte[] pixels = [.. image.Pixels];
-        Unmultiply(pixels);
-        return new RgbImage(image.Width, image.Height, DropAlpha(pixels, image.PixelFormat == MLPixelFormat.Bgra32));
-    }
-
-    // What Pillow opens in its modes P (palette) and 1 (black and white): see NearestResize.
-    private static bool HasPalette(ReadOnlySpan<byte> encoded)
-    {
-        const int depthAt = 24, colourTypeAt = 25;
-        return encoded.StartsWith("GIF8"u8)
-            || (encoded.Length > colourTypeAt && encoded[1..].StartsWith("PNG"u8)
-                && (encoded[colourTypeAt] == 3 || (encoded[colourTypeAt] == 0 && encoded[depthAt] == 1)));
-    }
-
-    private static void CheckSize(int width, int height, string name)
-    {
-        if (width < 1 || height < 1 || Math.Max(width, height) > MaxSide || (long)width * height > MaxPixels)
+        ReadOnlySpan<byte> pixels = image.Pixels;
+        var copy = new RgbImage(image.Width, image.Height, IsMultiplied(pixels) ? PixelMode.Premultiplied : PixelMode.RgbAlpha);
+        pixels.CopyTo(copy.Pixels);
+        if (image.PixelFormat == MLPixelFormat.Bgra32)
         {
-            throw new ImageReadException(name, FormattableString.Invariant(
-                $"expected at most {MaxPixels:N0} pixels and {MaxSide:N0} a side, found {width} x {height}"));
+            PixelConversion.SwapRedAndBlue(copy.Pixels);
+        }
+
+        return copy;
+    }
+
+    /// <exception cref="ImageReadException">The picture is empty or exceeds <see cref="HiMoClipLimits"/>.</exception>
+    internal static void CheckSize(int width, int height, string name)
+    {
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        string? exceeded = width < 1 || height < 1 ? "expected pixels"
+            : Math.Max(width, height) > limits.ImageSide ? HiMoClipLimits.AtMost(limits.ImageSide, "pixels a side")
+            : (long)width * height > limits.ImagePixels ? HiMoClipLimits.AtMost(limits.ImagePixels, "pixels")
+            : (long)width * height > Array.MaxLength / RgbImage.PixelBytes ? $"expected at most {Array.MaxLength / RgbImage.PixelBytes} pixels"
+            : null;
+        if (exceeded is not null)
+        {
+            throw new ImageReadException(name, $"{exceeded}, found {width} x {height}");
         }
     }
 
-    private static byte[] DropAlpha(ReadOnlySpan<byte> rgba, bool blueFirst)
+    // Into a rented array. A file is not mapped into memory: one that is cut off meanwhile would end the process.
+    private static byte[] ReadToEnd(Stream stream, string name, out int length)
     {
-        byte[] rgb = GC.AllocateUninitializedArray<byte>(rgba.Length / 4 * 3);
-        (int red, int blue) = blueFirst ? (2, 0) : (0, 2);
-        for (int from = 0, to = 0; from + 3 < rgba.Length; from += 4, to += 3)
+        long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
+        int limit = HiMoClipLimits.Current.ImageFileBytes;
+        byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(expected + 1, 1 << 16, Math.Max(1 << 16, limit)));
+        length = 0;
+        int read;
+        while ((read = expected > limit ? 0 : stream.Read(buffer.AsSpan(length))) > 0)
         {
-            rgb[to] = rgba[from + red];
-            rgb[to + 1] = rgba[from + 1];
-            rgb[to + 2] = rgba[from + blue];
-        }
-
-        return rgb;
-    }
-
-    private static void Unmultiply(Span<byte> pixels)
-    {
-        Span<Pixel> packed = MemoryMarshal.Cast<byte, Pixel>(pixels);
-        foreach (Pixel pixel in packed)
-        {
-            if (pixel.C0 > pixel.Alpha || pixel.C1 > pixel.Alpha || pixel.C2 > pixel.Alpha)
+            length += read;
+            if (length == buffer.Length && length <= limit)
             {
-                return;
+                byte[] larger = ArrayPool<byte>.Shared.Rent(checked(length * 2));
+                buffer.CopyTo(larger, 0);
+                ArrayPool<byte>.Shared.Return(buffer);
+                buffer = larger;
+            }
+
+            expected = Math.Max(expected, length);
+        }
+
+        if (length > 0 && expected <= limit)
+        {
+            return buffer;
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
+        throw new ImageReadException(name, length == 0 && expected <= limit
+            ? "it is empty"
+            : $"{HiMoClipLimits.AtMost(HiMoClipLimits.Current.ImageFileBytes, "bytes")}, found {expected} or more");
+    }
+
+    private static unsafe RgbImage ReadBySkia(ReadOnlySpan<byte> file, string name)
+    {
+        fixed (byte* bytes = file)
+        {
+            using var data = SKData.Create((nint)bytes, file.Length);
+            using var codec = SKCodec.Create(new SKMemoryStream(data), out SKCodecResult found);
+            if (codec is null)
+            {
+                throw new ImageReadException(name, found == SKCodecResult.IncompleteInput
+                    ? "it is truncated"
+                    : "it is not an image of a known format (PNG, JPEG, WebP, GIF, BMP, ICO, WBMP)");
+            }
+
+            (int width, int height) = (codec.Info.Width, codec.Info.Height);
+            CheckSize(width, height, name);
+            if ((long)width * height > file.Length * MaxPixelsPerByte(codec.EncodedFormat))
+            {
+                throw new ImageReadException(name, "it is truncated");
+            }
+
+            PixelMode mode = codec.EncodedFormat switch
+            {
+                SKEncodedImageFormat.Png => PngFile.ModeOf(file),
+                SKEncodedImageFormat.Bmp => BmpFile.ModeOf(file),
+                _ => codec.Info.AlphaType == SKAlphaType.Opaque ? PixelMode.Rgb : PixelMode.RgbAlpha,
+            };
+
+            // Not multiplied by alpha, so that colours under transparency survive; no colour space, so that nothing is converted.
+            var info = new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Unpremul);
+            var image = new RgbImage(width, height, mode);
+            SKCodecResult result;
+            fixed (byte* pixels = image.Pixels)
+            {
+                result = codec.GetPixels(info, (nint)pixels);
+            }
+
+            if (result != SKCodecResult.Success)
+            {
+                image.Dispose();
+                throw new ImageReadException(
+                    name, result == SKCodecResult.IncompleteInput ? "it is truncated" : $"it is damaged ({result})");
+            }
+
+            if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && CmykJpeg.Read(file, name, part => ReadBySkia(part, name)) is { } inks)
+            {
+                image.Dispose();
+                return inks;
+            }
+
+            return image;
+        }
+    }
+
+    // What a format packs into a byte at best, where that says something: a JPEG's block of 64 pixels takes a bit.
+    private static long MaxPixelsPerByte(SKEncodedImageFormat format) => format switch
+    {
+        SKEncodedImageFormat.Jpeg => 8 * 64,
+        SKEncodedImageFormat.Wbmp => 8,
+        _ => int.MaxValue,
+    };
+
+    // Whether no colour exceeds its alpha.
+    private static bool IsMultiplied(ReadOnlySpan<byte> pixels)
+    {
+        int i = 0;
+        var alphas = Vector128.Create((byte)3, 3, 3, 3, 7, 7, 7, 7, 11, 11, 11, 11, 15, 15, 15, 15);
+        for (; i <= pixels.Length - 16; i += 16)
+        {
+            var four = Vector128.Create(pixels[i..]);
+            if (Vector128.GreaterThanAny(four, Vector128.Shuffle(four, alphas)))
+            {
+                return false;
             }
         }
 
-        foreach (ref Pixel pixel in packed)
+        for (; i < pixels.Length; i++)
         {
-            if (pixel.Alpha is not (0 or 255))
+            if (pixels[i] > pixels[i | 3])
             {
-                pixel = new(Divide(pixel.C0, pixel.Alpha), Divide(pixel.C1, pixel.Alpha), Divide(pixel.C2, pixel.Alpha), pixel.Alpha);
+                return false;
             }
         }
 
-        static byte Divide(byte colour, byte alpha) => (byte)(((colour * 255) + (alpha / 2)) / alpha);
+        return true;
     }
-
-    private readonly record struct Pixel(byte C0, byte C1, byte C2, byte Alpha);
 }

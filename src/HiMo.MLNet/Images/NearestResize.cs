@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+
 namespace HiMo.MLNet.Images;
 
 /// <summary>
@@ -6,19 +8,19 @@ namespace HiMo.MLNet.Images;
 /// </summary>
 internal static class NearestResize
 {
-    /// <summary>Parameters as of <see cref="BicubicResize.Resize"/>, for the whole picture.</summary>
+    /// <summary>Parameters as of <see cref="BicubicResize.Resize"/>, for the whole picture; the result has the picture's mode.</summary>
     public static void Resize(RgbImage source, int width, int height, int x, int y, int windowWidth, int windowHeight, Span<byte> result)
     {
         int[] columns = Positions(source.Width, width, x, windowWidth);
         int[] rows = Positions(source.Height, height, y, windowHeight);
+        Span<uint> pixels = MemoryMarshal.Cast<byte, uint>(result);
         int to = 0;
         foreach (int row in rows)
         {
-            Span<byte> from = source.Pixels.AsSpan(row * source.Width * 3, source.Width * 3);
+            ReadOnlySpan<uint> from = MemoryMarshal.Cast<byte, uint>(source.Row(row));
             foreach (int column in columns)
             {
-                from.Slice(column * 3, 3).CopyTo(result[to..]);
-                to += 3;
+                pixels[to++] = from[column];
             }
         }
     }

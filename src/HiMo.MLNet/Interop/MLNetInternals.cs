@@ -1,4 +1,5 @@
 using System.Reflection;
+using HiMo.MLNet.Checkpoints;
 using Microsoft.ML;
 using Microsoft.ML.Runtime;
 
@@ -48,19 +49,16 @@ internal static class MLNetInternals
         object context, string signature, uint written, uint readableBy, uint canRead, string loader, string assembly) =>
         Call(context.GetType(), "CheckAtModel", context, Version(signature, written, readableBy, canRead, loader, assembly));
 
-    /// <summary>Adds a stream to the transformer's folder of a model zip.</summary>
-    public static void Save(ModelSaveContext context, string name, Action<BinaryWriter> write) =>
-        Call(typeof(ModelSaveContext), "SaveBinaryStream", context, name, write);
+    /// <summary>What a transformer keeps in its folder of a model zip, to be written.</summary>
+    public static ModelEntriesWriter Writer(ModelSaveContext context) => new((name, write) =>
+        Call(typeof(ModelSaveContext), "SaveBinaryStream", context, name, new Action<BinaryWriter>(writer => write(writer.BaseStream))));
 
-    /// <summary>Reads a stream of the transformer's folder of a model zip.</summary>
-    /// <exception cref="FormatException">There is no such stream.</exception>
-    public static void Load(object context, string name, Action<BinaryReader> read)
+    /// <summary>What a transformer keeps in its folder of a model zip.</summary>
+    public static ModelEntries Entries(object context) => new("the model zip", (name, read) =>
     {
-        if (!(bool)Call(context.GetType(), "TryLoadBinaryStream", context, name, read)!)
-        {
-            throw new FormatException($"The model zip holds no stream '{name}' of a HiMo-CLIP transformer.");
-        }
-    }
+        Action<BinaryReader> load = reader => read(reader.BaseStream, reader.BaseStream.Length);
+        return (bool)Call(context.GetType(), "TryLoadBinaryStream", context, name, load)!;
+    });
 
     private static object Version(string signature, uint written, uint readableBy, uint canRead, string loader, string assembly)
     {

@@ -29,22 +29,19 @@ internal sealed class ClipModel : Module
     {
         architecture.Validate();
         Architecture = architecture;
+        using DisposeScope scope = NewDisposeScope();
         int width = architecture.TextWidth;
         visual = architecture.IsVisionTransformer ? new VisionTransformer(architecture) : new ModifiedResNet(architecture);
-        token_embedding = Embedding(architecture.VocabularySize, width);
-        positional_embedding = Parameter(empty(architecture.ContextLength, width));
-        positional_embedding_res = Parameter(empty(architecture.ContextLength, width));
-        transformer = new Transformer(width, architecture.TextLayers, causal: true);
-        ln_final = LayerNorm(width);
-        text_projection = Parameter(empty(width, architecture.EmbeddingDimension));
-        logit_scale = Parameter(tensor(InitialLogitScale, ScalarType.Float32));
+        token_embedding = new Embedding(architecture.VocabularySize, width);
+        positional_embedding = Layers.Weight(architecture.ContextLength, width);
+        positional_embedding_res = Layers.Weight(architecture.ContextLength, width);
+        transformer = new Transformer(architecture.TextBlock, architecture.TextLayers, causal: true);
+        ln_final = new LayerNorm(width);
+        text_projection = Layers.Weight(width, architecture.EmbeddingDimension);
+        logit_scale = Parameter(tensor(InitialLogitScale, ScalarType.Float32, CPU));
         RegisterComponents();
 
-        // The model owns its tensors; a dispose scope around this call must not end with some of them.
-        foreach (Tensor tensor in parameters().Concat(buffers()))
-        {
-            tensor.DetachFromDisposeScope();
-        }
+        Layers.Keep(this);
     }
 
     public ClipArchitecture Architecture { get; }
@@ -69,7 +66,9 @@ internal sealed class ClipModel : Module
         }
 
         using DisposeScope scope = NewDisposeScope();
-        return visual.forward(images).to(ScalarType.Float32).MoveToOuterDisposeScope();
+        Tensor embedding = visual.forward(images).to(ScalarType.Float32);     // (B, d)
+        GC.KeepAlive(this);                                                   // and with it the weights, which the calls above do not hold
+        return embedding.MoveToOuterDisposeScope();
     }
 
     /// <param name="tokens">(B, T), int64, T from 1 to the context length. The end token is the largest id of a row. Columns
@@ -79,7 +78,9 @@ internal sealed class ClipModel : Module
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor x = Embed(tokens);                                             // (B, T, C)
-        return Project(transformer.ForwardAt(x, tokens.argmax(-1))).MoveToOuterDisposeScope();
+        Tensor embedding = Project(transformer.ForwardAt(x, tokens.argmax(-1)));   // (B, d)
+        GC.KeepAlive(this);
+        return embedding.MoveToOuterDisposeScope();
     }
 
     /// <summary>The embedding, and what it is read from.</summary>
@@ -91,7 +92,9 @@ internal sealed class ClipModel : Module
         Tensor x = transformer.forward(Embed(tokens));                        // (B, T, C)
         Tensor end = tokens.argmax(-1);                                       // (B)
         Tensor row = x.gather(1, end.view(-1, 1, 1).expand(-1, 1, x.shape[2])).squeeze(1);   // (B, C)
-        return (Project(row).MoveToOuterDisposeScope(), x.MoveToOuterDisposeScope(), end.MoveToOuterDisposeScope());
+        Tensor embedding = Project(row);                                      // (B, d)
+        GC.KeepAlive(this);
+        return (embedding.MoveToOuterDisposeScope(), x.MoveToOuterDisposeScope(), end.MoveToOuterDisposeScope());
     }
 
     private Tensor Embed(Tensor tokens)
@@ -102,7 +105,8 @@ internal sealed class ClipModel : Module
                 $"The model takes int64 token ids of shape (batch, 1 to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
         }
 
-        return token_embedding.forward(tokens).Plus(Positions(length));
+        using DisposeScope scope = NewDisposeScope();
+        return token_embedding.forward(tokens).Plus(Positions(length)).MoveToOuterDisposeScope();
     }
 
     private Tensor Project(Tensor row) => MixedPrecision.MatMul(ln_final.forward(row), text_projection).to(ScalarType.Float32);
@@ -115,6 +119,7 @@ internal sealed class ClipModel : Module
     /// <param name="generator">Not torch's own, which the whole process shares; TorchSharp's <c>nn.init</c> would draw from that.</param>
     public void Initialize(Generator generator)
     {
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         foreach (Parameter weight in parameters())
         {
@@ -126,11 +131,13 @@ internal sealed class ClipModel : Module
 
         (visual as VisionTransformer)?.Initialize(generator);
         (visual as ModifiedResNet)?.Initialize(generator);
-        token_embedding.weight!.normal_(0, 0.02, generator);
+        token_embedding.weight.normal_(0, 0.02, generator);
         positional_embedding.normal_(0, 0.01, generator);
         positional_embedding_res.copy_(positional_embedding);
         transformer.Initialize(Architecture.TextWidth, Architecture.TextLayers, generator);
         text_projection.normal_(0, Math.Pow(Architecture.TextWidth, -0.5), generator);
-        logit_scale.fill_(InitialLogitScale);
+        Arithmetic.Fill(logit_scale, InitialLogitScale);
+        GC.KeepAlive(this);
+        GC.KeepAlive(generator);
     }
 }

@@ -7,18 +7,29 @@ namespace HiMo.MLNet.Modeling;
 /// <summary>Moves weights between a model and the files that hold them, by the names of the original state dict.</summary>
 internal static class ClipWeights
 {
-    /// <summary>The original CLIP's context, stretched to 248 tokens on loading.</summary>
-    private const int ShortContext = 77;
-
     /// <summary>Begins the names of the tensors that a checkpoint of a training holds beside the model's.</summary>
     public const string TrainingPrefix = "training.";
 
-    /// <summary>Reads a checkpoint into a new model whose sizes follow from the shapes of its tensors. Weights widen to float32.</summary>
-    /// <exception cref="CheckpointFormatException">The file is damaged, or its tensors are not a CLIP model's.</exception>
-    public static ClipModel Load(string path)
+    /// <summary>
+    /// Reads a checkpoint into a new model whose architecture follows from the shapes of its tensors and from what lies beside them
+    /// (see <see cref="StoredArchitecture"/>). Weights widen to float32.
+    /// </summary>
+    /// <param name="path">The checkpoint, or a model zip.</param>
+    /// <param name="activation">The activation, whatever the files say; null for theirs.</param>
+    /// <param name="warn">Receives a line where nothing says the activation, or what says it is overruled.</param>
+    /// <exception cref="CheckpointFormatException">The file is damaged, its tensors are not a CLIP model's, or a configuration file
+    /// contradicts them.</exception>
+    public static ClipModel Load(string path, ClipActivation? activation = null, Action<string>? warn = null)
     {
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip is not null)
+        {
+            return zip.Entries.Read(ModelArchive.WeightsEntry, (stream, length) =>
+                Read(stream, length, path, null, found => StoredArchitecture.Decide(new(found, path), activation, path, warn)));
+        }
+
         using var checkpoint = Checkpoint.Open(path);
-        ClipArchitecture architecture = Infer(checkpoint.Tensors, path);
+        ClipArchitecture architecture = StoredArchitecture.Decide(StoredArchitecture.Of(checkpoint), activation, path, warn);
         var model = new ClipModel(architecture);
         try
         {
@@ -51,33 +62,78 @@ internal static class ClipWeights
         }
     }
 
-    /// <summary>Writes all tensors as safetensors, under their original names and in the types that they were read in.</summary>
+    /// <summary>Whether <see cref="Load"/> will stretch a checkpoint's positions, from 77 to 248.</summary>
+    /// <exception cref="CheckpointFormatException">The file is damaged.</exception>
+    public static bool WillStretch(string path)
+    {
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip is not null)
+        {
+            return false;                                                     // what a zip holds is loaded as it is
+        }
+
+        using var checkpoint = Checkpoint.Open(path);
+        return checkpoint.Tensors.TryGetValue("positional_embedding", out TensorInfo? positions)
+            && positions.Shape is [StoredArchitecture.ShortContext, _];
+    }
+
+    /// <summary>
+    /// Writes all tensors as safetensors, under their original names and in the types that they were read in; the architecture is in
+    /// the metadata.
+    /// </summary>
     public static void Save(ClipModel model, Stream stream)
     {
         using DisposeScope scope = NewDisposeScope();
         Safetensors.Write(stream, [.. Tensors(model).Select(pair =>
-            (pair.Key, pair.Value.detach().to(model.StoredTypes.GetValueOrDefault(pair.Key, pair.Value.dtype))))]);
+            (pair.Key, pair.Value.detach().to(model.StoredTypes.GetValueOrDefault(pair.Key, pair.Value.dtype))))],
+            StoredArchitecture.Metadata(model.Architecture));
     }
 
-    /// <summary>Reads what <see cref="Save"/> wrote into a model of the same architecture; the stream need not seek.</summary>
-    /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not this model's.</exception>
-    public static void Read(ClipModel model, Stream stream, string source)
+    /// <summary>Reads what <see cref="Save"/> wrote into a new model; its sizes are known before anything is allocated.</summary>
+    /// <param name="stream">The tensors; need not seek.</param>
+    /// <param name="length">The bytes that the stream has.</param>
+    /// <param name="source">The file, for errors.</param>
+    /// <param name="settings">The architecture that it should be, where that is known.</param>
+    /// <param name="decide">Sees the architecture of the tensors and gives the one to make; null for the same.</param>
+    /// <exception cref="CheckpointFormatException">The stream is damaged, or its tensors are not such a model's.</exception>
+    public static ClipModel Read(
+        Stream stream, long length, string source, ClipArchitecture? settings = null,
+        Func<ClipArchitecture, ClipArchitecture>? decide = null)
     {
-        using IDisposable _ = no_grad();
-        Dictionary<string, Tensor> targets = Tensors(model);
-        var missing = new HashSet<string>(targets.Keys);
-        foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source))
+        ClipModel? model = null;
+        try
         {
-            using (tensor)
+            using IDisposable _ = no_grad();
+            Dictionary<string, Tensor> targets = [];
+            void Allocate(SafetensorsHeader header)
             {
-                Copy(model, targets, name, tensor, source);
+                if (header.DataBytes > length)
+                {
+                    throw new CheckpointFormatException($"{source}: its tensors take {header.DataBytes} bytes; there are {length}.");
+                }
+
+                ClipArchitecture found = StoredArchitecture.Of(header, source, settings);
+                targets = Tensors(model = new(decide is null ? found : decide(found)));
             }
 
-            missing.Remove(name);
+            foreach ((string name, Tensor tensor) in Safetensors.ReadSequential(stream, source, Allocate))
+            {
+                using (tensor)
+                {
+                    Copy(model!, targets, name, tensor, source);
+                }
+
+                targets.Remove(name);
+            }
+
+            return targets.Count == 0
+                ? model!
+                : throw new CheckpointFormatException($"{source}: lacks {targets.Count} tensors of the model: {Listed(targets.Keys)}.");
         }
-        if (missing.Count > 0)
+        catch
         {
-            throw new CheckpointFormatException($"{source}: lacks {missing.Count} tensors of the model: {Listed(missing)}.");
+            model?.Dispose();
+            throw;
         }
     }
 
@@ -97,7 +153,8 @@ internal static class ClipWeights
             throw new CheckpointFormatException($"{source}: tensor '{name}' is not one of a CLIP model of this architecture.");
         }
 
-        using Tensor? stretched = name == "positional_embedding" && stored.shape is [ShortContext, _] && target.shape[0] == 248
+        using Tensor? stretched = name == "positional_embedding"
+            && stored.shape is [StoredArchitecture.ShortContext, _] && target.shape[0] == 248
             ? PositionStretching.To248(stored) : null;
         Tensor value = stretched ?? stored;
         if (!value.shape.SequenceEqual(target.shape))
@@ -123,62 +180,7 @@ internal static class ClipWeights
         }
     }
 
-    /// <summary>Reads every size off the shapes of a checkpoint's tensors (the original code's build_model).</summary>
-    public static ClipArchitecture Infer(IReadOnlyDictionary<string, TensorInfo> tensors, string path)
-    {
-        long[] Shape(string name, int rank)
-        {
-            if (!tensors.TryGetValue(name, out TensorInfo? info))
-            {
-                throw new CheckpointFormatException($"{path}: holds no tensor '{name}', which every CLIP model has. It has: {Listed(tensors.Keys)}.");
-            }
-
-            if (info.Shape.Length != rank)
-            {
-                throw new CheckpointFormatException($"{path}: tensor '{name}' should have {rank} dimensions; it has the shape ({string.Join(", ", info.Shape)}).");
-            }
-
-            return info.Shape;
-        }
-        int Blocks(string prefix) => tensors.Keys
-            .Where(name => name.StartsWith(prefix, StringComparison.Ordinal))
-            .Select(name => name[prefix.Length..].Split('.')[0]).Distinct().Count();
-
-        long[] positions = Shape("positional_embedding", 2), projection = Shape("text_projection", 2);
-        long[] conv1 = Shape("visual.conv1.weight", 4);
-        bool transformer = tensors.ContainsKey("visual.proj");
-        ClipArchitecture architecture = transformer
-            ? new ClipArchitecture((int)projection[1], (int)conv1[2] * Side(Shape("visual.positional_embedding", 2)[0] - 1),
-                [Blocks("visual.transformer.resblocks.")], (int)conv1[0], (int)conv1[2], (int)projection[0], Blocks("transformer.resblocks."))
-            : new ClipArchitecture((int)projection[1], 32 * Side(Shape("visual.attnpool.positional_embedding", 2)[0] - 1),
-                [.. Enumerable.Range(1, 4).Select(stage => Blocks($"visual.layer{stage}."))], (int)conv1[0] * 2, null, (int)projection[0], Blocks("transformer.resblocks."));
-        architecture = architecture with
-        {
-            ContextLength = positions[0] == ShortContext ? 248 : (int)positions[0],
-            VocabularySize = (int)Shape("token_embedding.weight", 2)[0],
-        };
-        try
-        {
-            architecture.Validate();
-        }
-        catch (ArgumentException e)
-        {
-            throw new CheckpointFormatException($"{path}: the shapes of its tensors are those of no CLIP model: {e.Message}", e);
-        }
-        // Before anything is allocated: sizes that agree tensor by tensor cannot ask for much more than the file holds.
-        double elements = tensors.Values.Sum(t => t.Shape.Aggregate(1.0, (product, size) => product * size));
-        if (architecture.MinimalParameterCount > elements + (2.0 * architecture.ContextLength * architecture.TextWidth))
-        {
-            throw new CheckpointFormatException(
-                $"{path}: its tensors hold {elements:n0} numbers; the architecture that their shapes suggest ({architecture}) needs {architecture.MinimalParameterCount:n0} or more.");
-        }
-
-        return architecture;
-
-        static int Side(long positions) => (int)Math.Sqrt(positions);
-    }
-
-    private static string Listed(IEnumerable<string> names)
+    internal static string Listed(IEnumerable<string> names)
     {
         string[] all = [.. names.Order(StringComparer.Ordinal)];
         return string.Join(", ", all.Take(12)) + (all.Length > 12 ? $", … ({all.Length} in all)" : "");

@@ -1,5 +1,4 @@
 using TorchSharp;
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -17,20 +16,18 @@ internal sealed class MaskNetwork : Module
     private readonly Linear proj;
     private readonly int _width;
 
-    /// <param name="width">C, the width of the text tower.</param>
+    /// <param name="sizes">Those of the text tower's blocks.</param>
     /// <param name="dimension">d, the dimension of the embeddings.</param>
-    public MaskNetwork(int width, int dimension) : base(nameof(MaskNetwork))
+    public MaskNetwork(BlockSizes sizes, int dimension) : base(nameof(MaskNetwork))
     {
-        _width = width;
-        block = new ResidualAttentionBlock(width, causal: true);              // causal: nothing reads the padding after the end token
-        ln_pool = LayerNorm(width);
-        pool = new MultiHeadSelfAttention(width, causal: true);
-        proj = Linear(width, dimension);
+        _width = sizes.Width;
+        using DisposeScope scope = NewDisposeScope();
+        block = new ResidualAttentionBlock(sizes, causal: true);              // causal: nothing reads the padding after the end token
+        ln_pool = new LayerNorm(_width);
+        pool = new MultiHeadSelfAttention(_width, sizes.HeadWidth, causal: true);
+        proj = new Linear(_width, dimension);
         RegisterComponents();
-        foreach (Tensor tensor in parameters().Concat(buffers()))
-        {
-            tensor.DetachFromDisposeScope();
-        }
+        Layers.Keep(this);
     }
 
     /// <param name="sequence">(B, T, C), the text tower's token sequence.</param>
@@ -41,19 +38,24 @@ internal sealed class MaskNetwork : Module
         using DisposeScope scope = NewDisposeScope();
         Tensor x = ln_pool.forward(block.forward(sequence));                  // (B, T, C)
         Tensor pooled = pool.ForwardAt(x, end).squeeze(1);                    // (B, C)
-        Tensor probability = sigmoid(MixedPrecision.Linear(proj, pooled).to(ScalarType.Float32));   // (B, d)
+        Tensor probability = sigmoid(proj.forward(pooled).to(ScalarType.Float32));   // (B, d)
         Tensor binary = probability.IsAbove(0.5).to(ScalarType.Float32);
-        return binary.Plus(probability - probability.detach()).MoveToOuterDisposeScope();
+        Tensor mask = binary.Plus(probability - probability.detach());
+        GC.KeepAlive(this);                                                   // and with it the weights, which the calls above do not hold
+        return mask.MoveToOuterDisposeScope();
     }
 
     /// <summary>Draws new weights. All masks begin open, so that training begins as CLIP's.</summary>
     public void Initialize(Generator generator)
     {
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         double std = Math.Pow(_width, -0.5);
         block.Initialize(std, std * Math.Pow(2, -0.5), Math.Pow(2 * _width, -0.5), generator);
         pool.Initialize(std, std, generator);
-        proj.weight!.normal_(0, 0.1 * std, generator);
-        init.ones_(proj.bias!);
+        proj.weight.normal_(0, 0.1 * std, generator);
+        Arithmetic.Fill(proj.bias, 1);
+        GC.KeepAlive(this);
+        GC.KeepAlive(generator);
     }
 }

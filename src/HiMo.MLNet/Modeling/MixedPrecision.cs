@@ -1,4 +1,3 @@
-using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
 
@@ -27,8 +26,6 @@ internal static class MixedPrecision
         public void Dispose() => t_type = before;
     }
 
-    public static Tensor Linear(Linear layer, Tensor x) => Linear(x, layer.weight!, layer.bias!);
-
     public static Tensor Linear(Tensor x, Tensor weight, Tensor bias) => t_type is { } type
         ? functional.linear(x.to(type), weight.to(type), bias.to(type))
         : functional.linear(x, weight, bias);
@@ -36,13 +33,7 @@ internal static class MixedPrecision
     public static Tensor MatMul(Tensor x, Tensor weight) => t_type is { } type ? x.to(type).matmul(weight.to(type)) : x.matmul(weight);
 
     /// <returns>float32: sums and norms follow.</returns>
-    public static Tensor Convolve(Conv2d layer, Tensor x)
-    {
-        if (t_type is not { } type)
-        {
-            return layer.forward(x);
-        }
-
-        return functional.conv2d(x.to(type), layer.weight!.to(type), null, layer.stride, layer.padding).to(ScalarType.Float32);
-    }
+    public static Tensor Convolve(Tensor x, Tensor weight, long[] stride, long[] padding) => t_type is { } type
+        ? functional.conv2d(x.to(type), weight.to(type), null, stride, padding).to(ScalarType.Float32)
+        : functional.conv2d(x, weight, null, stride, padding);
 }

@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -18,12 +19,12 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
     public ModifiedResNet(ClipArchitecture architecture) : base(nameof(ModifiedResNet))
     {
         int width = architecture.VisionWidth;
-        conv1 = Conv2d(3, width / 2, 3, stride: 2, padding: 1, bias: false);
-        bn1 = BatchNorm2d(width / 2);
-        conv2 = Conv2d(width / 2, width / 2, 3, padding: 1, bias: false);
-        bn2 = BatchNorm2d(width / 2);
-        conv3 = Conv2d(width / 2, width, 3, padding: 1, bias: false);
-        bn3 = BatchNorm2d(width);
+        conv1 = new Conv2d(3, width / 2, 3, stride: 2, padding: 1);
+        bn1 = new BatchNorm2d(width / 2);
+        conv2 = new Conv2d(width / 2, width / 2, 3, padding: 1);
+        bn2 = new BatchNorm2d(width / 2);
+        conv3 = new Conv2d(width / 2, width, 3, padding: 1);
+        bn3 = new BatchNorm2d(width);
         layer1 = Stage(width, width, architecture.VisionLayers[0], stride: 1);
         layer2 = Stage(width * 4, width * 2, architecture.VisionLayers[1], stride: 2);
         layer3 = Stage(width * 8, width * 4, architecture.VisionLayers[2], stride: 2);
@@ -38,19 +39,21 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor images)                             // (B, 3, n, n), normalised
     {
-        Tensor x = functional.relu(bn1.forward(MixedPrecision.Convolve(conv1, images)));
-        x = functional.relu(bn2.forward(MixedPrecision.Convolve(conv2, x)));
-        x = functional.relu(bn3.forward(MixedPrecision.Convolve(conv3, x)));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = functional.relu(bn1.forward(conv1.forward(images)));
+        x = functional.relu(bn2.forward(conv2.forward(x)));
+        x = functional.relu(bn3.forward(conv3.forward(x)));
         x = functional.avg_pool2d(x, 2);                                      // (B, width, n/4, n/4)
         foreach (ModuleList<Bottleneck> stage in (ModuleList<Bottleneck>[])[layer1, layer2, layer3, layer4])
         {
             foreach (Bottleneck block in stage)
             {
                 x = block.forward(x);
+                scope.DisposeEverythingBut(x);
             }
         }
 
-        return attnpool.forward(x);                                           // (B, d)
+        return attnpool.forward(x).MoveToOuterDisposeScope();                 // (B, d)
     }
 
     public void Initialize(Generator generator)
@@ -80,12 +83,12 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
     public Bottleneck(int inputs, int planes, int stride) : base(nameof(Bottleneck))
     {
         _stride = stride;
-        conv1 = Conv2d(inputs, planes, 1, bias: false);
-        bn1 = BatchNorm2d(planes);
-        conv2 = Conv2d(planes, planes, 3, padding: 1, bias: false);
-        bn2 = BatchNorm2d(planes);
-        conv3 = Conv2d(planes, planes * Expansion, 1, bias: false);
-        bn3 = BatchNorm2d(planes * Expansion);
+        conv1 = new Conv2d(inputs, planes, 1);
+        bn1 = new BatchNorm2d(planes);
+        conv2 = new Conv2d(planes, planes, 3, padding: 1);
+        bn2 = new BatchNorm2d(planes);
+        conv3 = new Conv2d(planes, planes * Expansion, 1);
+        bn3 = new BatchNorm2d(planes * Expansion);
         if (stride > 1 || inputs != planes * Expansion)
         {
             downsample = new Shortcut(inputs, planes * Expansion);
@@ -96,16 +99,17 @@ internal sealed class Bottleneck : Module<Tensor, Tensor>
 
     public override Tensor forward(Tensor x)
     {
-        Tensor y = functional.relu(bn1.forward(MixedPrecision.Convolve(conv1, x)));
-        y = functional.relu(bn2.forward(MixedPrecision.Convolve(conv2, y)));
-        y = bn3.forward(MixedPrecision.Convolve(conv3, Pool(y)));
-        return functional.relu(y.Plus(downsample is null ? x : downsample.forward(Pool(x))));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor y = functional.relu(bn1.forward(conv1.forward(x)));
+        y = functional.relu(bn2.forward(conv2.forward(y)));
+        y = bn3.forward(conv3.forward(Pool(y)));
+        return functional.relu(y.Plus(downsample is null ? x : downsample.forward(Pool(x)))).MoveToOuterDisposeScope();
     }
 
     private Tensor Pool(Tensor x) => _stride > 1 ? functional.avg_pool2d(x, _stride) : x;
 
     /// <summary>Every block starts as its shortcut.</summary>
-    public void Initialize() => init.zeros_(bn3.weight!);
+    public void Initialize() => bn3.weight.zero_();
 }
 
 /// <summary>The shortcut of a block that changes the number of channels.</summary>
@@ -116,11 +120,11 @@ internal sealed class Shortcut : Module<Tensor, Tensor>
 
     public Shortcut(int inputs, int outputs) : base(nameof(Shortcut))
     {
-        register_module("0", _convolution = Conv2d(inputs, outputs, 1, bias: false));   // "0" and "1", as in the original
-        register_module("1", _norm = BatchNorm2d(outputs));
+        register_module("0", _convolution = new Conv2d(inputs, outputs, 1));   // "0" and "1", as in the original
+        register_module("1", _norm = new BatchNorm2d(outputs));
     }
 
-    public override Tensor forward(Tensor x) => _norm.forward(MixedPrecision.Convolve(_convolution, x));
+    public override Tensor forward(Tensor x) => _norm.forward(_convolution.forward(x));
 }
 
 /// <summary>Attention pooling: one query, the mean over the positions, attends to them all.</summary>
@@ -128,16 +132,17 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
 {
     private readonly Parameter positional_embedding;
     private readonly Linear q_proj, k_proj, v_proj, c_proj;
-    private readonly int _width;
+    private readonly int _width, _headWidth;
 
     public AttentionPool(ClipArchitecture architecture) : base(nameof(AttentionPool))
     {
         _width = architecture.ResNetWidth;
-        positional_embedding = Parameter(empty(architecture.ImagePositions, _width));
-        q_proj = Linear(_width, _width);
-        k_proj = Linear(_width, _width);
-        v_proj = Linear(_width, _width);
-        c_proj = Linear(_width, architecture.EmbeddingDimension);
+        _headWidth = architecture.VisionHeadWidth;
+        positional_embedding = Layers.Weight(architecture.ImagePositions, _width);
+        q_proj = new Linear(_width, _width);
+        k_proj = new Linear(_width, _width);
+        v_proj = new Linear(_width, _width);
+        c_proj = new Linear(_width, architecture.EmbeddingDimension);
         RegisterComponents();
     }
 
@@ -146,11 +151,11 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
         x = x.flatten(2).transpose(1, 2);                                     // (B, hw, C)
         x = cat([x.mean([1], keepdim: true), x], 1).Plus(positional_embedding);   // (B, hw + 1, C)
         Tensor pooled = functional.scaled_dot_product_attention(
-            Heads(MixedPrecision.Linear(q_proj, x.narrow(1, 0, 1))), Heads(MixedPrecision.Linear(k_proj, x)), Heads(MixedPrecision.Linear(v_proj, x)));   // (B, heads, 1, 64)
-        return MixedPrecision.Linear(c_proj, pooled.flatten(1));                             // (B, d)
+            Heads(q_proj.forward(x.narrow(1, 0, 1))), Heads(k_proj.forward(x)), Heads(v_proj.forward(x)));   // (B, heads, 1, head width)
+        return c_proj.forward(pooled.flatten(1));                             // (B, d)
     }
 
-    private static Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], -1, ClipArchitecture.HeadWidth).transpose(1, 2);
+    private Tensor Heads(Tensor x) => x.view(x.shape[0], x.shape[1], -1, _headWidth).transpose(1, 2);
 
     public void Initialize(Generator generator)
     {
@@ -158,8 +163,8 @@ internal sealed class AttentionPool : Module<Tensor, Tensor>
         positional_embedding.normal_(0, std, generator);
         foreach (Linear projection in (Linear[])[q_proj, k_proj, v_proj, c_proj])
         {
-            projection.weight!.normal_(0, std, generator);
-            projection.bias!.uniform_(-std, std, generator);
+            projection.weight.normal_(0, std, generator);
+            projection.bias.uniform_(-std, std, generator);
         }
     }
 }

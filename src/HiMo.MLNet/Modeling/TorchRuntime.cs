@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using HiMo.MLNet.Interop;
 using Microsoft.ML.Runtime;
@@ -26,7 +27,7 @@ internal static class TorchRuntime
         return MLNetInternals.FallbackToCpu(environment)
             ? torch.CPU
             : throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
+                $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
     }
 
     /// <summary>The devices to train on: those of the list, or without one the device of the context.</summary>
@@ -45,13 +46,7 @@ internal static class TorchRuntime
         var devices = new List<torch.Device>();
         foreach (string name in names)
         {
-            int? gpu = name switch
-            {
-                "cpu" => null,
-                "cuda" => 0,
-                _ when name.StartsWith("cuda:", StringComparison.Ordinal) && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => id,
-                _ => throw new ArgumentException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)}: expected 'cpu', 'cuda' or 'cuda:N'; found '{name}'."),
-            };
+            int? gpu = Parse(name, $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)}");
             if (gpu is null)
             {
                 devices.Add(torch.CPU);
@@ -63,11 +58,43 @@ internal static class TorchRuntime
             else if (!MLNetInternals.FallbackToCpu(environment))
             {
                 throw new InvalidOperationException(
-                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but torch sees {gpus} CUDA devices. Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but {Found(gpus)} Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
             }
         }
         return devices.Count > 0 ? devices : [torch.CPU];
     }
+
+    /// <summary>A device by its name: <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
+    /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU.</exception>
+    /// <exception cref="ArgumentException">The name is no device's.</exception>
+    public static torch.Device ChooseDevice(string name)
+    {
+        int gpus = CountGpus();
+        return Parse(name, "device") is not { } gpu ? torch.CPU
+            : gpu < gpus ? new torch.Device(DeviceType.CUDA, gpu)
+            : throw new InvalidOperationException($"The device '{name}' was asked for, but {Found(gpus)}");
+    }
+
+    private static int? Parse(string name, string argument) => name switch
+    {
+        "cpu" => null,
+        "cuda" => 0,
+        _ when name.StartsWith("cuda:", StringComparison.Ordinal)
+            && int.TryParse(name.AsSpan(5), NumberStyles.None, CultureInfo.InvariantCulture, out int id) => id,
+        _ => throw new ArgumentException($"{argument}: expected 'cpu', 'cuda' or 'cuda:N'; found '{name}'."),
+    };
+
+    /// <summary>Why torch sees no CUDA device: a build of libtorch for CPUs has no part for GPUs.</summary>
+    public static string WhyNoGpu()
+    {
+        string? folder = Process.GetCurrentProcess().Modules.Cast<ProcessModule>().Select(module => module.FileName)
+            .Where(file => Path.GetFileName(file).Contains("torch_cpu", StringComparison.Ordinal)).Select(Path.GetDirectoryName).FirstOrDefault();
+        return folder is null || Directory.EnumerateFiles(folder, "*torch_cuda*").Any() ? "torch sees no CUDA device."
+            : $"the native torch library in '{folder}' is the build for CPUs. For a GPU, the application needs the package "
+                + "TorchSharp-cuda-windows or TorchSharp-cuda-linux in the place of TorchSharp-cpu.";
+    }
+
+    private static string Found(int gpus) => gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.";
 
     private static int CountGpus()
     {

@@ -1,3 +1,4 @@
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 using static TorchSharp.torch.nn;
@@ -17,23 +18,31 @@ internal sealed class VisionTransformer : Module<Tensor, Tensor>
     {
         _architecture = architecture;
         int width = architecture.VisionWidth, patch = architecture.PatchSize!.Value;
-        conv1 = Conv2d(3, width, patch, stride: patch, bias: false);
-        class_embedding = Parameter(empty(width));
-        positional_embedding = Parameter(empty(architecture.ImagePositions, width));
-        ln_pre = LayerNorm(width);
-        transformer = new Transformer(width, architecture.VisionLayers[0], causal: false);
-        ln_post = LayerNorm(width);
-        proj = Parameter(empty(width, architecture.EmbeddingDimension));
+        conv1 = new Conv2d(3, width, patch, stride: patch);
+        class_embedding = Layers.Weight(width);
+        positional_embedding = Layers.Weight(architecture.ImagePositions, width);
+        ln_pre = new LayerNorm(width);
+        transformer = new Transformer(architecture.VisionBlock, architecture.VisionLayers[0], causal: false);
+        ln_post = new LayerNorm(width);
+        proj = Layers.Weight(width, architecture.EmbeddingDimension);
         RegisterComponents();
     }
 
     public override Tensor forward(Tensor images)                             // (B, 3, n, n), normalised
     {
-        Tensor patches = MixedPrecision.Convolve(conv1, images).flatten(2).transpose(1, 2);    // (B, patches, C)
-        Tensor first = class_embedding.expand(patches.shape[0], 1, -1);       // (B, 1, C)
-        Tensor x = ln_pre.forward(cat([first, patches], 1).Plus(positional_embedding));
+        using DisposeScope scope = NewDisposeScope();
+        Tensor x = Embed(images);                                             // (B, 1 + patches, C)
         Tensor classToken = zeros(x.shape[0], dtype: ScalarType.Int64, device: x.device);
-        return MixedPrecision.MatMul(ln_post.forward(transformer.ForwardAt(x, classToken)), proj);   // (B, d)
+        Tensor row = ln_post.forward(transformer.ForwardAt(x, classToken));   // (B, C)
+        return MixedPrecision.MatMul(row, proj).MoveToOuterDisposeScope();    // (B, d)
+    }
+
+    private Tensor Embed(Tensor images)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor patches = conv1.forward(images).flatten(2).transpose(1, 2);    // (B, patches, C)
+        Tensor first = class_embedding.expand(patches.shape[0], 1, -1);       // (B, 1, C)
+        return ln_pre.forward(cat([first, patches], 1).Plus(positional_embedding)).MoveToOuterDisposeScope();
     }
 
     public void Initialize(Generator generator)

@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
@@ -11,12 +13,36 @@ internal sealed record ContrastiveBatch(Tensor Images, IReadOnlyList<Tensor> Tok
 {
     public int Count => (int)Images.shape[0];
 
+    /// <summary>For each of <see cref="Tokens"/>, (N), int64: equal numbers for equal captions.</summary>
+    public IReadOnlyList<Tensor> Captions { get; init; } = [.. Tokens.Select(NumberRows)];
+
+    private static Tensor NumberRows(Tensor tokens)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        long[] ids = tokens.cpu().contiguous().data<long>().ToArray();
+        int length = (int)tokens.shape[1];
+        var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
+        long[] rows = new long[tokens.shape[0]];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            string row = new(MemoryMarshal.Cast<long, char>(ids.AsSpan(i * length, length)));
+            rows[i] = numbers.TryAdd(row, i) ? i : numbers[row];
+        }
+
+        return tensor(rows).MoveToOuterDisposeScope();
+    }
+
     public void Dispose()
     {
         Images.Dispose();
         foreach (Tensor tokens in Tokens)
         {
             tokens.Dispose();
+        }
+
+        foreach (Tensor captions in Captions)
+        {
+            captions.Dispose();
         }
 
         Pictures.Dispose();

@@ -34,14 +34,14 @@ internal static class ContrastiveLoss
     /// The target distribution of every row: its own column, shared with the columns of equal captions and of equal pictures
     /// (which would otherwise be pushed away from a text that describes them just as well), then smoothed.
     /// </summary>
-    /// <param name="tokens">(N, T), the token ids of the captions.</param>
+    /// <param name="captions">(N), equal numbers for equal captions.</param>
     /// <param name="pictures">(N), equal numbers for equal pictures.</param>
     /// <param name="smoothing">The share of the target spread evenly over all columns.</param>
     /// <returns>(N, N): where captions and pictures differ, (1 − smoothing) on the diagonal, plus smoothing / N everywhere.</returns>
-    public static Tensor Targets(Tensor tokens, Tensor pictures, double smoothing)
+    public static Tensor Targets(Tensor captions, Tensor pictures, double smoothing)
     {
-        Tensor same = tokens.unsqueeze(0).eq(tokens.unsqueeze(1)).all(-1)
+        Tensor same = captions.unsqueeze(0).eq(captions.unsqueeze(1))
             .logical_or(pictures.unsqueeze(0).eq(pictures.unsqueeze(1))).to(ScalarType.Float32);   // (N, N)
-        return (same.Times(1 - smoothing) / same.sum(1, keepdim: true)).Plus(smoothing / tokens.shape[0]);
+        return (same.Times(1 - smoothing) / same.sum(1, keepdim: true)).Plus(smoothing / captions.shape[0]);
     }
 }

@@ -43,6 +43,9 @@ public abstract class ContrastiveObjective
     /// <summary>A network that is trained along with the towers and not needed afterwards, or null.</summary>
     internal virtual MaskNetwork? CreateMaskNetwork(ClipArchitecture architecture) => null;
 
+    /// <summary>The upper bound of s where the options do not say; infinite for none.</summary>
+    internal virtual double DefaultMaxLogitScale => double.PositiveInfinity;
+
     /// <summary>The learning rate of that network.</summary>
     internal virtual double MaskLearningRate => 0;
 
@@ -54,7 +57,7 @@ public abstract class ContrastiveObjective
     /// <param name="images">(N, d), raw image embeddings.</param>
     /// <param name="texts">What <see cref="EncodeTexts"/> gave for the whole batch, (N, d) each.</param>
     /// <param name="logitScale">ln s, a scalar.</param>
-    /// <param name="batch">The batch, its tokens and picture numbers on the device of the embeddings.</param>
+    /// <param name="batch">The batch, its caption and picture numbers on the device of the embeddings.</param>
     /// <exception cref="ArgumentException">The shapes do not fit together; the message tells them.</exception>
     internal ObjectiveValue Compute(Tensor images, IReadOnlyList<Tensor> texts, Tensor logitScale, ContrastiveBatch batch)
     {
@@ -68,7 +71,7 @@ public abstract class ContrastiveObjective
         }
 
         return Loss(nn.functional.normalize(images, dim: 1), texts, logitScale.exp(),
-            [.. batch.Tokens.Select(tokens => ContrastiveLoss.Targets(tokens, batch.Pictures, LabelSmoothing))]);
+            [.. batch.Captions.Select(captions => ContrastiveLoss.Targets(captions, batch.Pictures, LabelSmoothing))]);
     }
 
     /// <param name="v">V, (N, d), normalised.</param>

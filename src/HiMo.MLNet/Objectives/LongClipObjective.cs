@@ -6,7 +6,8 @@ namespace HiMo.MLNet;
 
 /// <summary>
 /// Long-CLIP (Zhang et al. 2024, section 3.3, primary component matching): L = C(V, U) + C(V′, U_short), where V′ is V
-/// rebuilt from its first k principal components in the batch and U_short embeds the captions' first sentences.
+/// rebuilt from its first k principal components in the batch and U_short embeds the captions' first sentences, which the
+/// published code takes with <c>caption.split(". ")[0]</c>: <see cref="CaptionSampling.UpToFirstPeriod"/>.
 /// </summary>
 public sealed class LongClipObjective : ContrastiveObjective
 {
@@ -19,7 +20,7 @@ public sealed class LongClipObjective : ContrastiveObjective
         Require(ImageComponents >= 1, nameof(ImageComponents), ImageComponents, "at least 1");
     }
 
-    internal override IReadOnlyList<CaptionSampling> Captions(CaptionSampling sampling) => [sampling, CaptionSampling.FirstSentence];
+    internal override IReadOnlyList<CaptionSampling> Captions(CaptionSampling sampling) => [sampling, CaptionSampling.UpToFirstPeriod];
 
     private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)
     {

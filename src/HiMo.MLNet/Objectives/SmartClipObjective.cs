@@ -17,8 +17,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
     public double AlignmentWeight { get; init; } = 1;
 
     /// <summary>
-    /// λ_sparsity, at least 0, the weight of the share of dimensions that the masks leave open. The paper does not state one; the
-    /// default of 0.1 is this library's.
+    /// The weight, at least 0, of the share of the d dimensions that the masks leave open, which is ‖m‖₁ / d on average over the
+    /// captions: d times the λ_sparsity of the equation, so that one value means the same for every d. The paper states none that
+    /// could be found; the default of 0.1 is this library's.
     /// </summary>
     public double SparsityWeight { get; init; } = 0.1;
 
@@ -36,7 +37,8 @@ public sealed class SmartClipObjective : ContrastiveObjective
     // The whole caption, its first sentence or a subset of its sentences, as published.
     internal override CaptionSampling DefaultSampling => CaptionSampling.Mixed;
 
-    internal override MaskNetwork CreateMaskNetwork(ClipArchitecture architecture) => new(architecture.TextWidth, architecture.EmbeddingDimension);
+    internal override MaskNetwork CreateMaskNetwork(ClipArchitecture architecture) =>
+        new(architecture.TextBlock, architecture.EmbeddingDimension);
 
     internal override double MaskLearningRate => MaskNetworkLearningRate;
 
@@ -63,7 +65,7 @@ public sealed class SmartClipObjective : ContrastiveObjective
     // z(i, j) in two products: ⟨v_i ⊙ m_j, u_j⟩ = ⟨v_i, m_j ⊙ u_j⟩ and ‖v_i ⊙ m_j‖² = ⟨v_i², m_j²⟩.
     private static Tensor Logits(Tensor v, Tensor u, Tensor m, Tensor scale)
     {
-        Tensor norm = v.square().matmul(m.square().t()).AtLeast(1e-12).sqrt();   // (N, N); an all-closed mask meets nothing
+        Tensor norm = v.Squared().matmul(m.Squared().t()).AtLeast(1e-12).sqrt();   // (N, N); an all-closed mask meets nothing
         return scale * v.matmul((m * u).t()) / norm;
     }
 }

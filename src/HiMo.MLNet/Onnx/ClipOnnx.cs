@@ -18,7 +18,9 @@ internal sealed class ClipOnnx(ClipArchitecture architecture, WeightSource weigh
         graph.Input("pixel_values", OnnxType.Float, "batch_size", 3, size, size);
         graph.Output("image_embeds", OnnxType.Float, "batch_size", architecture.EmbeddingDimension);
         string images = layers.FromSingle("pixel_values");
-        layers.Output("image_embeds", architecture.IsVisionTransformer ? VisionTransformer(graph, layers, images) : new OnnxResNet(graph, layers, weights, architecture).Forward(images));
+        layers.Output("image_embeds", architecture.IsVisionTransformer
+            ? VisionTransformer(graph, layers, images)
+            : new OnnxResNet(graph, layers, weights, architecture).Forward(images));
         return graph;
     }
 
@@ -42,7 +44,7 @@ internal sealed class ClipOnnx(ClipArchitecture architecture, WeightSource weigh
         });
         string x = layers.LayerNorm(layers.Add(padded, table), "visual.ln_pre");
         string classRow = graph.Integers(0);
-        var transformer = new OnnxTransformer(graph, layers, "visual.transformer.resblocks", width, ClipArchitecture.HeadWidth);
+        var transformer = new OnnxTransformer(graph, layers, "visual.transformer.resblocks", width, architecture.VisionHeadWidth, architecture.Activation);
         string row = transformer.ForwardAt(x, architecture.VisionLayers[0], null, value => graph.Add("Gather", [value, classRow], ("axis", 1L)), null);
         return layers.Project(layers.LayerNorm(row, "visual.ln_post"), "visual.proj");
     }
@@ -70,7 +72,7 @@ internal sealed class ClipOnnx(ClipArchitecture architecture, WeightSource weigh
         string rowMask = graph.Add("Unsqueeze", [graph.Add("Gather", [mask, end], ("axis", 0L)), one]);   // (B, 1, 1, T)
         string Row(string value) => graph.Add("Unsqueeze", [graph.Add("GatherND", [value, end], ("batch_dims", 1L)), one]);   // (B, 1, C)
 
-        var transformer = new OnnxTransformer(graph, layers, "transformer.resblocks", width, ClipArchitecture.HeadWidth);
+        var transformer = new OnnxTransformer(graph, layers, "transformer.resblocks", width, architecture.TextHeadWidth, architecture.Activation);
         string row = transformer.ForwardAt(x, architecture.TextLayers, mask, Row, rowMask);
         layers.Output("text_embeds", layers.Project(layers.LayerNorm(row, "ln_final"), "text_projection"));
         return graph;

@@ -64,7 +64,7 @@ internal sealed class OnnxResNet(OnnxGraph graph, OnnxLayers layers, WeightSourc
     // One query, the mean over the positions, attends to them all.
     private string AttentionPool(string x)
     {
-        int width = architecture.ResNetWidth, headWidth = ClipArchitecture.HeadWidth;
+        int width = architecture.ResNetWidth, headWidth = architecture.VisionHeadWidth;
         x = layers.Transpose(layers.Reshape(x, 0, width, -1), 0, 2, 1);       // (B, hw, C)
         string mean = graph.Add("ReduceMean", [x], ("axes", new long[] { 1 }), ("keepdims", 1L));
         x = layers.Add(graph.Add("Concat", [mean, x], ("axis", 1L)), layers.Weight("visual.attnpool.positional_embedding"));

@@ -6,7 +6,8 @@ namespace HiMo.MLNet.Onnx;
 /// <param name="prefix">Before the names of the blocks: <c>transformer.resblocks</c>.</param>
 /// <param name="width">C</param>
 /// <param name="headWidth">The width of an attention head.</param>
-internal sealed class OnnxTransformer(OnnxGraph graph, OnnxLayers layers, string prefix, int width, int headWidth)
+/// <param name="activation">Inside the MLPs.</param>
+internal sealed class OnnxTransformer(OnnxGraph graph, OnnxLayers layers, string prefix, int width, int headWidth, ClipActivation activation)
 {
     /// <param name="x">(B, T, C)</param>
     /// <param name="blocks">How many.</param>
@@ -53,7 +54,18 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxLayers layers, string
     private string Mlp(string x, string block)
     {
         string inner = layers.Linear(layers.LayerNorm(x, $"{block}.ln_2"), $"{block}.mlp.c_fc.weight", $"{block}.mlp.c_fc.bias");
-        string active = graph.Add("Mul", [inner, graph.Add("Sigmoid", [graph.Add("Mul", [inner, layers.Number(1.702f)])])]);   // QuickGELU
-        return layers.Add(x, layers.Linear(active, $"{block}.mlp.c_proj.weight", $"{block}.mlp.c_proj.bias"));
+        return layers.Add(x, layers.Linear(Activate(inner), $"{block}.mlp.c_proj.weight", $"{block}.mlp.c_proj.bias"));
+    }
+
+    // x · σ(1.702 x), or x / 2 · (1 + erf(x / √2))
+    private string Activate(string x)
+    {
+        if (activation == ClipActivation.QuickGelu)
+        {
+            return graph.Add("Mul", [x, graph.Add("Sigmoid", [graph.Add("Mul", [x, layers.Number(1.702f)])])]);
+        }
+
+        string erf = graph.Add("Erf", [graph.Add("Mul", [x, layers.Number(MathF.Sqrt(0.5f))])]);
+        return graph.Add("Mul", [graph.Add("Mul", [x, layers.Number(0.5f)]), graph.Add("Add", [erf, layers.Number(1)])]);
     }
 }

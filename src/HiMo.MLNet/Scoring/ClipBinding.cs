@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using HiMo.MLNet.Images;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -21,6 +20,10 @@ internal enum OutputColumn
 /// </summary>
 internal sealed class ClipBinding : RowBinding
 {
+    // Annotations: of an embedding column, what the same model calls its text embeddings; of a column that cannot be computed,
+    // the input column that it lacks.
+    private const string TextEmbeddingAnnotation = "HiMoClip.TextEmbedding", LackingAnnotation = "HiMoClip.Lacking";
+
     private readonly HiMoClipTransformer _transformer;
     private readonly DataViewSchema.Column? _image, _text;
     private readonly OutputColumn[] _kinds;
@@ -31,15 +34,28 @@ internal sealed class ClipBinding : RowBinding
         : base(input, added.Select(c => c.Column)) =>
         (_transformer, _image, _text, _kinds) = (transformer, image, text, [.. added.Select(c => c.Kind)]);
 
+    /// <param name="transformer">The transformer.</param>
+    /// <param name="input">The schema of the input.</param>
+    /// <param name="forRows">Whether rows are bound instead of a data view. A prediction engine takes a column of its class that is not
+    /// there for a null: so those of a side that the input lacks are declared, too, and fail when they are read.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
-    public static ClipBinding Create(HiMoClipTransformer transformer, DataViewSchema input)
+    public static ClipBinding Create(HiMoClipTransformer transformer, DataViewSchema input, bool forRows = false)
     {
         HiMoClipColumns names = transformer.Columns;
         (bool Image, bool Text) sides = names.Sides(name => input.GetColumnOrNull(name) is not null);
-        return new(transformer, input,
-            sides.Image ? InputColumns.Image(input, names.Image) : null,
-            sides.Text ? InputColumns.Text(input, names.Text) : null,
-            Columns(names, sides, transformer.Encoder.Dimension, transformer.ZeroShot?.Labels));
+        DataViewSchema.Column? image = sides.Image ? InputColumns.Image(input, names.Image) : null;
+        DataViewSchema.Column? text = sides.Text ? InputColumns.Text(input, names.Text) : null;
+        (int dimension, IReadOnlyList<string>? labels) = (transformer.Encoder.Dimension, transformer.ZeroShot?.Labels);
+        List<(OutputColumn Kind, DataViewSchema.DetachedColumn Column)> columns = Columns(names, sides, dimension, labels);
+        if (forRows)
+        {
+            HashSet<string> taken = [.. input.Select(c => c.Name), .. columns.Select(c => c.Column.Name)];
+            columns.AddRange(Columns(names, (names.Image is not null, names.Text is not null), dimension, labels)
+                .Where(c => !taken.Contains(c.Column.Name))
+                .Select(c => (c.Kind, Lacking(c.Column, sides.Image ? names.Text! : names.Image!))));
+        }
+
+        return new(transformer, input, image, text, columns);
     }
 
     /// <summary>The added columns, for data with these sides.</summary>
@@ -47,15 +63,16 @@ internal sealed class ClipBinding : RowBinding
         HiMoClipColumns names, (bool Image, bool Text) sides, int dimension, IReadOnlyList<string>? labels)
     {
         var embedding = new VectorDataViewType(NumberDataViewType.Single, dimension);
+        DataViewSchema.Annotations sister = Text(TextEmbeddingAnnotation, names.TextEmbedding);
         List<(OutputColumn, DataViewSchema.DetachedColumn)> columns = [];
         if (sides.Image)
         {
-            columns.Add((OutputColumn.ImageEmbedding, new(names.ImageEmbedding, embedding)));
+            columns.Add((OutputColumn.ImageEmbedding, new(names.ImageEmbedding, embedding, sister)));
         }
 
         if (sides.Text)
         {
-            columns.Add((OutputColumn.TextEmbedding, new(names.TextEmbedding, embedding)));
+            columns.Add((OutputColumn.TextEmbedding, new(names.TextEmbedding, embedding, sister)));
         }
 
         if (sides is { Image: true, Text: true } && names.Similarity is not null)
@@ -65,10 +82,46 @@ internal sealed class ClipBinding : RowBinding
 
         if (sides.Image && labels is not null)
         {
-            columns.Add((OutputColumn.PredictedLabel, new(names.PredictedLabel, new KeyDataViewType(typeof(uint), labels.Count), Names("KeyValues", labels))));
-            columns.Add((OutputColumn.Score, new(names.Score, new VectorDataViewType(NumberDataViewType.Single, labels.Count), Names("SlotNames", labels))));
+            var key = new KeyDataViewType(typeof(uint), labels.Count);
+            columns.Add((OutputColumn.PredictedLabel, new(names.PredictedLabel, key, Names("KeyValues", labels))));
+            var scores = new VectorDataViewType(NumberDataViewType.Single, labels.Count);
+            columns.Add((OutputColumn.Score, new(names.Score, scores, Names("SlotNames", labels))));
         }
+
         return columns;
+    }
+
+    /// <summary>What the model that computed an embedding column calls its text embeddings; null if this library computed it not.</summary>
+    public static string? TextEmbeddingOf(DataViewSchema.Column embedding) => Annotated(embedding.Annotations, TextEmbeddingAnnotation);
+
+    /// <summary>Whether a column is declared though the input lacks what it is computed from.</summary>
+    public static bool IsLacking(DataViewSchema.Column column) => Annotated(column.Annotations, LackingAnnotation) is not null;
+
+    private static string? Annotated(DataViewSchema.Annotations annotations, string name)
+    {
+        if (annotations.Schema.GetColumnOrNull(name) is not { Type: TextDataViewType })
+        {
+            return null;
+        }
+
+        ReadOnlyMemory<char> value = default;
+        annotations.GetValue(name, ref value);
+        return value.ToString();
+    }
+
+    private static DataViewSchema.DetachedColumn Lacking(DataViewSchema.DetachedColumn column, string input)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add(column.Annotations, _ => true);
+        builder.Add(Text(LackingAnnotation, input), _ => true);
+        return new(column.Name, column.Type, builder.ToAnnotations());
+    }
+
+    private static DataViewSchema.Annotations Text(string annotation, string text)
+    {
+        var builder = new DataViewSchema.Annotations.Builder();
+        builder.Add(annotation, TextDataViewType.Instance, (ref ReadOnlyMemory<char> value) => value = text.AsMemory());
+        return builder.ToAnnotations();
     }
 
     /// <summary>An annotation that holds the labels: KeyValues or SlotNames.</summary>
@@ -87,16 +140,25 @@ internal sealed class ClipBinding : RowBinding
 
     private static bool ReadsLabels(OutputColumn kind) => kind is OutputColumn.PredictedLabel or OutputColumn.Score;
 
+    public override Exception? Lacks(int added)
+    {
+        (OutputColumn kind, HiMoClipColumns names) = (_kinds[added], _transformer.Columns);
+        string output = OutputSchema[InputSchema.Count + added].Name;
+        return ReadsImage(kind) && _image is null ? InputColumns.Missing(output, names.Image!, InputColumns.Kind.Picture, InputSchema)
+            : ReadsText(kind) && _text is null ? InputColumns.Missing(output, names.Text!, InputColumns.Kind.Caption, InputSchema)
+            : null;
+    }
+
     protected override IEnumerable<DataViewSchema.Column> InputsOf(int added)
     {
-        if (ReadsImage(_kinds[added]))
+        if (ReadsImage(_kinds[added]) && _image is { } image)
         {
-            yield return _image!.Value;
+            yield return image;
         }
 
-        if (ReadsText(_kinds[added]))
+        if (ReadsText(_kinds[added]) && _text is { } text)
         {
-            yield return _text!.Value;
+            yield return text;
         }
     }
 
@@ -104,14 +166,15 @@ internal sealed class ClipBinding : RowBinding
 
     private sealed class Scorer(ClipBinding binding, DataViewRow input, IReadOnlySet<int> active) : BatchScorer
     {
-        private readonly ClipEncoder _encoder = binding._transformer.Encoder;
         private readonly ZeroShotHead? _head = binding._transformer.ZeroShot;
-        private readonly List<Func<RgbImage>?> _collectedImages = [];
+        private readonly List<PictureSource?> _collectedImages = [];
         private readonly List<string> _collectedTexts = [];
-        private Func<Func<RgbImage>?>? _readImage;
+        private Func<PictureSource?>? _readPicture;
         private Func<string>? _readText;
         private float[] _images = [], _texts = [], _similarities = [], _scores = [];
         private uint[] _predicted = [];
+
+        private ClipEncoder Encoder => binding._transformer.Encoder;
 
         private bool Wants(Func<OutputColumn, bool> use) => active.Any(added => use(binding._kinds[added]));
 
@@ -125,7 +188,8 @@ internal sealed class ClipBinding : RowBinding
         {
             if (Wants(ReadsImage))
             {
-                _collectedImages.Add((_readImage ??= InputColumns.ImageReader(input, binding._image!.Value, binding._transformer.ImageFolder))());
+                _readPicture ??= InputColumns.PictureReader(input, binding._image!.Value, binding._transformer.ImageFolder, Encoder.Planes);
+                _collectedImages.Add(_readPicture());
             }
 
             if (Wants(ReadsText))
@@ -137,7 +201,7 @@ internal sealed class ClipBinding : RowBinding
         public override void Score()
         {
             _images = EmbedImages();
-            _texts = _collectedTexts.Count > 0 ? _encoder.EncodeTexts(_collectedTexts) : [];
+            _texts = _collectedTexts.Count > 0 ? Encoder.EncodeTexts(_collectedTexts) : [];
             if (Wants(ReadsLabels))
             {
                 Classify();
@@ -145,18 +209,16 @@ internal sealed class ClipBinding : RowBinding
 
             if (Wants(kind => kind == OutputColumn.Similarity))
             {
-                int d = _encoder.Dimension;
+                int d = Encoder.Dimension;
                 _similarities = [.. Enumerable.Range(0, _collectedTexts.Count).Select(i => TensorPrimitives.Dot(_images.AsSpan(i * d, d), _texts.AsSpan(i * d, d)))];
             }
         }
 
         private float[] EmbedImages()
         {
-            int d = _encoder.Dimension;
+            int d = Encoder.Dimension;
             int[] present = [.. Enumerable.Range(0, _collectedImages.Count).Where(i => _collectedImages[i] is not null)];
-            var pixels = new RgbImage[present.Length];
-            ParallelLoop.For(present.Length, i => pixels[i] = _collectedImages[present[i]]!());
-            float[] embeddings = present.Length > 0 ? _encoder.EncodeImages(pixels) : [];
+            float[] embeddings = Encoder.EncodeImages([.. present.Select(i => _collectedImages[i]!)]);
             float[] all = new float[_collectedImages.Count * d];
             all.AsSpan().Fill(float.NaN);                                     // a missing picture has no embedding
             for (int i = 0; i < present.Length; i++)
@@ -169,7 +231,7 @@ internal sealed class ClipBinding : RowBinding
 
         private void Classify()
         {
-            int d = _encoder.Dimension, labels = _head!.Labels.Count;
+            int d = Encoder.Dimension, labels = _head!.Labels.Count;
             _scores = new float[_collectedImages.Count * labels];
             _predicted = new uint[_collectedImages.Count];
             for (int i = 0; i < _predicted.Length; i++)
@@ -180,8 +242,8 @@ internal sealed class ClipBinding : RowBinding
 
         protected override Delegate Getter(int added, Func<int> current) => binding._kinds[added] switch
         {
-            OutputColumn.ImageEmbedding => Vector(() => _images, _encoder.Dimension, current),
-            OutputColumn.TextEmbedding => Vector(() => _texts, _encoder.Dimension, current),
+            OutputColumn.ImageEmbedding => Vector(() => _images, Encoder.Dimension, current),
+            OutputColumn.TextEmbedding => Vector(() => _texts, Encoder.Dimension, current),
             OutputColumn.Similarity => Scalar(() => _similarities, current),
             OutputColumn.PredictedLabel => Scalar(() => _predicted, current),
             _ => Vector(() => _scores, _head!.Labels.Count, current),

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Security.Cryptography;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
@@ -17,15 +18,42 @@ namespace HiMo.MLNet.Scoring;
 /// <param name="source">The model's file, for errors.</param>
 internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device, string source) : IDisposable
 {
-    private readonly ClipPreprocessor _preprocessor = new(model.Architecture.ImageSize);
+    /// <summary>Pictures that go through the network at a time on a CPU: faster than more of them, and far less memory.</summary>
+    private const int CpuBatchSize = 8;
+
+    private readonly NativeMemory _memory = new(ClipWeights.Tensors(model).Values.Sum(weights => weights.numel() * weights.ElementSize));
     private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
     private int _owners = 1;
+
+    /// <summary>Loads a model to apply.</summary>
+    /// <param name="path">A checkpoint or a model zip.</param>
+    /// <param name="device">Where the networks go.</param>
+    /// <param name="activation">The networks' activation where the file leaves it open; null for the default.</param>
+    /// <param name="warn">Told where it is left open, or null.</param>
+    public static ClipEncoder Load(string path, Device device, ClipActivation? activation, Action<string>? warn)
+    {
+        ClipModel model = ClipWeights.Load(path, activation, warn);
+        try
+        {
+            model.to(device);
+            model.eval();
+            return new(model, ModelSettings.TokenizerOf(path), device, path);
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
 
     public ClipModel Model => model;
 
     public ClipTokenizer Tokenizer => tokenizer;
 
     public Device Device => device;
+
+    /// <summary>Makes pictures ready for this network.</summary>
+    public PlaneReader Planes { get; } = new(model.Architecture.ImageSize);
 
     /// <summary>d</summary>
     public int Dimension => model.Architecture.EmbeddingDimension;
@@ -57,9 +85,15 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         using var hash = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
         {
-            tokenizer.WriteMerges(stream);
+            // The text itself: how well gzip packs it differs from version to version.
+            using var merges = new MemoryStream();
+            tokenizer.WriteMerges(merges);
+            merges.Position = 0;
+            using var text = new GZipStream(merges, CompressionMode.Decompress);
+            text.CopyTo(stream);
             ClipWeights.Save(model, stream);
         }
+
         return Convert.ToHexStringLower(hash.Hash!);
     }
 
@@ -78,7 +112,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     /// <exception cref="ObjectDisposedException">The model is freed.</exception>
     public ClipEncoder Share()
     {
-        for (int owners = _owners; ; owners = _owners)
+        for (int owners = Volatile.Read(ref _owners); ; owners = Volatile.Read(ref _owners))
         {
             ObjectDisposedException.ThrowIf(owners <= 0, typeof(HiMoClipTransformer));
             if (Interlocked.CompareExchange(ref _owners, owners + 1, owners) == owners)
@@ -94,20 +128,38 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         if (Interlocked.Decrement(ref _owners) == 0)
         {
             model.Dispose();
+            _memory.Dispose();
         }
     }
 
     /// <returns>Row-major (count, d), normalised.</returns>
-    public float[] EncodeImages(IReadOnlyList<RgbImage> images)
+    /// <exception cref="ImageReadException">A file cannot be read as a picture.</exception>
+    public float[] EncodeImages(IReadOnlyList<PictureSource> pictures)
+    {
+        byte[] planes = new byte[pictures.Count * Planes.Length];
+        ParallelLoop.For(pictures.Count, i => Planes.Read(pictures[i], planes.AsSpan(i * Planes.Length, Planes.Length)));
+        return EncodePlanes(planes);
+    }
+
+    /// <param name="planes">What <see cref="Planes"/> made, one picture after the other.</param>
+    /// <returns>Row-major (count, d), normalised.</returns>
+    public float[] EncodePlanes(ReadOnlySpan<byte> planes)
     {
         using ClipEncoder held = Share();
-        int size = model.Architecture.ImageSize;
-        byte[] pixels = new byte[images.Count * _preprocessor.Length];
-        Parallel.For(0, images.Count, i => _preprocessor.Process(images[i], pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length)));
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
-        Tensor bytes = tensor(pixels, images.Count, 3, size, size, dtype: ScalarType.Byte).to(device);
-        return Normalized(model.EncodeImage(ImageTensor.Normalize(bytes)));
+        int size = model.Architecture.ImageSize, count = planes.Length / Planes.Length;
+        int batch = device.type == DeviceType.CPU ? CpuBatchSize : Math.Max(count, 1);
+        float[] embeddings = new float[count * Dimension];
+        for (int first = 0; first < count; first += batch)
+        {
+            int n = Math.Min(batch, count - first);
+            using DisposeScope scope = NewDisposeScope();
+            using IDisposable _ = no_grad();
+            byte[] part = planes.Slice(first * Planes.Length, n * Planes.Length).ToArray();
+            Tensor bytes = tensor(part, n, 3, size, size, dtype: ScalarType.Byte).to(device);
+            Normalized(model.EncodeImage(ImageTensor.Normalize(bytes))).CopyTo(embeddings.AsSpan(first * Dimension));
+        }
+
+        return embeddings;
     }
 
     /// <returns>Row-major (count, d), normalised.</returns>

@@ -48,6 +48,11 @@ internal static class InputColumns
         }
     }
 
+    /// <summary>The error of a value that cannot be computed since the data lacks an input column.</summary>
+    public static ArgumentOutOfRangeException Missing(string output, string name, Kind kind, DataViewSchema found) => new(
+        nameof(name), $"Column '{output}' is computed from the {kind.Role} column '{name}', which is missing: expected a column of {kind.Expected}; "
+        + $"the data has {string.Join(", ", found.Where(c => !c.IsHidden).Select(c => $"'{c.Name}'"))}.");
+
     private static ArgumentOutOfRangeException Missing(string name, Kind kind, IEnumerable<string> found) => new(
         nameof(name), $"The {kind.Role} column '{name}' is missing: expected a column of {kind.Expected}; the data has {string.Join(", ", found.Select(c => $"'{c}'"))}.");
 
@@ -58,36 +63,32 @@ internal static class InputColumns
     /// Reads the current row's picture as a deferred load: a path decodes when it is called, an image is copied at once.
     /// Null stands for a missing value: an empty path or no image.
     /// </summary>
-    public static Func<Func<RgbImage>?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder)
+    public static Func<Func<RgbImage>?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder) =>
+        Reader<Func<RgbImage>>(row, column, folder, path => () => ImageDecoder.Decode(path), image => () => image);
+
+    /// <summary>
+    /// Reads the current row's picture: its path, or at once the planes of an image. Null stands for a missing value: an empty
+    /// path or no image.
+    /// </summary>
+    public static Func<PictureSource?> PictureReader(DataViewRow row, DataViewSchema.Column column, string? folder, PlaneReader planes) =>
+        Reader<PictureSource>(row, column, folder, path => new(path, null), image => new(null, planes.Read(image)));
+
+    private static Func<T?> Reader<T>(
+        DataViewRow row, DataViewSchema.Column column, string? folder, Func<string, T> ofPath, Func<RgbImage, T> ofImage)
+        where T : class
     {
         if (column.Type is TextDataViewType)
         {
-            ValueGetter<ReadOnlyMemory<char>> getPath = row.GetGetter<ReadOnlyMemory<char>>(column);
-            return () =>
-            {
-                ReadOnlyMemory<char> text = default;
-                getPath(ref text);
-                if (text.IsEmpty)
-                {
-                    return null;
-                }
-
-                string path = folder is null ? text.ToString() : Path.Combine(folder, text.ToString());
-                return () => ImageDecoder.Decode(path);
-            };
+            Func<string> readPath = TextReader(row, column);
+            return () => readPath() is { Length: > 0 } path ? ofPath(folder is null ? path : Path.Combine(folder, path)) : null;
         }
+
         ValueGetter<MLImage> getImage = row.GetGetter<MLImage>(column);
         MLImage? image = null;                                                // given back to the getter, which frees it if it is its own
         return () =>
         {
             getImage(ref image!);
-            if (image is null)
-            {
-                return null;
-            }
-
-            RgbImage pixels = ImageDecoder.FromMLImage(image);
-            return () => pixels;
+            return image is null ? null : ofImage(ImageDecoder.FromMLImage(image));
         };
     }
 

@@ -13,22 +13,24 @@ internal sealed class PictureIndex(IReadOnlyList<string> names, EmbeddingMatrix 
     public EmbeddingMatrix Embeddings => embeddings;
 
     /// <summary>The nearest pictures, best first; of equally near ones the first comes first.</summary>
-    /// <param name="query">Of any length but zero; NaN or zeros for a missing one.</param>
+    /// <param name="query">Of any finite length but zero; NaN or zeros for a missing one.</param>
     /// <param name="results">Receives the names; at most <see cref="Count"/>.</param>
     /// <param name="scores">Receives the cosines.</param>
     public void Search(ReadOnlySpan<float> query, Span<ReadOnlyMemory<char>> results, Span<float> scores)
     {
-        float norm = TensorPrimitives.Norm(query);
-        if (!(norm > 0))
+        float largest = TensorPrimitives.MaxMagnitude(query);
+        if (largest == 0 || !float.IsFinite(largest))
         {
             results.Clear();
             scores.Fill(float.NaN);
             return;
         }
+
+        ReadOnlySpan<float> direction = new EmbeddingMatrix(query.ToArray(), query.Length).Normalize().Row(0);
         int found = 0;
         for (int i = 0; i < Count; i++)
         {
-            float cosine = TensorPrimitives.Dot(embeddings.Row(i), query) / norm;
+            float cosine = TensorPrimitives.Dot(embeddings.Row(i), direction);
             if (found == scores.Length && !(cosine > scores[^1]))
             {
                 continue;

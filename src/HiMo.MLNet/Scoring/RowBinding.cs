@@ -36,7 +36,10 @@ internal abstract class RowBinding : IRowToRowMapper
     /// <summary>Which of the added columns the output column at this index is, null for a column of the input.</summary>
     public int? Added(int index) => index < InputSchema.Count ? null : index - InputSchema.Count;
 
-    /// <summary>The input columns that an added column is computed from.</summary>
+    /// <summary>The error of reading an added column whose input column is not there; null if it is.</summary>
+    public virtual Exception? Lacks(int added) => null;
+
+    /// <summary>The input columns that an added column is computed from, as far as they are there.</summary>
     protected abstract IEnumerable<DataViewSchema.Column> InputsOf(int added);
 
     /// <summary>Prepares to compute added columns for the rows that <paramref name="input"/> comes to.</summary>

@@ -9,6 +9,9 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
     /// <summary>Rows scored at a time.</summary>
     private const int BatchSize = 32;
 
+    // Of images that are passed on; a batch ends at the row that reaches it.
+    private const long PassedBytes = 64 << 20;
+
     public DataViewSchema Schema => binding.OutputSchema;
 
     public bool CanShuffle => source.CanShuffle;
@@ -76,11 +79,12 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         {
             _row = _count = 0;
             _scorer.Clear();
-            while (_count < BatchSize && _input.MoveNext())
+            long passed = 0;
+            while (_count < BatchSize && passed < PassedBytes && _input.MoveNext())
             {
                 foreach (PassedColumn column in _passed.Values)
                 {
-                    column.Read(_count);
+                    passed += column.Read(_count);
                 }
 
                 _getId(ref _ids[_count]);
@@ -114,77 +118,10 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         {
             if (disposing)
             {
-                foreach (PassedColumn column in _passed.Values)
-                {
-                    column.Dispose();
-                }
-
                 _input.Dispose();
             }
+
             base.Dispose(disposing);
-        }
-    }
-
-    /// <summary>The values of an input column for the rows of a batch.</summary>
-    private abstract class PassedColumn : IDisposable
-    {
-        public static PassedColumn Create(DataViewRow input, DataViewSchema.Column column, int size) =>
-            (PassedColumn)Activator.CreateInstance(typeof(PassedColumn<>).MakeGenericType(column.Type.RawType), input, column, size)!;
-
-        public static void CopyVector<TItem>(ref VBuffer<TItem> from, ref VBuffer<TItem> to) => from.CopyTo(ref to);
-
-        public abstract void Read(int slot);
-
-        public abstract ValueGetter<TOther> Getter<TOther>(DataViewSchema.Column column, Func<int> current);
-
-        public abstract void Dispose();
-    }
-
-    private sealed class PassedColumn<T>(DataViewRow input, DataViewSchema.Column column, int size) : PassedColumn
-    {
-        private delegate void Copier(ref T from, ref T to);
-
-        // The reader may write into a vector that it was given, so a vector is copied into the reader's own.
-        private static readonly Copier s_copy = typeof(T).IsGenericType && typeof(T).GetGenericTypeDefinition() == typeof(VBuffer<>)
-            ? typeof(PassedColumn).GetMethod(nameof(CopyVector))!.MakeGenericMethod(typeof(T).GetGenericArguments()).CreateDelegate<Copier>()
-            : (ref T from, ref T to) => to = from;
-
-        private readonly ValueGetter<T> _get = input.GetGetter<T>(column);
-        private readonly T[] _values = new T[size];
-        private readonly bool[] _given = new bool[size];
-
-        public override void Read(int slot)
-        {
-            // Once handed out, an image is its reader's; buffers of vectors are filled again.
-            if (_given[slot] && typeof(T) == typeof(MLImage))
-            {
-                _values[slot] = default!;
-            }
-
-            _given[slot] = false;
-            _get(ref _values[slot]);
-        }
-
-        public override ValueGetter<TOther> Getter<TOther>(DataViewSchema.Column column, Func<int> current)
-        {
-            ValueGetter<T> getter = (ref T value) =>
-            {
-                int row = current();
-                _given[row] = true;
-                s_copy(ref _values[row], ref value);
-            };
-            return BatchScorer.Typed<TOther>(getter, column);
-        }
-
-        public override void Dispose()
-        {
-            for (int i = 0; i < _values.Length; i++)
-            {
-                if (!_given[i])
-                {
-                    (_values[i] as IDisposable)?.Dispose();
-                }
-            }
         }
     }
 }

@@ -41,6 +41,11 @@ internal sealed class ScoringRow : DataViewRow
             return _input.GetGetter<TValue>(_input.Schema[column.Index]);
         }
 
+        if (_binding.Lacks(added) is { } error)
+        {
+            return (ref TValue _) => throw error;                             // when it is read: other transformers ask for getters of all there is
+        }
+
         if (_asked.Add(added))
         {
             _scoredPosition = null;

@@ -3,8 +3,13 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Scoring;
 
-/// <summary>The columns that an image search reads (a null query stands for the default one) and adds.</summary>
-internal sealed record SearchColumns(string? Query, string Embedding, string Results, string Scores);
+/// <summary>The columns that an image search reads and adds.</summary>
+/// <param name="Query">What to search for; null for the text embedding where the data has one, else the picture embedding.</param>
+/// <param name="Embedding">The picture embedding.</param>
+/// <param name="Results">The names found.</param>
+/// <param name="Scores">Their cosines.</param>
+/// <param name="TextEmbedding">The text embedding of the model that embedded the pictures.</param>
+internal sealed record SearchColumns(string? Query, string Embedding, string Results, string Scores, string TextEmbedding = "TextEmbedding");
 
 /// <summary>A <see cref="HiMoClipImageSearchTransformer"/> bound to an input schema.</summary>
 internal sealed class SearchBinding : RowBinding
@@ -21,7 +26,8 @@ internal sealed class SearchBinding : RowBinding
     {
         SearchColumns columns = transformer.Columns;
         int d = transformer.Pictures.Embeddings.Dimension;
-        string name = columns.Query ?? (input.GetColumnOrNull("TextEmbedding") is null ? columns.Embedding : "TextEmbedding");
+        bool hasTexts = input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text);
+        string name = columns.Query ?? (hasTexts ? columns.TextEmbedding : columns.Embedding);
         InputColumns.Kind kind = InputColumns.Kind.Embedding with { Role = "query", Expected = $"a vector of {d} singles, as the fitted pictures have" };
         DataViewSchema.Column query = InputColumns.Find(input, name, kind);
         return ((VectorDataViewType)query.Type).Size == d ? new(transformer, input, query) : throw InputColumns.WrongType(name, kind, query.Type);
@@ -62,7 +68,8 @@ internal sealed class SearchBinding : RowBinding
             int k = transformer.K;
             _results = new ReadOnlyMemory<char>[_queries.Count * k];
             _scores = new float[_queries.Count * k];
-            Parallel.For(0, _queries.Count, i => transformer.Pictures.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
+            ParallelLoop.For(
+                _queries.Count, i => transformer.Pictures.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
         }
 
         protected override Delegate Getter(int added, Func<int> current) =>

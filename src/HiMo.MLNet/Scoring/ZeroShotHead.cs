@@ -1,4 +1,6 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
+using HiMo.MLNet.Checkpoints;
 
 namespace HiMo.MLNet.Scoring;
 
@@ -40,32 +42,67 @@ internal sealed class ZeroShotHead
             throw new ArgumentException("Zero-shot classification needs at least one template.", nameof(templates));
         }
 
-        if (templates.FirstOrDefault(t => !t.Contains("{0}", StringComparison.Ordinal)) is { } bad)
+        foreach (string? template in templates)
         {
-            throw new ArgumentException($"The template '{bad}' has no {{0}} in the place of the label.", nameof(templates));
+            if (template?.Contains("{0}", StringComparison.Ordinal) != true)
+            {
+                throw new ArgumentException($"The template '{template}' has no {{0}} in the place of the label.", nameof(templates));
+            }
         }
     }
 
-    public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold)
+    /// <param name="encoder">The model.</param>
+    /// <param name="labels">The labels.</param>
+    /// <param name="templates">The templates.</param>
+    /// <param name="threshold">The least cosine of a label, or null.</param>
+    /// <param name="classes">(labels, d), where they are known; else the model embeds the templates.</param>
+    public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold, float[]? classes = null)
     {
         Labels = labels;
         Templates = templates;
         Threshold = threshold;
         _dimension = encoder.Dimension;
         _scale = encoder.LogitScale;
-        _classes = new float[labels.Count * _dimension];
+        _classes = classes ?? Embed(encoder, labels, templates);
+    }
+
+    private static float[] Embed(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates)
+    {
+        int d = encoder.Dimension;
+        float[] classes = new float[labels.Count * d];
         for (int label = 0; label < labels.Count; label++)
         {
-            float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", labels[label], StringComparison.Ordinal))]);
-            Span<float> mean = _classes.AsSpan(label * _dimension, _dimension);
+            string name = labels[label];
+            float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", name, StringComparison.Ordinal))]);
+            Span<float> mean = classes.AsSpan(label * d, d);
             for (int t = 0; t < templates.Count; t++)
             {
-                TensorPrimitives.Add(mean, texts.AsSpan(t * _dimension, _dimension), mean);
+                TensorPrimitives.Add(mean, texts.AsSpan(t * d, d), mean);
             }
 
             TensorPrimitives.Divide(mean, TensorPrimitives.Norm(mean), mean);
         }
+
+        return classes;
     }
+
+    /// <summary>Reads what <see cref="Write"/> wrote; null if the model zip has none.</summary>
+    /// <exception cref="CheckpointFormatException">The entry has another size.</exception>
+    public static float[]? TryRead(ModelEntries entries, int labels, int d) => entries.TryRead(ModelArchive.LabelsEntry, (stream, length) =>
+    {
+        if (length != (long)labels * d * sizeof(float))
+        {
+            throw CheckpointFormatException.At(
+                entries.Source, ModelArchive.LabelsEntry, $"expected {labels} x {d} singles, found {length} bytes");
+        }
+
+        float[] classes = new float[labels * d];
+        stream.ReadExactly(MemoryMarshal.AsBytes(classes.AsSpan()));
+        return classes;
+    });
+
+    /// <summary>Writes the labels' embeddings: single precision, little endian, a row a label.</summary>
+    public void Write(Stream stream) => stream.Write(MemoryMarshal.AsBytes(Classes));
 
     public IReadOnlyList<string> Labels { get; }
 

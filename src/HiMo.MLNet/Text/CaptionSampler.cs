@@ -16,6 +16,12 @@ internal static class CaptionSampler
             return caption;
         }
 
+        if (mode == CaptionSampling.UpToFirstPeriod)
+        {
+            int end = caption.IndexOf(". ", StringComparison.Ordinal);
+            return end < 0 ? caption : caption[..end];
+        }
+
         string[] sentences = Sentences.Split(caption);
         return sentences.Length == 0 ? caption : mode switch
         {

@@ -14,4 +14,10 @@ public enum CaptionSampling
 
     /// <summary>Whole caption, first sentence or sentence subset, each with the same chance.</summary>
     Mixed,
+
+    /// <summary>
+    /// The caption up to its first period before a blank, without it, as Long-CLIP's published code cuts: "A cat sits" of
+    /// "A cat sits. It sleeps.", the whole caption where there is none, and "Mr" of "Mr. Smith": <see cref="FirstSentence"/> knows better.
+    /// </summary>
+    UpToFirstPeriod,
 }

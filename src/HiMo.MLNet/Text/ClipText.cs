@@ -1,10 +1,10 @@
+using System.Buffers;
 using System.Globalization;
-using System.Net;
 using System.Text;
 
 namespace HiMo.MLNet.Text;
 
-/// <summary>What CLIP does to a caption before byte-pair encoding: clean it, then cut it into words.</summary>
+/// <summary>What CLIP does to a caption before byte-pair encoding: repair and clean it, then cut it into words.</summary>
 /// <remarks>
 /// Words are found by Unicode scalar value, not by UTF-16 unit, so that a letter outside the basic plane belongs to
 /// its word as in the original; a .NET regular expression would take it for two symbols.
@@ -14,17 +14,65 @@ internal static class ClipText
     internal const string StartOfText = "<|startoftext|>";
     internal const string EndOfText = "<|endoftext|>";
 
+    // So much of a long plain line is cleaned at a time; the piece ends at the next white space.
+    private const int PieceLength = 4096;
+
+    // The one character that CLIP's pattern passes over: a mark whose capital is a letter.
+    private const char IotaBelow = '\u0345';
+
     // In the order in which CLIP's pattern tries them.
     private static readonly string[] s_fixedWords = [StartOfText, EndOfText, "'s", "'t", "'re", "'ve", "'m", "'ll", "'d"];
 
-    /// <summary>Unescapes HTML entities (twice, as web captions need), folds white space, trims and lower-cases.</summary>
-    internal static string Clean(string text)
-    {
-        if (text.Contains('&'))
-        {
-            text = WebUtility.HtmlDecode(WebUtility.HtmlDecode(text));
-        }
+    private static readonly SearchValues<char> s_plainSpaces = SearchValues.Create("\t\n\f\r ");
 
+    // Case-ignorable by their place in words (Word_Break MidLetter, MidNumLet and Single_Quote), not by their category.
+    private static readonly SearchValues<char> s_insideWords = SearchValues.Create("'.:·\u0387\u055F\u05F4‘’․‧︓﹒﹕＇．：");
+
+    /// <summary>
+    /// Repairs the text (<see cref="TextRepair"/>), unescapes HTML entities twice as web captions need, folds white space and
+    /// lower-cases. The cleaned text comes in pieces that end where a word ends, made when they are asked for.
+    /// </summary>
+    internal static IEnumerable<string> Clean(string text)
+    {
+        var repair = new TextRepair();
+        var unfinished = new StringBuilder(); // A repair may swallow a line's end.
+        for (int start = 0, end; start < text.Length; start = end)
+        {
+            int feed = text.IndexOf('\n', start);
+            end = feed < 0 ? text.Length : feed + 1;
+            if (unfinished.Length == 0 && repair.IsPlain(text.AsSpan(start, end - start)))
+            {
+                foreach (string piece in CleanPlain(text, start, end))
+                {
+                    yield return piece;
+                }
+
+                continue;
+            }
+
+            unfinished.Append(repair.Line(text[start..end]));
+            if (end == text.Length || (unfinished.Length > 0 && unfinished[^1] == '\n'))
+            {
+                yield return FoldAndLower(HtmlEntities.Unescape(HtmlEntities.Unescape(unfinished.ToString())));
+                unfinished.Clear();
+            }
+        }
+    }
+
+    private static IEnumerable<string> CleanPlain(string text, int start, int end)
+    {
+        while (start < end)
+        {
+            int stop = int.Min(start + PieceLength, end);
+            int rest = text.AsSpan(stop, end - stop).IndexOfAny(s_plainSpaces);
+            stop = rest < 0 ? end : stop + rest;
+            yield return FoldAndLower(text.AsSpan(start, stop - start));
+            start = stop;
+        }
+    }
+
+    private static string FoldAndLower(ReadOnlySpan<char> text)
+    {
         var clean = new StringBuilder(text.Length);
         bool pendingSpace = false;
         Span<char> units = stackalloc char[2];
@@ -57,7 +105,7 @@ internal static class ClipText
             }
             else
             {
-                Rune.DecodeFromUtf16(text.AsSpan(i), out Rune rune, out int consumed); // Lone surrogates give U+FFFD.
+                Rune.DecodeFromUtf16(text[i..], out Rune rune, out int consumed);
                 clean.Append(units[..Rune.ToLowerInvariant(rune).EncodeToUtf16(units)]);
                 i += consumed - 1;
             }
@@ -66,14 +114,14 @@ internal static class ClipText
         return clean.ToString();
     }
 
-    /// <summary>The length of the word at the start of <paramref name="text"/>; it must not start with white space.</summary>
+    /// <summary>The length of the word at the start of <paramref name="text"/>; 0 where a character is to be passed over.</summary>
     internal static int WordLength(ReadOnlySpan<char> text)
     {
         if (text[0] is '\'' or '<')
         {
             foreach (string word in s_fixedWords)
             {
-                if (text.StartsWith(word, StringComparison.Ordinal))
+                if (StartsWithFixed(text, word))
                 {
                     return word.Length;
                 }
@@ -81,6 +129,11 @@ internal static class ClipText
         }
 
         Kind kind = KindAt(text, out int length);
+        if (kind == Kind.Space)
+        {
+            return 0;
+        }
+
         if (kind != Kind.Number) // Every digit is a word of its own.
         {
             while (length < text.Length && KindAt(text[length..], out int next) == kind)
@@ -90,6 +143,20 @@ internal static class ClipText
         }
 
         return length;
+    }
+
+    // The pattern ignores case, and the long s is a small s then.
+    private static bool StartsWithFixed(ReadOnlySpan<char> text, string word)
+    {
+        for (int i = 0; i < word.Length; i++)
+        {
+            if (i == text.Length || (text[i] != word[i] && !(text[i] == 'ſ' && word[i] == 's')))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static Kind KindAt(ReadOnlySpan<char> text, out int length)
@@ -106,14 +173,46 @@ internal static class ClipText
 
         Rune.DecodeFromUtf16(text, out Rune rune, out length);
         return Rune.IsLetter(rune) ? Kind.Letter
-            : Rune.GetUnicodeCategory(rune) is UnicodeCategory.DecimalDigitNumber or UnicodeCategory.LetterNumber or UnicodeCategory.OtherNumber ? Kind.Number
-            : Rune.IsWhiteSpace(rune) ? Kind.Space
+            : Rune.IsNumber(rune) ? Kind.Number
+            : Rune.IsWhiteSpace(rune) || c == IotaBelow ? Kind.Space
             : Kind.Symbol;
     }
 
-    // Unicode's Final_Sigma, without its case-ignorable characters: a letter before, none after.
-    private static bool EndsWord(string text, int at) =>
-        at > 0 && char.IsLetter(text[at - 1]) && (at + 1 == text.Length || !char.IsLetter(text[at + 1]));
+    // Unicode's Final_Sigma: a cased letter before, none after, whatever case-ignorable characters stand between.
+    private static bool EndsWord(ReadOnlySpan<char> text, int at)
+    {
+        ReadOnlySpan<char> before = text[..at];
+        Rune rune = default;
+        while (Rune.DecodeLastFromUtf16(before, out rune, out int consumed) == OperationStatus.Done && IsCaseIgnorable(rune))
+        {
+            before = before[..^consumed];
+        }
+
+        if (before.IsEmpty || !IsCased(rune))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<char> after = text[(at + 1)..];
+        while (Rune.DecodeFromUtf16(after, out rune, out int consumed) == OperationStatus.Done && IsCaseIgnorable(rune))
+        {
+            after = after[consumed..];
+        }
+
+        return after.IsEmpty || !IsCased(rune);
+    }
+
+    private static bool IsCaseIgnorable(Rune rune) =>
+        (rune.IsBmp && s_insideWords.Contains((char)rune.Value))
+        || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format
+            or UnicodeCategory.ModifierLetter or UnicodeCategory.ModifierSymbol;
+
+    // Letters with case, and the ordinals, numerals and circled letters that Unicode counts among them.
+    private static bool IsCased(Rune rune) =>
+        Rune.GetUnicodeCategory(rune)
+            is UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter
+        || rune.Value is 'ª' or 'º' or (>= 0x2160 and <= 0x217F) or (>= 0x24B6 and <= 0x24E9)
+            or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189);
 
     private enum Kind { Letter, Number, Symbol, Space }
 }

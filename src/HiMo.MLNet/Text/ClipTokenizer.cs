@@ -11,17 +11,15 @@ namespace HiMo.MLNet.Text;
 /// </summary>
 /// <remarks>
 /// Ids are those of the original: 256 bytes, the same 256 at a word's end, one per merge, start, end.
-/// HTML entities are unescaped in the forms with a closing semicolon that <see cref="System.Net.WebUtility"/> knows;
-/// the original's repair of wrongly decoded text (ftfy) is not applied.
+/// The caption is repaired first as the original does it with ftfy (<see cref="TextRepair"/>): <c>it’s</c> is <c>it's</c>. Time is
+/// linear in what is read: the lines, and of a word without an end its beginning, that the wanted ids need.
 /// </remarks>
 internal sealed class ClipTokenizer
 {
-    /// <summary>How many merges are read at most: CLIP's own file has five times as many and uses these.</summary>
-    internal const int MaxMerges = 48_894;
-
     private const string EndOfWord = "</w>";
     private const int MaxCachedWords = 100_000;
     private const int MaxCachedWordLength = 32;
+    private const int MaxLibraryWordLength = 256;
 
     // The printable Latin-1 characters stand for their own byte and come first; the rest are numbered from 256 on.
     private static readonly char[] s_byteSymbols =
@@ -35,19 +33,22 @@ internal sealed class ClipTokenizer
         return new ClipTokenizer(merges);
     });
 
-    private readonly string[] _merges;
+    private readonly List<(string Line, int Left, int Right)> _merges;
     private readonly BpeTokenizer _bpe;
+    private readonly Lazy<LongWord> _longWords;
     private readonly ConcurrentDictionary<string, int[]> _words = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int[]>.AlternateLookup<ReadOnlySpan<char>> _wordsBySpan;
     private int _cachedWords;
 
     /// <summary>Reads a vocabulary: one merge a line (two symbols and a space between), as text or gzip.</summary>
     /// <param name="merges">The lines, best merge first; a first line with <c>#version</c> is passed over.</param>
-    /// <exception cref="FormatException">A line is not a merge of two known symbols; the message names the line.</exception>
+    /// <exception cref="FormatException">
+    /// The file is too long, or a line is too long or not a merge of two known symbols; the message names the line.
+    /// </exception>
     public ClipTokenizer(Stream merges)
     {
         ArgumentNullException.ThrowIfNull(merges);
-        var vocabulary = new Dictionary<string, int>(512 + MaxMerges + 2, StringComparer.Ordinal);
+        var vocabulary = new Dictionary<string, int>(512 + MergesFile.MaxMerges + 2, StringComparer.Ordinal);
         foreach (string end in (string[])["", EndOfWord])
         {
             foreach (char symbol in s_byteSymbols)
@@ -56,7 +57,7 @@ internal sealed class ClipTokenizer
             }
         }
 
-        _merges = ReadMerges(merges, vocabulary);
+        _merges = MergesFile.Read(merges, vocabulary);
         StartToken = vocabulary.Count;
         vocabulary.Add(ClipText.StartOfText, StartToken);
         EndToken = vocabulary.Count;
@@ -66,10 +67,11 @@ internal sealed class ClipTokenizer
         // Words reach it one by one, already cleaned and cut, hence no normalizer and no pre-tokenizer.
         _bpe = BpeTokenizer.Create(new BpeOptions(vocabulary)
         {
-            Merges = _merges,
+            Merges = _merges.Select(merge => merge.Line),
             ByteLevel = true,
             EndOfWordSuffix = EndOfWord,
         });
+        _longWords = new Lazy<LongWord>(() => new LongWord(s_byteSymbols, [.. _merges.Select(merge => (merge.Left, merge.Right))]));
         _words[ClipText.StartOfText] = [StartToken];
         _words[ClipText.EndOfText] = [EndToken];
         _wordsBySpan = _words.GetAlternateLookup<ReadOnlySpan<char>>();
@@ -86,6 +88,9 @@ internal sealed class ClipTokenizer
 
     /// <summary>Id of the token after a caption, the highest of all: 49407 in CLIP's vocabulary.</summary>
     public int EndToken { get; }
+
+    /// <summary>What encodes the words that are too long for the library.</summary>
+    internal LongWord LongWords => _longWords.Value;
 
     /// <summary>The ids of a caption, without start and end.</summary>
     public IReadOnlyList<int> Encode(string text)
@@ -126,9 +131,9 @@ internal sealed class ClipTokenizer
         using var gzip = new GZipStream(stream, CompressionLevel.SmallestSize, leaveOpen: true);
         using var writer = new StreamWriter(gzip, new UTF8Encoding(false)) { NewLine = "\n" };
         writer.WriteLine("#version: 0.2");
-        foreach (string merge in _merges)
+        foreach ((string line, _, _) in _merges)
         {
-            writer.WriteLine(merge);
+            writer.WriteLine(line);
         }
     }
 
@@ -136,26 +141,37 @@ internal sealed class ClipTokenizer
     private void Encode(string text, int wanted, List<int> ids)
     {
         ArgumentNullException.ThrowIfNull(text);
-        ReadOnlySpan<char> rest = ClipText.Clean(text).AsSpan();
-        while (!rest.IsEmpty && ids.Count < wanted)
+        foreach (string piece in ClipText.Clean(text))
         {
-            if (rest[0] == ' ')
+            ReadOnlySpan<char> rest = piece;
+            while (!rest.IsEmpty && ids.Count < wanted)
             {
-                rest = rest[1..];
-                continue;
+                int length = ClipText.WordLength(rest);
+                if (length > 0)
+                {
+                    ids.AddRange(EncodeWord(rest[..length], wanted - ids.Count));
+                }
+
+                rest = rest[int.Max(length, 1)..];
             }
 
-            int length = ClipText.WordLength(rest);
-            ids.AddRange(EncodeWord(rest[..length]));
-            rest = rest[length..];
+            if (ids.Count >= wanted)
+            {
+                return;
+            }
         }
     }
 
-    private IReadOnlyList<int> EncodeWord(ReadOnlySpan<char> word)
+    private IReadOnlyList<int> EncodeWord(ReadOnlySpan<char> word, int wanted)
     {
         if (_wordsBySpan.TryGetValue(word, out int[]? known))
         {
             return known;
+        }
+
+        if (word.Length > MaxLibraryWordLength)
+        {
+            return LongWords.Encode(word, wanted);
         }
 
         IReadOnlyList<int> ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
@@ -165,69 +181,6 @@ internal sealed class ClipTokenizer
         }
 
         return ids;
-    }
-
-    private static string[] ReadMerges(Stream stream, Dictionary<string, int> vocabulary)
-    {
-        using var reader = new StreamReader(Decompress(stream), new UTF8Encoding(false, throwOnInvalidBytes: true), detectEncodingFromByteOrderMarks: false);
-        var merges = new List<string>();
-        for (int number = 1; merges.Count < MaxMerges && ReadLine(reader, number) is { } line; number++)
-        {
-            if (number == 1 && line.Contains("#version", StringComparison.Ordinal))
-            {
-                continue;
-            }
-
-            if (line.Length == 0 && reader.Peek() < 0)
-            {
-                break;
-            }
-
-            int space = line.IndexOf(' ');
-            if (space <= 0 || space != line.LastIndexOf(' ') || space == line.Length - 1)
-            {
-                throw new FormatException($"Merges, line {number}: expected two symbols with one space between, found '{line}'.");
-            }
-
-            foreach (string symbol in (string[])[line[..space], line[(space + 1)..]])
-            {
-                if (!vocabulary.ContainsKey(symbol))
-                {
-                    throw new FormatException($"Merges, line {number}: expected symbols that are bytes or come from an earlier line, found '{symbol}'.");
-                }
-            }
-
-            if (!vocabulary.TryAdd(line.Remove(space, 1), vocabulary.Count))
-            {
-                throw new FormatException($"Merges, line {number}: '{line}' makes a token that is there already.");
-            }
-
-            merges.Add(line);
-        }
-
-        return merges.Count > 0 ? [.. merges] : throw new FormatException("Merges, line 1: expected at least one merge, found none.");
-    }
-
-    private static string? ReadLine(StreamReader reader, int number)
-    {
-        try
-        {
-            return reader.ReadLine();
-        }
-        catch (Exception e) when (e is DecoderFallbackException or InvalidDataException)
-        {
-            throw new FormatException($"Merges, line {number}: expected UTF-8 text, plain or gzip: {e.Message}", e);
-        }
-    }
-
-    private static Stream Decompress(Stream stream)
-    {
-        var buffer = new MemoryStream();
-        stream.CopyTo(buffer);
-        buffer.Position = 0;
-        return buffer.TryGetBuffer(out ArraySegment<byte> bytes) && bytes is [0x1f, 0x8b, ..]
-            ? new GZipStream(buffer, CompressionMode.Decompress)
-            : buffer;
     }
 
     private static IEnumerable<char> Range(char first, char last) =>

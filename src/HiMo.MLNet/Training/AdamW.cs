@@ -28,6 +28,7 @@ internal sealed class AdamW : IDisposable
     public AdamW(IEnumerable<(string Name, Parameter Parameter, double Rate)> parameters, double weightDecay)
     {
         _weightDecay = weightDecay;
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         States = [.. parameters.Select(p => new State(p.Name, p.Parameter, p.Rate,
             zeros_like(p.Parameter).DetachFromDisposeScope(), zeros_like(p.Parameter).DetachFromDisposeScope()))];
@@ -44,17 +45,18 @@ internal sealed class AdamW : IDisposable
     /// <summary>Zeros, not nothing: a parameter that a batch does not reach decays all the same.</summary>
     public void ZeroGradients()
     {
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         foreach (State state in States)
         {
-            using Tensor? gradient = state.Parameter.grad;
-            if (gradient is not null)
+            if (state.Parameter.grad is { } gradient)
             {
                 gradient.zero_();
-                continue;
             }
-            using Tensor zero = zeros_like(state.Parameter);
-            state.Parameter.grad = zero;
+            else
+            {
+                state.Parameter.grad = zeros_like(state.Parameter);
+            }
         }
     }
 
@@ -71,9 +73,8 @@ internal sealed class AdamW : IDisposable
             double rate = state.Rate * factor;
             Arithmetic.Scale(state.Parameter, 1 - rate * _weightDecay);
             Arithmetic.Add(Arithmetic.Scale(state.Average, Beta1), gradient, 1 - Beta1);
-            using Scalar share = 1 - Beta2, step = -rate / bias1;
-            Arithmetic.Scale(state.Square, Beta2).addcmul_(gradient, gradient, share);
-            state.Parameter.addcdiv_(state.Average, state.Square.sqrt().Times(1 / Math.Sqrt(bias2)).Plus(Epsilon), step);
+            Arithmetic.AddProduct(Arithmetic.Scale(state.Square, Beta2), gradient, gradient, 1 - Beta2);
+            Arithmetic.AddQuotient(state.Parameter, state.Average, state.Square.sqrt().Times(1 / Math.Sqrt(bias2)).Plus(Epsilon), -rate / bias1);
         }
     }
 

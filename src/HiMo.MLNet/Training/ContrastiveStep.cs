@@ -41,7 +41,11 @@ internal sealed class ContrastiveStep(
         }
 
         CopyWeights();
+
+        // This pass must not move batch norm's running statistics: the one with a graph does.
+        (Tensor, Tensor)[] statistics = Statistics();
         (Tensor v, Tensor[] texts) = Embed(batch);
+        Restore(statistics);
         v.requires_grad_(_trainsImages);
         foreach (Tensor text in texts)
         {
@@ -100,6 +104,18 @@ internal sealed class ContrastiveStep(
         return Read(Compute(v, texts, batch));
     }
 
+    private (Tensor Buffer, Tensor Before)[] Statistics() =>
+        _first.Clip.training ? [.. _first.Clip.buffers().Select(buffer => (buffer, buffer.clone()))] : [];
+
+    private static void Restore((Tensor Buffer, Tensor Before)[] statistics)
+    {
+        using IDisposable _ = no_grad();
+        foreach ((Tensor buffer, Tensor before) in statistics)
+        {
+            buffer.copy_(before);
+        }
+    }
+
     // Everything embedded without a graph, on the first device.
     private (Tensor V, Tensor[] Texts) Embed(ContrastiveBatch batch)
     {
@@ -139,7 +155,7 @@ internal sealed class ContrastiveStep(
     private ObjectiveValue Compute(Tensor v, IReadOnlyList<Tensor> texts, ContrastiveBatch batch) =>
         objective.Compute(v, texts, _first.Clip.LogitScale, batch with
         {
-            Tokens = [.. batch.Tokens.Select(t => t.to(_first.Device))],
+            Captions = [.. batch.Captions.Select(t => t.to(_first.Device))],
             Pictures = batch.Pictures.to(_first.Device),
         });
 
@@ -215,15 +231,18 @@ internal sealed class ContrastiveStep(
             return;
         }
         int share = (count + replicas.Count - 1) / replicas.Count;
+        OwnThread[] threads = [.. replicas.Select((replica, i) => (Replica: replica, Start: i * share)).Skip(1).Where(r => r.Start < count)
+            .Select(r => new OwnThread($"HiMo-CLIP {r.Replica.Device}", () => work(r.Replica, r.Start, Math.Min(share, count - r.Start))))];
         try
         {
-            Task.WaitAll([.. replicas.Select((replica, i) => (replica, start: i * share)).Where(r => r.start < count)
-                .Select(r => Task.Run(() => work(r.replica, r.start, Math.Min(share, count - r.start))))]);
+            work(_first, 0, Math.Min(share, count));
         }
-        catch (AggregateException e) when (e.InnerException is not null)
+        finally
         {
-            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerException);
+            Array.ForEach(threads, thread => thread.Wait());
         }
+
+        Array.ForEach(threads, thread => thread.ThrowError());
     }
 
     private static StepResult Read(ObjectiveValue value) =>

@@ -7,8 +7,11 @@ namespace HiMo.MLNet.Training;
 /// <summary>Which parameters training leaves as they are.</summary>
 internal static class Freezing
 {
+    /// <param name="model">The model.</param>
+    /// <param name="options">What to freeze.</param>
+    /// <param name="stretched">Whether the model is a 77-token CLIP, whose positions were stretched.</param>
     /// <exception cref="ArgumentOutOfRangeException">More blocks are to be frozen than there are; the message names the option.</exception>
-    public static void Apply(ClipModel model, HiMoClipOptions options)
+    public static void Apply(ClipModel model, HiMoClipOptions options, bool stretched = false)
     {
         ClipArchitecture architecture = model.Architecture;
         int imageBlocks = architecture.IsVisionTransformer ? architecture.VisionLayers[0] : architecture.VisionLayers.Count;
@@ -16,7 +19,8 @@ internal static class Freezing
         Check(options.FrozenTextBlocks, architecture.TextLayers, nameof(HiMoClipOptions.FrozenTextBlocks));
         foreach ((string name, Parameter parameter) in model.named_parameters())
         {
-            parameter.requires_grad = !IsFrozen(name, options, architecture.IsVisionTransformer);
+            parameter.requires_grad = !(IsFrozen(name, options, architecture.IsVisionTransformer)
+                || (name == "positional_embedding" && (options.FreezeFirstPositions ?? stretched)));
         }
     }
 

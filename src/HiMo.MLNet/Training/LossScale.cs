@@ -27,7 +27,7 @@ internal sealed class LossScale(double value, int steadySteps)
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         Tensor[] gradients = [.. parameters.Select(p => p.grad).OfType<Tensor>()];
-        Tensor sum = zeros([], device: gradients[0].device);
+        Tensor sum = zeros([], dtype: ScalarType.Float32, device: gradients[0].device);
         foreach (Tensor gradient in gradients)
         {
             Arithmetic.Add(sum, Arithmetic.Scale(gradient, 1 / Value).sum());

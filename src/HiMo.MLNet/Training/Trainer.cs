@@ -1,150 +1,183 @@
 using System.Diagnostics;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
 
 /// <summary>The training loop: AdamW, warm-up and cosine, one contrastive step a batch; validation, checkpoints, resumption.</summary>
+/// <remarks>It runs on the thread that calls it, to the end.</remarks>
 /// <param name="replicas">The networks, one for each device; the first has the weights.</param>
 /// <param name="options">The settings.</param>
+/// <param name="plan">What they come to.</param>
 /// <param name="state">Where the training stands.</param>
 /// <param name="validation">Judges every epoch, or null.</param>
-internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOptions options, TrainingState state, Validation? validation)
+/// <param name="report">Receives every step.</param>
+/// <param name="warn">Receives what went wrong without stopping the training.</param>
+internal sealed class Trainer(
+    IReadOnlyList<NetworkReplica> replicas, HiMoClipOptions options, TrainingPlan plan, TrainingState state, Validation? validation,
+    Action<TrainingProgress> report, Action<string> warn)
 {
     private readonly NetworkReplica _networks = replicas[0];
     private readonly LossScale _lossScale = new(state.LossScale, state.SteadySteps);
+    private readonly LearningRateSchedule _schedule = new(1, plan.WarmupSteps, plan.Steps);
     private Dictionary<string, Tensor>? _best;
-    private string? _lastCheckpoint;
+
+    // A checkpoint is good once the weights in it have given a finite loss and gradient.
+    private string? _written, _good;
 
     /// <param name="data">The batches.</param>
-    /// <param name="pairCount">The pairs of one pass.</param>
     /// <param name="resumeFrom">The checkpoint that the weights and the state were read from, or null.</param>
-    /// <param name="report">Receives every step.</param>
-    /// <param name="warn">Receives what went wrong without stopping the training.</param>
-    /// <exception cref="InvalidOperationException">There are too few pairs, or the loss is not finite.</exception>
-    public async Task TrainAsync(TrainingData data, long pairCount, string? resumeFrom, Action<TrainingProgress> report, Action<string> warn)
+    /// <exception cref="InvalidOperationException">The loss or the gradient is not finite.</exception>
+    public void Train(TrainingData data, string? resumeFrom)
     {
-        if (pairCount < 2)
+        ScalarType? precision = options.Precision switch
         {
-            throw new InvalidOperationException($"Training contrasts pictures with each other: it needs at least 2 rows with a picture and a caption; the data has {pairCount}.");
-        }
-
-        int stepsAnEpoch = (int)((pairCount / options.BatchSize) + (!options.DropLastBatch && pairCount % options.BatchSize > 1 ? 1 : 0));
-        if (stepsAnEpoch == 0)
-        {
-            throw new InvalidOperationException(
-                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.DropLastBatch)} leaves nothing to train on: the data has {pairCount} rows, a batch is {options.BatchSize}.");
-        }
-
-        int steps = Math.Min(options.Epochs * stepsAnEpoch, options.MaxSteps ?? int.MaxValue);
-        bool fromScratch = options.Checkpoint is null;
-        double rate = options.LearningRate ?? (fromScratch ? 1e-3 : 1e-6);
-        var schedule = new LearningRateSchedule(1, Math.Min(options.WarmupSteps, steps / 10), steps);
-        ScalarType? precision = options.Precision switch { TrainingPrecision.BFloat16 => ScalarType.BFloat16, TrainingPrecision.Float16 => ScalarType.Float16, _ => null };
+            TrainingPrecision.BFloat16 => ScalarType.BFloat16,
+            TrainingPrecision.Float16 => ScalarType.Float16,
+            _ => null,
+        };
         var step = new ContrastiveStep(replicas, options.Objective, options.MicroBatchSize, precision);
-
         _networks.Clip.StoredTypes.Clear();
         TrainMode();
         using var optimizer = new AdamW(
-            _networks.Parameters.Where(p => p.Parameter.requires_grad).Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.MaskLearningRate : rate)), options.WeightDecay);
-        if (resumeFrom is not null)
-        {
-            _best = TrainingCheckpoint.Load(resumeFrom, _networks, optimizer);
-            optimizer.Steps = state.OptimizerSteps;
-            _lastCheckpoint = resumeFrom;
-        }
-
-        var clock = Stopwatch.StartNew();
-        long images = 0;
+            _networks.Parameters.Where(p => p.Parameter.requires_grad)
+                .Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.MaskLearningRate : plan.LearningRate)), options.WeightDecay);
         int first = state.Step;
-        TrainingProgress? last = null;
         try
         {
-            for (; state.Epoch <= options.Epochs && state.Step < steps; state.Epoch++, state.EpochBatch = 0)
+            if (resumeFrom is not null)
             {
-                await foreach (ContrastiveBatch batch in data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken))
-                {
-                    using (batch)
-                    using (NewDisposeScope())
-                    {
-                        double factor = schedule.At(state.Step);
-                        optimizer.ZeroGradients();
-                        bool scaled = options.Precision == TrainingPrecision.Float16;
-                        StepResult result = step.Backward(batch, scaled ? _lossScale.Value : 1);
-                        if (!double.IsFinite(result.Loss))
-                        {
-                            throw new InvalidOperationException(
-                                $"The loss is {result.Loss} at step {state.Step + 1} of {steps} (learning rate {rate * factor:g3}): training stopped. "
-                                + $"A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
-                                + (_lastCheckpoint is null ? "There is no checkpoint before this step." : $"The last good checkpoint is '{_lastCheckpoint}'."));
-                        }
-
-                        if (!scaled || _lossScale.Unscale(optimizer.Parameters))
-                        {
-                            if (options.MaxGradientNorm is { } norm)
-                            {
-                                nn.utils.clip_grad_norm_(optimizer.Parameters, norm);
-                            }
-
-                            optimizer.Step(factor);
-                        }
-                        using (no_grad())
-                        {
-                            Arithmetic.Bound(_networks.Clip.LogitScale, Math.Log(options.MaxLogitScale));
-                        }
-
-                        (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
-                        images += batch.Count;
-                        TimeSpan remaining = clock.Elapsed / (state.Step - first) * (steps - state.Step);
-                        last = new(state.Step, steps, state.Epoch, result.Loss, result.Parts, result.Components, rate * factor, images / clock.Elapsed.TotalSeconds, remaining);
-                        bool endsEpoch = state.EpochBatch == stepsAnEpoch || state.Step == steps;
-                        if (!endsEpoch && options.CheckpointEverySteps is { } every && state.Step % every == 0)
-                        {
-                            Save(optimizer, warn);
-                        }
-
-                        if (!(endsEpoch && validation is not null))
-                        {
-                            report(last);
-                        }
-
-                        if (state.Step == steps)
-                        {
-                            break;
-                        }
-                    }
-                }
-                if (data.Unreadable is { Count: > 0 } unreadable)
-                {
-                    warn($"Epoch {state.Epoch}: {unreadable.Count} of {pairCount} pictures could not be read and were left out. The first: {unreadable[0].Message}");
-                }
-
-                bool stop = false;
-                if (validation is not null)
-                {
-                    double score = await ValidateAsync(step);
-                    stop = state.Epoch - state.BestEpoch >= (options.Patience ?? int.MaxValue);
-                    if (last is not null)
-                    {
-                        report(last with { ValidationScore = score });
-                    }
-                }
-                // Written as the next epoch's beginning; one that stops early stays at its end.
-                Save(optimizer, warn, state with { Epoch = stop ? options.Epochs + 1 : state.Epoch + 1, EpochBatch = 0 });
-                if (stop)
-                {
-                    break;
-                }
+                _best = TrainingCheckpoint.Load(resumeFrom, _networks, optimizer);
+                optimizer.Steps = state.OptimizerSteps;
+                _written = resumeFrom;
             }
+
+            TrainEpochs(data, step, optimizer);
+            UseBest();
         }
         catch (OperationCanceledException) when (state.Step > first)
         {
-            Save(optimizer, warn);
+            Save(optimizer);
             throw;
         }
-        UseBest();
+        finally
+        {
+            ReleaseBest();
+        }
+
         _networks.Clip.eval();
+    }
+
+    private void TrainEpochs(TrainingData data, ContrastiveStep step, AdamW optimizer)
+    {
+        var pace = new Pace(state.Step, plan.Steps);
+        for (; state.Epoch <= options.Epochs && state.Step < plan.Steps; state.Epoch++, state.EpochBatch = 0)
+        {
+            TrainingProgress? last = TrainEpoch(data, step, optimizer, pace);
+            if (data.Unreadable is { Count: > 0 } unreadable)
+            {
+                warn($"Epoch {state.Epoch}: {unreadable.Count} of {data.PairCount} pictures could not be read and were left out. "
+                    + $"The first: {unreadable[0].Message}");
+            }
+
+            bool stop = false;
+            if (validation is not null)
+            {
+                double score = Validate(step);
+                stop = state.Epoch - state.BestEpoch >= (options.Patience ?? int.MaxValue);
+                if (last is not null)
+                {
+                    report(last with { ValidationScore = score });
+                }
+            }
+
+            // Written as the next epoch's beginning; one that stops early stays at its end.
+            Save(optimizer, state with { Epoch = stop ? options.Epochs + 1 : state.Epoch + 1, EpochBatch = 0 });
+            if (stop)
+            {
+                return;
+            }
+        }
+    }
+
+    /// <returns>The last step, which is reported by now unless the epoch is to be validated; null where none was left.</returns>
+    private TrainingProgress? TrainEpoch(TrainingData data, ContrastiveStep step, AdamW optimizer, Pace pace)
+    {
+        TrainingProgress? last = null;
+        foreach (PreparedBatch prepared in data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken))
+        {
+            double factor = _schedule.At(state.Step);
+            StepResult result = Step(prepared, step, optimizer, factor);
+            (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
+            (double imagesPerSecond, TimeSpan remaining) = pace.After(state.Step, prepared.Count);
+            last = new(state.Step, plan.Steps, state.Epoch, result.Loss, result.Parts, result.Components, plan.LearningRate * factor,
+                imagesPerSecond, remaining);
+            bool endsEpoch = state.EpochBatch == plan.StepsAnEpoch || state.Step == plan.Steps;
+            if (!endsEpoch && options.CheckpointEverySteps is { } every && state.Step % every == 0)
+            {
+                Save(optimizer);
+            }
+
+            if (!(endsEpoch && validation is not null))
+            {
+                report(last);
+            }
+
+            if (state.Step == plan.Steps)
+            {
+                break;
+            }
+        }
+
+        return last;
+    }
+
+    private StepResult Step(PreparedBatch prepared, ContrastiveStep step, AdamW optimizer, double factor)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using ContrastiveBatch batch = prepared.ToTensors();
+        optimizer.ZeroGradients();
+        bool scaled = options.Precision == TrainingPrecision.Float16;
+        StepResult result = step.Backward(batch, scaled ? _lossScale.Value : 1);
+        RequireFinite(result.Loss, "loss", factor);
+        if (!scaled || _lossScale.Unscale(optimizer.Parameters))
+        {
+            double norm = GradientNorm.Of(optimizer.Parameters);
+            RequireFinite(norm, "gradient's norm", factor);
+            _good = _written;
+            if (options.MaxGradientNorm is { } largest)
+            {
+                GradientNorm.Clip(optimizer.Parameters, norm, largest);
+            }
+
+            optimizer.Step(factor);
+        }
+
+        if (double.IsFinite(plan.MaxLogitScale))
+        {
+            using IDisposable _ = no_grad();
+            Arithmetic.Bound(_networks.Clip.LogitScale, Math.Log(plan.MaxLogitScale));
+        }
+
+        return result;
+    }
+
+    private void RequireFinite(double value, string what, double factor)
+    {
+        if (double.IsFinite(value))
+        {
+            return;
+        }
+
+        string message = $"The {what} is {value} at step {state.Step + 1} of {plan.Steps} (learning rate {plan.LearningRate * factor:g3}): "
+            + $"training stopped before it. A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
+            + (_good is null || !File.Exists(_good)
+                ? "There is no good checkpoint from before."
+                : $"The last good checkpoint is '{_good}': "
+                    + $"as {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)} it can be trained on with other settings.");
+        throw new InvalidOperationException(_written == _good ? message : $"{message} '{_written}' has the weights that gave it.");
     }
 
     // Batch norm learns its statistics from scratch; a checkpoint's stay as they are.
@@ -156,10 +189,10 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
         }
     }
 
-    private async Task<double> ValidateAsync(ContrastiveStep step)
+    private double Validate(ContrastiveStep step)
     {
         _networks.Clip.eval();
-        double score = await validation!.ScoreAsync(step, options.CancellationToken);
+        double score = validation!.Score(step);
         TrainMode();
         double gain = validation.HigherIsBetter ? score : -score;
         // Not a number: a metric that these pairs do not have, as HiMo@3 of short captions. It is never the best.
@@ -167,7 +200,9 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
         {
             (state.BestScore, state.BestEpoch) = (gain, state.Epoch);
             ReleaseBest();
-            _best = ClipWeights.Tensors(_networks.Clip).ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
+            using DisposeScope scope = NewDisposeScope();
+            _best = ClipWeights.Tensors(_networks.Clip)
+                .ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
         }
         return score;
     }
@@ -201,7 +236,7 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
     }
 
     // A disk that fills up costs the checkpoint, not the training.
-    private void Save(AdamW optimizer, Action<string> warn, TrainingState? at = null)
+    private void Save(AdamW optimizer, TrainingState? at = null)
     {
         if (options.CheckpointFolder is not { } folder)
         {
@@ -210,13 +245,26 @@ internal sealed class Trainer(IReadOnlyList<NetworkReplica> replicas, HiMoClipOp
 
         try
         {
-            _lastCheckpoint = TrainingCheckpoint.Save(folder, options.CheckpointsKept,
+            _written = TrainingCheckpoint.Save(folder, options.CheckpointsKept,
                 (at ?? state) with { OptimizerSteps = optimizer.Steps, LossScale = _lossScale.Value, SteadySteps = _lossScale.SteadySteps }, _networks, optimizer, _best);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             warn($"The checkpoint of step {state.Step} could not be written to '{folder}': {e.Message} Training goes on; "
-                + (_lastCheckpoint is null ? "there is no checkpoint yet." : $"the last one is '{_lastCheckpoint}'."));
+                + (_written is null ? "there is no checkpoint yet." : $"the last one is '{_written}'."));
+        }
+    }
+
+    /// <summary>How fast the training goes since it began or was resumed.</summary>
+    private sealed class Pace(int first, int steps)
+    {
+        private readonly Stopwatch _clock = Stopwatch.StartNew();
+        private long _images;
+
+        public (double ImagesPerSecond, TimeSpan Remaining) After(int step, int images)
+        {
+            _images += images;
+            return (_images / _clock.Elapsed.TotalSeconds, _clock.Elapsed / (step - first) * (steps - step));
         }
     }
 }

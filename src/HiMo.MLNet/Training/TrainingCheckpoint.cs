@@ -17,6 +17,9 @@ internal static class TrainingCheckpoint
 {
     private const string Prefix = ClipWeights.TrainingPrefix;
 
+    /// <summary>The key of the <see cref="TrainingState"/> in the metadata.</summary>
+    private const string MetadataKey = StoredArchitecture.TrainingKey;
+
     private const string Pattern = "step-*.safetensors";
 
     /// <summary>Writes under another name, to the disk itself, and renames: a file of the final name is always whole.</summary>
@@ -40,9 +43,13 @@ internal static class TrainingCheckpoint
                 tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
             }
 
-            WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, new Dictionary<string, string> { ["himo_training"] = JsonSerializer.Serialize(state) }));
+            Dictionary<string, string> metadata = StoredArchitecture.Metadata(networks.Clip.Architecture);
+            metadata[MetadataKey] = JsonSerializer.Serialize(state);
+            WholeFile.Write(path, stream => Safetensors.Write(stream, tensors, metadata));
         }
-        foreach (string old in Files(folder).SkipLast(keep))
+
+        // A training that was resumed from an earlier checkpoint leaves the later ones alone.
+        foreach (string old in Files(folder).TakeWhile(file => Path.GetFileName(file) != Path.GetFileName(path)).SkipLast(keep - 1))
         {
             File.Delete(old);
         }
@@ -50,24 +57,40 @@ internal static class TrainingCheckpoint
         return path;
     }
 
-    /// <summary>Makes the folder, and sure that it can be written to.</summary>
-    /// <exception cref="IOException">It cannot; the message names the folder.</exception>
-    public static void Prepare(string folder)
+    /// <summary>Makes the folder, and sure that it can be written to; keeps other trainings out until the result is disposed.</summary>
+    /// <exception cref="IOException">It cannot, or another training writes to it; the message names the folder.</exception>
+    public static IDisposable Open(string folder)
     {
-        string probe = Path.Combine(folder, ".writable");
+        FileStream? held = null;
         try
         {
             Directory.CreateDirectory(folder);
-            File.WriteAllText(probe, "");
-            File.Delete(probe);
-            foreach (string partial in Directory.EnumerateFiles(folder, Pattern + ".partial"))
-            {
-                File.Delete(partial);
-            }
+            held = new FileStream(
+                Path.Combine(folder, ".in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            WholeFile.DeleteAbandoned(folder, Pattern);
+            return held;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
+            held?.Dispose();
             throw new IOException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' cannot be written to: {e.Message}", e);
+        }
+    }
+
+    /// <summary>A folder is of one training: the checkpoints of two would take each other's place.</summary>
+    /// <param name="folder">Where checkpoints are to be written.</param>
+    /// <param name="resumeFrom">The checkpoint that the training goes on from, or null.</param>
+    /// <exception cref="InvalidOperationException">There are checkpoints of another training in it.</exception>
+    public static void RequireOwn(string folder, string? resumeFrom)
+    {
+        bool own = resumeFrom is not null
+            && Path.GetFullPath(Path.Combine(folder, Path.GetFileName(resumeFrom))) == Path.GetFullPath(resumeFrom);
+        if (!own && Files(folder).LastOrDefault() is { } other)
+        {
+            throw new InvalidOperationException(
+                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' holds checkpoints of another training, "
+                + $"up to '{Path.GetFileName(other)}'. To go on with that one, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} "
+                + "to the folder; for a new one, choose another folder.");
         }
     }
 
@@ -98,7 +121,8 @@ internal static class TrainingCheckpoint
         using var checkpoint = Checkpoint.Open(path);
         try
         {
-            if (checkpoint.Metadata.TryGetValue("himo_training", out string? json) && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
+            if (checkpoint.Metadata.TryGetValue(MetadataKey, out string? json)
+                && JsonSerializer.Deserialize<TrainingState>(json) is { } state)
             {
                 return state;
             }

@@ -1,8 +1,6 @@
-using System.Threading.Channels;
+using System.Collections.Concurrent;
 using HiMo.MLNet.Images;
-using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Text;
-using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
 
@@ -10,12 +8,14 @@ namespace HiMo.MLNet.Training;
 /// <param name="Path">The picture's file; null where it is no file.</param>
 /// <param name="Load">Decodes the picture.</param>
 /// <param name="Caption">The whole caption.</param>
-internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Caption);
+/// <param name="HeldBytes">The memory that the picture takes already; 0 for a file.</param>
+internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Caption, long HeldBytes = 0);
 
 /// <summary>
 /// Turns pairs into augmented, tokenised batches on worker threads, one batch ahead of the training.
 /// </summary>
 /// <param name="pairs">Opens a pass over the pairs.</param>
+/// <param name="pairCount">How many pairs a pass has.</param>
 /// <param name="captions">The parts of a caption that become tokens.</param>
 /// <param name="batchSize">The pairs of a batch.</param>
 /// <param name="dropLast">Whether a shorter last batch is left out; one of a single pair always is, since it contrasts with nothing.</param>
@@ -23,155 +23,157 @@ internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Ca
 /// <param name="architecture">The sizes of pictures and captions.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="seed">The same seed gives the same batches.</param>
-/// <param name="maxUnreadable">The pictures of a pass that may be unreadable and are then left out of their batches.</param>
+/// <param name="maxUnreadableShare">The share of these pictures that may be unreadable and are then left out of their batches.</param>
 internal sealed class TrainingData(
-    Func<IEnumerable<TrainingPair>> pairs, IReadOnlyList<CaptionSampling> captions, int batchSize, bool dropLast, ImageAugmentation? augmentation,
-    ClipArchitecture architecture, ClipTokenizer tokenizer, int seed, long maxUnreadable = 0)
+    Func<IEnumerable<TrainingPair>> pairs, long pairCount, IReadOnlyList<CaptionSampling> captions, int batchSize, bool dropLast,
+    ImageAugmentation? augmentation, ClipArchitecture architecture, ClipTokenizer tokenizer, int seed, double maxUnreadableShare = 0)
 {
     /// <summary>Pairs held for shuffling: a pair leaves in the place of a random one of these.</summary>
-    private const int ShufflePool = 16_384;
+    internal const int ShufflePool = 16_384;
 
-    private readonly ClipPreprocessor _preprocessor = new(architecture.ImageSize);
+    /// <summary>The most memory that pictures without a file take in that pool, and again on their way into a batch.</summary>
+    internal const long HeldBytes = 256 << 20;
+
+    private readonly int _size = (int)Math.Min(batchSize, Math.Max(2, pairCount));
     private readonly ImageAugmenter? _augmenter = augmentation is null ? null : new(augmentation, architecture.ImageSize);
-
     private readonly List<ImageReadException> _unreadable = [];
+
+    /// <summary>How many pairs a pass has.</summary>
+    public long PairCount => pairCount;
 
     /// <summary>What could not be read in the current pass.</summary>
     public IReadOnlyList<ImageReadException> Unreadable => _unreadable;
 
-    /// <summary>One shuffled pass over the data. The caller disposes the batches.</summary>
+    /// <summary>One shuffled pass over the data.</summary>
     /// <param name="epoch">Which order.</param>
     /// <param name="skip">Batches of the pass to leave out: they were trained on before.</param>
     /// <param name="number">The number, from 0, of the first batch after those; it decides augmentation and sampling.</param>
     /// <param name="cancellation">Stops the pass.</param>
-    public IAsyncEnumerable<ContrastiveBatch> Epoch(int epoch, int skip, int number, CancellationToken cancellation = default) =>
-        Batches(() => Shuffle(pairs(), new Random(Mix(epoch, -1))), skip, number, cancellation);
+    public IEnumerable<PreparedBatch> Epoch(int epoch, int skip, int number, CancellationToken cancellation = default) =>
+        Ahead(Batches(Shuffle(pairs(), new Random(Mix(epoch, -1))), skip, number, cancellation), cancellation);
 
     /// <summary>One pass in the data's order.</summary>
-    public IAsyncEnumerable<ContrastiveBatch> InOrder(CancellationToken cancellation = default) => Batches(pairs, 0, 0, cancellation);
+    public IEnumerable<PreparedBatch> InOrder(CancellationToken cancellation = default) =>
+        Ahead(Batches(pairs(), 0, 0, cancellation), cancellation);
 
-    private async IAsyncEnumerable<ContrastiveBatch> Batches(
-        Func<IEnumerable<TrainingPair>> pass, int skip, int number, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellation)
+    // Prepares one batch while another is trained on.
+    private IEnumerable<PreparedBatch> Ahead(IEnumerable<PreparedBatch> batches, CancellationToken cancellation)
     {
         _unreadable.Clear();
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
-        var channel = Channel.CreateBounded<ContrastiveBatch>(1);
-        var producer = Task.Run(async () =>
+        using var ready = new BlockingCollection<PreparedBatch>(1);
+        var producer = new OwnThread("HiMo-CLIP data", () =>
         {
             try
             {
-                foreach (TrainingPair[] chunk in pass().Chunk(batchSize).Where(c => c.Length > 1 && (!dropLast || c.Length == batchSize)).Skip(skip))
+                foreach (PreparedBatch batch in batches)
                 {
-                    await channel.Writer.WriteAsync(Build(chunk, number++, stop.Token), stop.Token);
+                    ready.Add(batch, stop.Token);
                 }
-
-                channel.Writer.Complete();
             }
-            catch (Exception e)
+            finally
             {
-                channel.Writer.Complete(e);
+                ready.CompleteAdding();
             }
-        }, CancellationToken.None);
+        });
         try
         {
-            await foreach (ContrastiveBatch batch in channel.Reader.ReadAllAsync(cancellation))
+            foreach (PreparedBatch batch in ready.GetConsumingEnumerable(cancellation))
             {
                 yield return batch;
             }
+
+            producer.Wait();
+            producer.ThrowError();
         }
         finally
         {
-            await stop.CancelAsync();
-            await producer;
-            while (channel.Reader.TryRead(out ContrastiveBatch? unread))
-            {
-                unread.Dispose();
-            }
+            stop.Cancel();
+            producer.Wait();
         }
     }
 
-    private static IEnumerable<TrainingPair> Shuffle(IEnumerable<TrainingPair> source, Random random)
+    private IEnumerable<PreparedBatch> Batches(IEnumerable<TrainingPair> pass, int skip, int number, CancellationToken cancellation)
+    {
+        BatchBuilder batch = NewBatch(number);
+        List<TrainingPair> waiting = [];
+        long held = 0;
+        foreach (TrainingPair pair in pass.Skip(skip * batchSize))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            if (batch.Count + waiting.Count == _size)
+            {
+                throw new InvalidOperationException($"The data had {pairCount} rows when the training began, and now it has more.");
+            }
+
+            waiting.Add(pair);
+            held += pair.HeldBytes;
+            bool full = batch.Count + waiting.Count == batchSize;
+            if (full || held > HeldBytes)
+            {
+                batch.Add(waiting, cancellation);
+                waiting.Clear();
+                held = 0;
+            }
+
+            if (full)
+            {
+                yield return Finish(batch);
+                batch = NewBatch(++number);
+            }
+        }
+
+        batch.Add(waiting, cancellation);
+        if (batch.Count > 1 && !dropLast)
+        {
+            yield return Finish(batch);
+        }
+    }
+
+    private BatchBuilder NewBatch(int number) =>
+        new(_size, architecture, captions, tokenizer, _augmenter, place => new Random(Mix(number, place)));
+
+    private PreparedBatch Finish(BatchBuilder batch)
+    {
+        ImageReadException[] failures = [.. batch.Failures];
+        _unreadable.AddRange(failures);
+        long allowed = (long)(maxUnreadableShare * pairCount);
+        if (failures.Length > 0 && _unreadable.Count > allowed)
+        {
+            string limit = $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {allowed}";
+            throw allowed == 0 ? failures[0] : new ImageReadException(
+                failures[^1].Path, $"{failures[^1].Reason}; it is number {_unreadable.Count}, and {limit}", failures[^1]);
+        }
+
+        return batch.Build();
+    }
+
+    /// <summary>Every pair in a random order, of which no more is held than the two limits say.</summary>
+    internal static IEnumerable<TrainingPair> Shuffle(IEnumerable<TrainingPair> source, Random random)
     {
         var pool = new List<TrainingPair>();
+        long held = 0;
         foreach (TrainingPair pair in source)
         {
-            if (pool.Count < ShufflePool)
+            while (pool.Count == ShufflePool || (pool.Count > 0 && held + pair.HeldBytes > HeldBytes))
             {
-                pool.Add(pair);
-                continue;
+                int i = random.Next(pool.Count);
+                TrainingPair leaving = pool[i];
+                (pool[i], held) = (pool[^1], held - leaving.HeldBytes);
+                pool.RemoveAt(pool.Count - 1);
+                yield return leaving;
             }
-            int i = random.Next(pool.Count);
-            yield return pool[i];
-            pool[i] = pair;
+
+            pool.Add(pair);
+            held += pair.HeldBytes;
         }
+
         TrainingPair[] rest = [.. pool];
+        pool.Clear();
         random.Shuffle(rest);
         foreach (TrainingPair pair in rest)
         {
             yield return pair;
-        }
-    }
-
-    private ContrastiveBatch Build(TrainingPair[] chunk, int number, CancellationToken cancellation)
-    {
-        int size = architecture.ImageSize, context = architecture.ContextLength;
-        byte[] pixels = new byte[chunk.Length * _preprocessor.Length];
-        long[][] tokens = [.. captions.Select(_ => new long[chunk.Length * context])];
-        int[][] lengths = [.. captions.Select(_ => new int[chunk.Length])];
-        var failed = new ImageReadException?[chunk.Length];
-        ParallelLoop.For(chunk.Length, i =>
-        {
-            var random = new Random(Mix(number, i));
-            Span<byte> planes = pixels.AsSpan(i * _preprocessor.Length, _preprocessor.Length);
-            RgbImage image;
-            try
-            {
-                image = chunk[i].Load();
-            }
-            catch (ImageReadException e)
-            {
-                failed[i] = e;
-                return;
-            }
-            if (_augmenter is null)
-            {
-                _preprocessor.Process(image, planes);
-            }
-            else
-            {
-                _augmenter.Process(image, random, planes);
-            }
-
-            for (int c = 0; c < captions.Count; c++)
-            {
-                lengths[c][i] = tokenizer.Encode(CaptionSampler.Sample(chunk[i].Caption, captions[c], random), tokens[c].AsSpan(i * context, context));
-            }
-        }, cancellation);
-        if (failed.OfType<ImageReadException>().ToArray() is { Length: > 0 } errors)
-        {
-            _unreadable.AddRange(errors);
-            if (_unreadable.Count > maxUnreadable)
-            {
-                throw maxUnreadable == 0 ? errors[0] : new ImageReadException(errors[^1].Path,
-                    $"{errors[^1].Reason}; it is number {_unreadable.Count}, and {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {maxUnreadable}", errors[^1]);
-            }
-
-            TrainingPair[] readable = [.. chunk.Where((_, i) => failed[i] is null)];
-            if (readable.Length < 2)
-            {
-                throw new ImageReadException(errors[^1].Path, $"{errors[^1].Reason}; of the {chunk.Length} pictures of its batch, {errors.Length} are unreadable", errors[^1]);
-            }
-
-            return Build(readable, number, cancellation);
-        }
-        var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
-        long[] pictures = [.. chunk.Select((pair, i) => pair.Path is null || numbers.TryAdd(pair.Path, i) ? i : numbers[pair.Path])];
-        return new(tensor(pixels, chunk.Length, 3, size, size, dtype: ScalarType.Byte), [.. tokens.Select((rows, c) => Cut(rows, lengths[c].Max()))], tensor(pictures));
-
-        Tensor Cut(long[] rows, int longest)
-        {
-            using Tensor whole = tensor(rows, chunk.Length, context), cut = whole.narrow(1, 0, longest);
-            return cut.contiguous();
         }
     }
 

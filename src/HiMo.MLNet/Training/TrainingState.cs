@@ -18,6 +18,9 @@ internal sealed record TrainingState
     /// <summary>The seed of weights, order, augmentation and caption sampling.</summary>
     public int Seed { get; set; }
 
+    /// <summary>Whether it fine-tunes a 77-token CLIP, whose positions were stretched.</summary>
+    public bool Stretched { get; set; }
+
     public double LossScale { get; set; } = Training.LossScale.Initial;
 
     public int SteadySteps { get; set; }

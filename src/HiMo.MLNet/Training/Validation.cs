@@ -4,35 +4,40 @@ using Microsoft.ML;
 namespace HiMo.MLNet.Training;
 
 /// <summary>Judges a model in training on pairs that it does not train on.</summary>
-/// <param name="metric">By what.</param>
-/// <param name="batches">The validation pairs, in their order and without augmentation.</param>
+/// <param name="options">The metric, and the share of these pairs that may be unreadable.</param>
+/// <param name="batches">The validation pairs without augmentation.</param>
 /// <param name="model">The model in training.</param>
 /// <param name="data">The validation set.</param>
-internal sealed class Validation(ValidationMetric metric, Func<CancellationToken, IAsyncEnumerable<ContrastiveBatch>> batches, HiMoClipTransformer model, IDataView data)
+internal sealed class Validation(HiMoClipOptions options, TrainingData batches, HiMoClipTransformer model, IDataView data)
 {
-    public bool HigherIsBetter => metric != ValidationMetric.Loss;
-
-    public async Task<double> ScoreAsync(ContrastiveStep step, CancellationToken cancellation)
+    private readonly HiMoClipEvaluationOptions _evaluation = new()
     {
-        if (metric == ValidationMetric.HiMoAt3)
+        MaxUnreadableShare = options.MaxUnreadableShare,
+        CancellationToken = options.CancellationToken,
+    };
+
+    public bool HigherIsBetter => options.ValidationMetric != ValidationMetric.Loss;
+
+    public double Score(ContrastiveStep step)
+    {
+        if (options.ValidationMetric == ValidationMetric.HiMoAt3)
         {
-            return model.EvaluateMonotonicity(data, 3).Score;
+            return HiMoClipEvaluation.EvaluateMonotonicity(model, data, 3, _evaluation).Score;
         }
 
-        if (metric == ValidationMetric.RecallAt1)
+        if (options.ValidationMetric == ValidationMetric.RecallAt1)
         {
-            RetrievalMetrics recall = model.EvaluateRetrieval(data);
+            RetrievalMetrics recall = HiMoClipEvaluation.EvaluateRetrieval(model, data, _evaluation);
             return (recall.ImageToTextRecallAt1 + recall.TextToImageRecallAt1) / 2;
         }
+
         double sum = 0;
         long count = 0;
-        await foreach (ContrastiveBatch batch in batches(cancellation))
+        foreach (PreparedBatch prepared in batches.InOrder(options.CancellationToken))
         {
-            using (batch)
-            {
-                sum += step.Evaluate(batch).Loss * batch.Count;
-                count += batch.Count;
-            }
+            using ContrastiveBatch batch = prepared.ToTensors();
+            sum += step.Evaluate(batch).Loss * batch.Count;
+            count += batch.Count;
         }
 
         return sum / count;

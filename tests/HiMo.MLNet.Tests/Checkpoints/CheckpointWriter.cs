@@ -22,7 +22,10 @@ internal static class CheckpointWriter
 
     /// <summary>A state dict as torch.save writes it.</summary>
     internal static byte[] Zip((string Name, Tensor Tensor)[] tensors, bool wide = false) =>
-        Zip(new PickleWriter().Dictionary(Entries(tensors)).Stop(), Storages(tensors), wide);
+        Zip(Pickle(tensors), Storages(tensors), wide);
+
+    /// <summary>The pickle of a state dict, whose storages are numbered.</summary>
+    internal static byte[] Pickle((string Name, Tensor Tensor)[] tensors) => new PickleWriter().Dictionary(Entries(tensors)).Stop();
 
     internal static byte[] Zip(byte[] pickle, IEnumerable<byte[]> storages, bool wide = false) => ZipWriter.Store(
         [("model/data.pkl", pickle), ("model/byteorder", "little"u8.ToArray()), .. storages.Select((bytes, i) => ($"model/data/{i}", bytes))],

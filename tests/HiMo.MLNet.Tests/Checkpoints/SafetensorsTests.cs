@@ -158,6 +158,10 @@ public sealed class SafetensorsTests
     [InlineData("""{"a":{"dtype":"F32","shape":[1]}}""", "tensor 'a': expected a dtype, a shape and two data_offsets")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"extra":1}}""", "found 'extra'")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"a":{"dtype":"F32","shape":[0],"data_offsets":[4,4]}}""", "the name 'a' occurs twice")]
+    [InlineData("""{"a":{"dtype":"U8","dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "once each, found 'dtype'")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[4],"shape":[1],"data_offsets":[0,4]}}""", "once each, found 'shape'")]
+    [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,8],"data_offsets":[0,4]}}""", "once each, found 'data_offsets'")]
+    [InlineData("""{"__metadata__":{"a":"1","a":"2"}}""", "__metadata__, 'a': it occurs twice")]
     [InlineData("""{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]},"b":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "expected its data at offset 4")]
     [InlineData("""{"\ud800":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}""", "expected JSON")]
     [InlineData("""{"__metadata__":{"a":1}}""", "__metadata__, 'a': expected String, found Number")]
@@ -201,7 +205,7 @@ public sealed class SafetensorsTests
         return stream.ToArray();
     }
 
-    private static byte[] WithHeader(string header)
+    internal static byte[] WithHeader(string header)
     {
         byte[] json = Encoding.UTF8.GetBytes(header);
         byte[] bytes = new byte[8 + json.Length + 4];

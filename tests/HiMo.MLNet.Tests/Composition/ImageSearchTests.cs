@@ -137,4 +137,55 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal(tiny.Pictures.Rows.Select(r => r.Caption), scored.GetColumn<string[]>("Similar").Select(names => names[0]));
         Assert.All(scored.GetColumn<float[]>("HowSimilar"), scores => Assert.Equal(1, scores[0], 1e-5f));
     }
+
+    [Fact]
+    public void The_default_query_is_what_the_model_calls_its_text_embedding()
+    {
+        // Rows bring a column of the usual name, which is not the model's.
+        IDataView data = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath, r.Caption, TextEmbedding = "mine" }).ToArray());
+        using TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(new HiMoClipOptions
+        {
+            Checkpoint = tiny.Checkpoint,
+            Epochs = 0,
+            ImageEmbeddingColumnName = "Seen",
+            TextEmbeddingColumnName = "Said",
+        }).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 3, EmbeddingColumnName = "Seen" })).Fit(data);
+        string zip = tiny.FileName("renamed.zip");
+        tiny.MLContext.Model.Save(search, data.Schema, zip);
+        IDataView queries = tiny.MLContext.Data.LoadFromEnumerable([new Query { Caption = "The top is blue." }]);
+
+        string[] found = search.Transform(queries).GetColumn<string[]>("SearchResults").Single();
+
+        float[][] seen = [.. search.Transform(data).GetColumn<float[]>("Seen")];
+        float[] said = search.Transform(queries).GetColumn<float[]>("Said").Single();
+        Assert.Equal(seen.Index().OrderByDescending(p => p.Item.Zip(said, (a, b) => a * b).Sum()).Take(3).Select(p => tiny.Pictures.Rows[p.Index].ImagePath), found);
+        Assert.Equal(found, tiny.MLContext.Model.Load(zip, out _).Transform(queries).GetColumn<string[]>("SearchResults").Single());
+        // Where there are texts they are the query, else the pictures.
+        Assert.Equal(found, search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new { tiny.Pictures.Rows[0].ImagePath, Caption = "The top is blue." }])).GetColumn<string[]>("SearchResults").Single());
+        Assert.Equal(tiny.Pictures.Rows[0].ImagePath, search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new { tiny.Pictures.Rows[0].ImagePath }])).GetColumn<string[]>("SearchResults").Single()[0]);
+    }
+
+    [Theory]
+    [InlineData(1e30f)]
+    [InlineData(1e-30f)]
+    [InlineData(2e-44f)]                                                      // denormal: 14 times the least number above zero
+    public void A_query_of_any_length_has_its_cosines(float length)
+    {
+        Found found = Find(Search(k: 4, s_points), 0, length);
+
+        Assert.Equal(["b", "c", "d", "a"], found.SearchResults);
+        TinyModel.Close([1, 0.8f, 0.8f, 0], found.SearchScores);
+    }
+
+    [Fact]
+    public void Pictures_of_any_length_have_their_cosines()
+    {
+        HiMoClipImageSearchTransformer search = Search(k: 3,
+            new() { ImagePath = "huge", ImageEmbedding = [3e37f, 4e37f] }, new() { ImagePath = "tiny", ImageEmbedding = [0, 1e-42f] }, new() { ImagePath = "usual", ImageEmbedding = [1, 0] });
+
+        Found found = Find(search, 0, 1);
+
+        Assert.Equal(["tiny", "huge", "usual"], found.SearchResults);
+        TinyModel.Close([1, 0.8f, 0], found.SearchScores);
+    }
 }

@@ -37,6 +37,8 @@ public sealed class DataRootTests : IDisposable
     [InlineData("C:a.jpg")]
     [InlineData("")]
     [InlineData("a/")]
+    [InlineData(".")]
+    [InlineData("a/.")]
     [InlineData("a\0b")]
     public void Paths_that_could_leave_are_refused_with_their_place(string path)
     {

@@ -44,20 +44,20 @@ public sealed class AffineWarpTests
     [InlineData(5000, 1)]
     public void Copes_with_extreme_shapes(int width, int height)
     {
-        byte[] result = new byte[48 * 48 * 3];
-        var image = new RgbImage(width, height, new byte[width * height * 3]);
+        byte[] result = new byte[48 * 48 * RgbImage.PixelBytes];
+        RgbImage image = TestPicture.Plain(width, height, 0, 0, 0);
         AffineWarp.Warp(image, (width / 2.0, height / 2.0), (width, height), 0, 48, Color.White, result);
-        Assert.All(result, value => Assert.Equal(0, value));
+        Assert.All(TestPicture.Colours(result), value => Assert.Equal(0, value));
         AffineWarp.Warp(image, (width / 2.0, height / 2.0), (width, height), 1, 48, Color.White, result);
     }
 
     private static RgbImage Grey(int width, params byte[] values) =>
-        new(width, values.Length / width, [.. values.SelectMany(value => (byte[])[value, value, value])]);
+        TestPicture.Grey(width, values.Length / width, values);
 
     private static IEnumerable<byte> Warp(RgbImage image, (double X, double Y) centre, double extent, double degrees, int size)
     {
-        byte[] result = new byte[size * size * 3];
+        byte[] result = new byte[size * size * RgbImage.PixelBytes];
         AffineWarp.Warp(image, centre, (extent, extent), degrees * Math.PI / 180, size, Color.White, result);
-        return result.Chunk(3).Select(pixel => pixel.Distinct().Single());
+        return result.Chunk(RgbImage.PixelBytes).Select(pixel => pixel[..3].Distinct().Single());
     }
 }

@@ -31,12 +31,13 @@ public sealed class BicubicResizeTests
     {
         RgbImage image = ImageDecoder.Decode(GoldenFile.PathOf("images/chelsea.png"));
         var box = new SourceBox(10.3f, 20.7f, 401.2f, 290);
-        byte[] whole = new byte[101 * 67 * 3];
+        byte[] whole = new byte[101 * 67 * RgbImage.PixelBytes];
         BicubicResize.Resize(image, box, 101, 67, 0, 0, 101, 67, whole);
-        byte[] window = new byte[40 * 30 * 3];
+        byte[] window = new byte[40 * 30 * RgbImage.PixelBytes];
         BicubicResize.Resize(image, box, 101, 67, 55, 33, 40, 30, window);
-        IEnumerable<byte> expected = Enumerable.Range(33, 30).SelectMany(y => whole[(((y * 101) + 55) * 3)..(((y * 101) + 95) * 3)]);
-        Assert.Equal(expected, window);
+        byte[] colours = TestPicture.Colours(whole);
+        IEnumerable<byte> expected = Enumerable.Range(33, 30).SelectMany(y => colours[(((y * 101) + 55) * 3)..(((y * 101) + 95) * 3)]);
+        Assert.Equal(expected, TestPicture.Colours(window));
     }
 
     [Fact]
@@ -46,11 +47,10 @@ public sealed class BicubicResizeTests
     /// <summary>Resizes a picture of one grey row, and, so that both passes are seen, its transpose.</summary>
     private static byte[] Row(byte[] grey, float left, float right, int length)
     {
-        byte[] pixels = [.. grey.SelectMany(value => (byte[])[value, value, value])];
-        (byte[]? across, byte[]? down) = (new byte[length * 3], new byte[length * 3]);
-        BicubicResize.Resize(new RgbImage(grey.Length, 1, pixels), new(left, 0, right, 1), length, 1, 0, 0, length, 1, across);
-        BicubicResize.Resize(new RgbImage(1, grey.Length, pixels), new(0, left, 1, right), 1, length, 0, 0, 1, length, down);
-        Assert.Equal(across, down);
-        return [.. across.Chunk(3).Select(pixel => pixel.Distinct().Single())];
+        (byte[]? across, byte[]? down) = (new byte[length * RgbImage.PixelBytes], new byte[length * RgbImage.PixelBytes]);
+        BicubicResize.Resize(TestPicture.Grey(grey.Length, 1, grey), new(left, 0, right, 1), length, 1, 0, 0, length, 1, across);
+        BicubicResize.Resize(TestPicture.Grey(1, grey.Length, grey), new(0, left, 1, right), 1, length, 0, 0, 1, length, down);
+        Assert.Equal(TestPicture.Colours(across), TestPicture.Colours(down));
+        return [.. across.Chunk(RgbImage.PixelBytes).Select(pixel => pixel[..3].Distinct().Single())];
     }
 }

@@ -13,18 +13,18 @@ public sealed class ImageAugmenterTests
 
     [Fact]
     public void Without_variation_a_square_picture_is_preprocessed_as_ever() =>
-        Assert.Equal(Preprocess(s_square), Augment(s_square, s_still, seed: 1));
+        Assert.Equal(TestPicture.Preprocess(s_square, Size), Augment(s_square, s_still, seed: 1));
 
     [Fact]
     public void A_certain_flip_mirrors() =>
         Assert.Equal(
-            Preprocess(s_square).Chunk(Size).SelectMany(row => row.Reverse()),
+            TestPicture.Preprocess(s_square, Size).Chunk(Size).SelectMany(row => row.Reverse()),
             Augment(s_square, s_still with { HorizontalFlip = 1 }, seed: 1));
 
     [Fact]
     public void By_default_it_crops_a_little_and_never_mirrors()
     {
-        byte[] original = Preprocess(s_square);
+        byte[] original = TestPicture.Preprocess(s_square, Size);
         byte[] mirrored = Augment(s_square, s_still with { HorizontalFlip = 1 }, seed: 1);
         for (int seed = 0; seed < 20; seed++)
         {
@@ -55,7 +55,7 @@ public sealed class ImageAugmenterTests
     public void A_shrunken_picture_stands_on_its_background()
     {
         // Four times the area: the black picture covers a quarter of the result, the rest is red.
-        var black = new RgbImage(64, 64, new byte[64 * 64 * 3]);
+        RgbImage black = TestPicture.Plain(64, 64, 0, 0, 0);
         byte[] planes = Augment(black, new() { MinScale = 4, MaxScale = 4, Background = Color.Red }, seed: 2);
         Assert.InRange(planes.Take(Size * Size).Average(red => red), 0.74 * 255, 0.76 * 255);
         Assert.All(planes.Skip(Size * Size), value => Assert.Equal(0, value));
@@ -64,7 +64,7 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void Rotation_shows_the_background_in_the_corners_and_keeps_the_centre()
     {
-        var black = new RgbImage(64, 64, new byte[64 * 64 * 3]);
+        RgbImage black = TestPicture.Plain(64, 64, 0, 0, 0);
         byte[] planes = Augment(black, s_still with { Rotation = 180 }, seed: 8);
         Assert.Equal(255, planes[0]);
         Assert.Equal(0, planes[(Size / 2 * Size) + (Size / 2)]);
@@ -88,7 +88,7 @@ public sealed class ImageAugmenterTests
     public void Contrast_moves_values_about_the_mean_grey()
     {
         // Half 60, half 140, mean 100.
-        var image = new RgbImage(2, 2, [60, 60, 60, 140, 140, 140, 60, 60, 60, 140, 140, 140]);
+        RgbImage image = TestPicture.Grey(2, 2, 60, 140, 60, 140);
         byte[] planes = new byte[12];
         new ImageAugmenter(s_still with { Contrast = 1 }, 2).Process(image, new Random(4), planes);
         Assert.Equal(200, planes[0] + planes[1], 1.0);
@@ -111,7 +111,7 @@ public sealed class ImageAugmenterTests
     [InlineData(65, 64)]
     public void Works_for_every_shape_and_seed(int width, int height)
     {
-        var image = new RgbImage(width, height, new byte[width * height * 3]);
+        RgbImage image = TestPicture.Plain(width, height, 0, 0, 0);
         ImageAugmentation[] options = [new(), new() { MinScale = 0.05 }, new() { MinScale = 0.05, MaxScale = 4 }, s_still, Everything];
         foreach (ImageAugmentation option in options)
         {
@@ -152,19 +152,12 @@ public sealed class ImageAugmenterTests
     };
 
     private static RgbImage Plain(byte red, byte green, byte blue) =>
-        new(Size, Size, [.. Enumerable.Repeat((byte[])[red, green, blue], Size * Size).SelectMany(pixel => pixel)]);
+        TestPicture.Plain(Size, Size, red, green, blue);
 
     private static byte[] Augment(RgbImage image, ImageAugmentation options, int seed)
     {
         byte[] planes = new byte[3 * Size * Size];
         new ImageAugmenter(options, Size).Process(image, new Random(seed), planes);
-        return planes;
-    }
-
-    private static byte[] Preprocess(RgbImage image)
-    {
-        byte[] planes = new byte[3 * Size * Size];
-        new ClipPreprocessor(Size).Process(image, planes);
         return planes;
     }
 

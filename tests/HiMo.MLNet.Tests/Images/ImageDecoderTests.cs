@@ -31,11 +31,8 @@ public sealed class ImageDecoderTests
         Assert.Equal([200, 200, 200, 9, 9, 9], Decode(PngFile.Create(2, 8, 4, [[200, 0, 9, 128]])));
 
     [Fact]
-    public void Keeps_the_high_byte_of_16_bits()
-    {
+    public void Keeps_the_high_byte_of_16_bit_colours() =>
         Assert.Equal([255, 128, 18], Decode(PngFile.Create(1, 16, 2, [[0xff, 0xff, 0x80, 0x00, 0x12, 0xff]])));
-        Assert.Equal([127, 127, 127], Decode(PngFile.Create(1, 16, 0, [[0x7f, 0xff]])));
-    }
 
     [Fact]
     public void Ignores_the_orientation_tag()
@@ -49,14 +46,14 @@ public sealed class ImageDecoderTests
 
         RgbImage turned = ImageDecoder.Decode(new MemoryStream(tagged), "turned.jpg");
         Assert.Equal((640, 427), (turned.Width, turned.Height));
-        Assert.Equal(ImageDecoder.Decode(GoldenFile.PathOf("images/rocket.jpg")).Pixels, turned.Pixels);
+        Assert.Equal(Colours(ImageDecoder.Decode(GoldenFile.PathOf("images/rocket.jpg"))), Colours(turned));
     }
 
     [Fact]
     public void Reads_from_the_streams_position()
     {
         var stream = new MemoryStream([9, 9, 9, .. PngFile.Create(1, 8, 2, [[1, 2, 3]])]) { Position = 3 };
-        Assert.Equal([1, 2, 3], ImageDecoder.Decode(stream, "middle").Pixels);
+        Assert.Equal([1, 2, 3], Colours(ImageDecoder.Decode(stream, "middle")));
     }
 
     public static TheoryData<string, byte[], string> BrokenFiles => new()
@@ -85,6 +82,98 @@ public sealed class ImageDecoderTests
         Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
+    public static TheoryData<string, byte[]> LyingHeaders => new()
+    {
+        { "rgb.png", PngFile.Create(65_535, 8, 2, [new byte[100]], height: 1_500) },
+        { "palette.png", PngFile.Create(65_535, 8, 3, [new byte[100]], height: 1_500) },
+        { "grey16.png", PngFile.Create(1_500, 16, 0, [new byte[100]], height: 65_535) },
+        { "frame.gif", [.. "GIF89a"u8, 9, 0, 9, 0, 0, 0, 0, (byte)',', 0, 0, 0, 0, 0xff, 0xff, 0xdc, 5, 0, 8, 3, 1, 2, 3, 0] },
+        {
+            "empty.bmp",
+            [.. "BM"u8, .. new byte[8], 54, 0, 0, 0, 40, 0, 0, 0, 0xff, 0xff, 0, 0, 0xdc, 5, 0, 0, 1, 0, 24, 0, .. new byte[24]]
+        },
+        { "stretched.jpg", Stretched(File.ReadAllBytes(GoldenFile.PathOf("images-modes/grey.jpg"))) },
+        { "empty.wbmp", [0, 0, 0x83, 0xff, 0x7f, 0x8b, 0x5c, .. new byte[100]] },
+    };
+
+    [Theory]
+    [MemberData(nameof(LyingHeaders), DisableDiscoveryEnumeration = true)]
+    public void Takes_no_memory_for_what_the_file_cannot_hold(string kind, byte[] content)
+    {
+        long[] taken = new long[8];
+        Parallel.For(0, taken.Length, i =>
+        {
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            Assert.Contains("truncated", Failure(content));
+            taken[i] = GC.GetAllocatedBytesForCurrentThread() - before;
+        });
+        Assert.True(taken.Max() < 10_000_000, $"{kind}: {taken.Max()} bytes");
+    }
+
+    [Fact]
+    public void Decodes_the_longest_side_in_parallel()
+    {
+        byte[] row = [.. Enumerable.Range(0, 65_535).Select(i => (byte)(i % 251))];
+        byte[] ramp = [.. Enumerable.Range(0, 768).Select(i => (byte)(i / 3))];
+        byte[] file = PngFile.Create(65_535, 8, 3, [.. Enumerable.Repeat(row, 40)], palette: ramp);
+        Parallel.For(0, 4, _ =>
+        {
+            using RgbImage image = ImageDecoder.Decode(new MemoryStream(file), "ribbon");
+            Assert.Equal([7, 7, 7], image.Row(39).Slice(7 * RgbImage.PixelBytes, 3).ToArray());
+            Assert.All(TestPicture.Preprocess(image, 40)[..40], (value, x) => Assert.Equal((byte)((32_748 + x) % 251), value));
+        });
+    }
+
+    [Fact]
+    public void A_damaged_palette_picture_is_refused()
+    {
+        byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette8.png"));
+        Assert.Contains("truncated", Failure(file[..(file.Length - 100)]));
+        file[100] ^= 1; // In the palette.
+        Assert.Contains("damaged", Failure(file));
+
+        byte[] gif = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette.gif"));
+        Assert.Contains("truncated", Failure(gif[..(gif.Length - 100)]));
+        Assert.Contains("truncated", Failure(gif[..20]));
+    }
+
+    [Fact]
+    public void Cut_or_damaged_files_never_fail_otherwise()
+    {
+        var random = new Random(1);
+        foreach (string path in Directory.GetFiles(GoldenFile.PathOf("images-modes")).Order())
+        {
+            byte[] whole = File.ReadAllBytes(path);
+            for (int round = 0; round < 20; round++)
+            {
+                byte[] file = [.. whole];
+                for (int flips = random.Next(4); flips > 0; flips--)
+                {
+                    file[random.Next(Math.Min(file.Length, 300))] = (byte)random.Next(256);
+                }
+
+                try
+                {
+                    int length = round % 2 == 0 ? file.Length : random.Next(file.Length);
+                    using RgbImage image = ImageDecoder.Decode(new MemoryStream(file, 0, length), path);
+                    TestPicture.Preprocess(image, 5);
+                }
+                catch (ImageReadException)
+                {
+                }
+            }
+        }
+    }
+
+    [Fact]
+    public void A_disposed_picture_gives_no_pixels()
+    {
+        RgbImage image = ImageDecoder.Decode(new MemoryStream(PngFile.Create(1, 8, 2, [[1, 2, 3]])), "test");
+        image.Dispose();
+        image.Dispose();
+        Assert.Throws<ObjectDisposedException>(() => image.Pixels.Length);
+    }
+
     [Theory]
     [InlineData("missing.png", "no such file")]
     [InlineData("missing/missing.png", "no such file")]
@@ -103,15 +192,7 @@ public sealed class ImageDecoderTests
         using var image = MLImage.CreateFromFile(path);
         (RgbImage? expected, RgbImage? copy) = (ImageDecoder.Decode(path), ImageDecoder.FromMLImage(image));
         Assert.Equal((expected.Width, expected.Height), (copy.Width, copy.Height));
-        Assert.Equal(expected.Pixels, copy.Pixels);
-    }
-
-    [Fact]
-    public void Divides_an_ml_net_images_colours_by_alpha()
-    {
-        using var image = MLImage.CreateFromStream(new MemoryStream(PngFile.Create(2, 8, 6, [[200, 100, 50, 128, 9, 8, 7, 255]])));
-        byte[] pixels = ImageDecoder.FromMLImage(image).Pixels;
-        Assert.All(pixels.Zip<byte, byte>([200, 100, 50, 9, 8, 7]), pair => Assert.InRange(pair.First - pair.Second, -1, 1));
+        Assert.Equal(Colours(expected), Colours(copy));
     }
 
     [Theory]
@@ -120,15 +201,28 @@ public sealed class ImageDecoderTests
     public void Knows_both_pixel_orders(MLPixelFormat format, byte[] rgb)
     {
         using var image = MLImage.CreateFromPixels(1, 1, format, [1, 2, 3, 255]);
-        Assert.Equal(rgb, ImageDecoder.FromMLImage(image).Pixels);
+        Assert.Equal(rgb, Colours(ImageDecoder.FromMLImage(image)));
     }
 
     [Fact]
     public void Takes_colours_above_their_alpha_as_they_are()
     {
         using var image = MLImage.CreateFromPixels(2, 1, MLPixelFormat.Rgba32, [200, 2, 3, 100, 10, 20, 30, 50]);
-        Assert.Equal([200, 2, 3, 10, 20, 30], ImageDecoder.FromMLImage(image).Pixels);
+        Assert.Equal([200, 2, 3, 10, 20, 30], Colours(ImageDecoder.FromMLImage(image)));
     }
 
-    private static byte[] Decode(byte[] file) => ImageDecoder.Decode(new MemoryStream(file), "test").Pixels;
+    // A JPEG whose frame header claims 60,000 x 1,500 pixels.
+    private static byte[] Stretched(byte[] jpeg)
+    {
+        int frame = jpeg.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xff, 0xc0]);
+        ((byte[])[0x05, 0xdc, 0xea, 0x60]).CopyTo(jpeg, frame + 5);
+        return jpeg;
+    }
+
+    private static string Failure(byte[] file) =>
+        Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(new MemoryStream(file), "test")).Reason;
+
+    private static byte[] Decode(byte[] file) => Colours(ImageDecoder.Decode(new MemoryStream(file), "test"));
+
+    private static byte[] Colours(RgbImage image) => TestPicture.Colours(image.Pixels);
 }

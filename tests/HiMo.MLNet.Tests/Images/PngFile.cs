@@ -36,7 +36,7 @@ internal static class PngFile
         ];
     }
 
-    private static byte[] Chunk(string type, byte[] data)
+    public static byte[] Chunk(string type, byte[] data)
     {
         byte[] body = [.. Encoding.ASCII.GetBytes(type), .. data];
         return [.. BigEndian((uint)data.Length), .. body, .. BigEndian(Crc(body))];

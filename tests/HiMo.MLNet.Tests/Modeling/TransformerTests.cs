@@ -14,7 +14,7 @@ public sealed class TransformerTests
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         random.manual_seed(8);
-        var transformer = new Transformer(width: 128, layers: 3, causal);
+        var transformer = new Transformer(new BlockSizes(128, 64, 512, ClipActivation.QuickGelu), layers: 3, causal);
         using var generator = new Generator(8);
         transformer.Initialize(128, 3, generator);
         Tensor x = randn(5, 11, 128);

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using TorchSharp;
@@ -7,6 +8,10 @@ namespace HiMo.MLNet.Tests.Objectives;
 
 public class ContrastiveLossTests
 {
+    // As a batch numbers its captions.
+    private static Tensor Numbers(Tensor tokens) =>
+        new ContrastiveBatch(zeros(tokens.shape[0], 3, 1, 1), [tokens], arange(tokens.shape[0])).Captions[0];
+
     [Fact]
     public void Equal_captions_share_their_target()
     {
@@ -19,7 +24,15 @@ public class ContrastiveLossTests
             { 0.475, 0.025, 0.475, 0.025 },
             { 0.025, 0.025, 0.025, 0.925 },
         });
-        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(tokens, arange(4), 0.1), "targets");
+        Closeness.Within(1e-6, expected, ContrastiveLoss.Targets(Numbers(tokens), Arithmetic.Range(4, CPU), 0.1), "targets");
+    }
+
+    [Fact]
+    public void A_batch_numbers_its_captions_so_that_targets_need_no_comparison_of_tokens()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor numbers = Numbers(tensor(new long[,] { { 7, 1, 9 }, { 7, 2, 9 }, { 7, 1, 9 }, { 7, 9, 0 }, { 7, 2, 9 } }));
+        Assert.Equal([0L, 1, 0, 3, 1], numbers.data<long>().ToArray());
     }
 
     [Fact]
@@ -27,7 +40,7 @@ public class ContrastiveLossTests
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
-        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(tokens, arange(3), 0), "targets");
+        Closeness.Within(0, eye(3), ContrastiveLoss.Targets(Numbers(tokens), Arithmetic.Range(3, CPU), 0), "targets");
     }
 
     [Fact]
@@ -36,6 +49,6 @@ public class ContrastiveLossTests
         using DisposeScope scope = NewDisposeScope();
         Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
         Tensor expected = tensor(new[,] { { 0.5, 0, 0.5 }, { 0, 1, 0 }, { 0.5, 0, 0.5 } });
-        Closeness.Within(0, expected, ContrastiveLoss.Targets(tokens, tensor(new long[] { 0, 1, 0 }), 0), "targets");
+        Closeness.Within(0, expected, ContrastiveLoss.Targets(Numbers(tokens), tensor(new long[] { 0, 1, 0 }), 0), "targets");
     }
 }

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using TorchSharp;
@@ -62,11 +63,11 @@ public class HiDeTests
     public void Equal_texts_give_their_mean_and_a_finite_gradient(int rows, int dimensions)
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor texts = arange(1, dimensions + 1).to(ScalarType.Float32).div(7).expand(rows, -1).contiguous().requires_grad_();
+        Tensor texts = Arithmetic.Range(dimensions, CPU).to(ScalarType.Float32).Plus(1).Times(1 / 7.0).expand(rows, -1).contiguous().requires_grad_();
         (Tensor? components, int count) = HiDe.Decompose(texts, 0.9);
         Assert.Equal(1, count);
         Closeness.Within(1e-6, texts, components, "components");
-        components.square().sum().backward();
+        components.Squared().sum().backward();
         Assert.True(texts.grad!.isfinite().all().item<bool>());
     }
 
@@ -124,8 +125,8 @@ public class HiDeTests
             for (int j = 0; j < dimensions; j++)
             {
                 Tensor up = texts.clone(), down = texts.clone();
-                up[i, j] += step;
-                down[i, j] -= step;
+                up[i, j] = up[i, j].Plus(step);
+                down[i, j] = down[i, j].Plus(-step);
                 differences[i, j] = (Value(up) - Value(down)) / (2 * step);
             }
         }
@@ -135,7 +136,7 @@ public class HiDeTests
 
     // Fixed numbers between -1 and 1 without a pattern that HiDe could meet.
     private static Tensor Weights(long rows, long dimensions, double pace = 1.7) =>
-        (arange(1, rows * dimensions + 1).to(ScalarType.Float64) * pace).square().sin().view(rows, dimensions);
+        Arithmetic.Range(rows * dimensions, CPU).to(ScalarType.Float64).Plus(1).Times(pace).Squared().sin().view(rows, dimensions);
 
     [Fact]
     public void Keeps_the_type_of_the_texts_and_leaves_no_tensors_behind()

@@ -30,7 +30,7 @@ public class HiMoObjectiveGoldenTests
         using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name);
         Tensor texts = nn.functional.normalize(clip.Expected("text_features"), dim: 1);
-        Closeness.Within(1e-5, clip.Expected(FormattableString.Invariant($"hide_{varianceRatio}")), HiDe.Decompose(texts, varianceRatio).Components, "components");
+        Closeness.Within(1e-5, clip.Expected(FormattableString.Invariant($"hide_{varianceRatio}")), HiDe.Decompose(texts, varianceRatio).Components, "components", $"HiDe, {name}, four τ");
     }
 
     [Theory]
@@ -45,7 +45,7 @@ public class HiMoObjectiveGoldenTests
         string run = paths == GradientPaths.Full ? "full" : "local";
         bool cancels = name == "tiny-rn" && paths == GradientPaths.LocalOnly;
         var objective = new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, LabelSmoothing = 0.1, GradientPaths = paths };
-        var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], arange(6));
+        var batch = new ContrastiveBatch(clip.Images, [clip.Tokens], Arithmetic.Range(6, CPU));
 
         // Every parameter, positional_embedding too, which the recorded run did not freeze.
         using var optimizer = new AdamW(clip.Model.named_parameters().Select(p => (p.name, p.parameter, 2e-5)), weightDecay: 1e-2);
@@ -55,23 +55,23 @@ public class HiMoObjectiveGoldenTests
             ObjectiveValue value = objective.Compute(clip.Model.EncodeImage(clip.Images), [clip.Model.EncodeText(clip.Tokens)], clip.Model.LogitScale, batch);
             var parts = value.Parts.ToDictionary(p => p.Name, p => p.Value);
             double share = cancels && step > 0 ? LossesAfterCancelledGradients : Losses;
-            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), parts["global"], $"global loss of step {step}");
-            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), parts["component"], $"component loss of step {step}");
+            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), parts["global"], $"global loss of step {step}", $"losses, {name}, {run}");
+            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), parts["component"], $"component loss of step {step}", $"losses, {name}, {run}");
             value.Total.backward();
             if (step == 0)
             {
-                CompareGradients(clip, $"{run}.grad.", cancels ? CancelledGradients : Gradients);
+                CompareGradients(clip, $"{run}.grad.", $"{name}, {run}", cancels ? CancelledGradients : Gradients);
             }
 
             optimizer.Step(factor: 1);
         }
 
         using IDisposable _ = no_grad();
-        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.image_features"), clip.Model.EncodeImage(clip.Images), "image features");
-        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.text_features"), clip.Model.EncodeText(clip.Tokens), "text features");
+        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.image_features"), clip.Model.EncodeImage(clip.Images), "image features", $"features after three AdamW steps, {name}, {run}");
+        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.text_features"), clip.Model.EncodeText(clip.Tokens), "text features", $"features after three AdamW steps, {name}, {run}");
     }
 
-    private static void CompareGradients(TinyClip clip, string prefix, double textTower)
+    private static void CompareGradients(TinyClip clip, string prefix, string run, double textTower)
     {
         Dictionary<string, Tensor> parameters = ClipWeights.Tensors(clip.Model);
         string[] names = [.. clip.ExpectedNames.Where(name => name.StartsWith(prefix, StringComparison.Ordinal))];
@@ -80,7 +80,7 @@ public class HiMoObjectiveGoldenTests
         {
             string parameter = name[prefix.Length..];
             double share = IsTextTower(parameter) ? textTower : Gradients;
-            Closeness.Within(share, clip.Expected(name), parameters[parameter].grad!, name);
+            Closeness.Within(share, clip.Expected(name), parameters[parameter].grad!, name, $"gradients, {(IsTextTower(parameter) ? "text" : "image")} tower, {run}");
         }
     }
 

@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
 using TorchSharp;
@@ -9,7 +10,8 @@ namespace HiMo.MLNet.Tests.Objectives;
 public sealed class ObjectiveTests
 {
     private static ContrastiveBatch Two(int captions = 1) => new(
-        zeros(2, 3, 1, 1, dtype: ScalarType.Byte), [.. Enumerable.Range(0, captions).Select(_ => tensor(new long[,] { { 1, 9 }, { 2, 9 } }))], arange(2));
+        zeros(2, 3, 1, 1, dtype: ScalarType.Byte), [.. Enumerable.Range(0, captions).Select(_ => tensor(new long[,] { { 1, 9 }, { 2, 9 } }))],
+        Arithmetic.Range(2, CPU));
 
     // −ln σ(x): the cross-entropy of two logits whose right one is larger by x.
     private static double Against(double margin) => Math.Log(1 + Math.Exp(-margin));
@@ -88,7 +90,7 @@ public sealed class ObjectiveTests
         using DisposeScope scope = NewDisposeScope();
         random.manual_seed(1);
         Tensor v = randn(4, 6), u = randn(4, 6);
-        var batch = new ContrastiveBatch(zeros(4, 3, 1, 1, dtype: ScalarType.Byte), [randint(1, 99, [4, 5]).to(ScalarType.Int64)], arange(4));
+        var batch = new ContrastiveBatch(zeros(4, 3, 1, 1, dtype: ScalarType.Byte), [randint(1, 99, [4, 5]).to(ScalarType.Int64)], Arithmetic.Range(4, CPU));
         Tensor Gradient(ContrastiveObjective objective, Tensor[] texts)
         {
             Tensor images = v.clone().requires_grad_();
@@ -98,7 +100,7 @@ public sealed class ObjectiveTests
         // On local paths the pictures learn from their own rows only: half of CLIP's gradient is missing, not rescaled.
         Tensor full = Gradient(new ClipObjective(), [u]), local = Gradient(new ClipObjective { GradientPaths = GradientPaths.LocalOnly }, [u]);
         Assert.True((full - local).abs().max().item<float>() > 1e-3);
-        Tensor m = (randn(4, 6) > 0).to(ScalarType.Float32);
+        Tensor m = randn(4, 6).IsAbove(0).to(ScalarType.Float32);
         Assert.True((Gradient(new SmartClipObjective(), [u, m]) - Gradient(new SmartClipObjective { GradientPaths = GradientPaths.LocalOnly }, [u, m])).abs().max().item<float>() > 1e-3);
     }
 }

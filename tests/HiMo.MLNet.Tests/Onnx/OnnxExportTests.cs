@@ -1,3 +1,4 @@
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Tests.Checkpoints;
 using HiMo.MLNet.Tests.Modeling;
@@ -49,6 +50,30 @@ public sealed class OnnxExportTests
                 Assert.True(Difference(Texts(text, tokens.narrow(1, 0, length)), clip.Model.EncodeText(tokens)) < 1e-5);
             }
         }
+    }
+
+    [Fact]
+    public void GELU_and_heads_of_other_widths_are_exported()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using IDisposable _ = no_grad();
+        using var folder = new TemporaryFolder();
+        using var model = new ClipModel(
+            new ClipArchitecture(32, 32, [2], 96, 8, 64, 2) { Activation = ClipActivation.Gelu, VisionHeadWidth = 48, TextHeadWidth = 32 });
+        using (var generator = new Generator(5))
+        {
+            model.Initialize(generator);
+        }
+
+        model.eval();
+        OnnxExport.Save(model, folder.Path, OnnxPrecision.Float32);
+        using var vision = new InferenceSession(Path.Combine(folder.Path, OnnxExport.VisionFile(OnnxPrecision.Float32)));
+        using var text = new InferenceSession(Path.Combine(folder.Path, OnnxExport.TextFile(OnnxPrecision.Float32)));
+        Tensor images = tensor([.. Enumerable.Range(0, 2 * 3 * 32 * 32).Select(i => MathF.Sin(i))], [2, 3, 32, 32]);
+        Tensor tokens = tensor(new long[,] { { 49_406, 320, 49_407 }, { 49_406, 49_407, 0 } });
+
+        Assert.True(Difference(Images(vision, images), model.EncodeImage(images)) < 1e-5);
+        Assert.True(Difference(Texts(text, tokens), model.EncodeText(tokens)) < 1e-5);
     }
 
     [Theory]

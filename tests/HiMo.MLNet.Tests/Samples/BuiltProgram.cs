@@ -27,7 +27,11 @@ internal static class BuiltProgram
     /// <param name="assembly">The file name of what it builds.</param>
     /// <param name="workingFolder">Null for that of the tests.</param>
     /// <param name="arguments">Of its command line.</param>
-    public static Process Start(string project, string assembly, string? workingFolder, params string[] arguments)
+    public static Process Start(string project, string assembly, string? workingFolder, params string[] arguments) =>
+        Process.Start(StartInfo(project, assembly, workingFolder, arguments))!;
+
+    /// <summary>As <see cref="Start"/>, to change before it starts.</summary>
+    public static ProcessStartInfo StartInfo(string project, string assembly, string? workingFolder, params string[] arguments)
     {
         string built = Path.GetRelativePath(s_bin.FullName, AppContext.BaseDirectory);
         var start = new ProcessStartInfo("dotnet", [Path.Combine(Root, project, "bin", built, assembly), .. arguments])
@@ -39,6 +43,6 @@ internal static class BuiltProgram
             StandardErrorEncoding = Encoding.UTF8,
         };
         start.Environment["OMP_NUM_THREADS"] = "1";                           // tests run side by side
-        return Process.Start(start)!;
+        return start;
     }
 }

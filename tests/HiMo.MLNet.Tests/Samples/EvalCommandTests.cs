@@ -13,7 +13,7 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
         [.. files.Pictures.Select(path => (path, Colours: Path.GetFileNameWithoutExtension(path).Split('-')))
             .Select(p => new ToyPictures.Row { ImagePath = p.path, Caption = $"Two colours. The top is {p.Colours[0]}. The bottom is {p.Colours[1]}." })];
 
-    private SamplesProgram.Result Eval(params string[] arguments) => SamplesProgram.Run(["eval", "--cache", At("cache"), .. arguments]);
+    private ProgramResult Eval(params string[] arguments) => HimoProgram.Run(["eval", "--cache", At("cache"), .. arguments]);
 
     [Fact]
     public void Every_layout_is_told_from_its_folder_and_measured()
@@ -43,7 +43,7 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
         string copy = At("copy.safetensors");
         File.Copy(files.Checkpoint, copy);
 
-        SamplesProgram.Result result = Eval("--data", data, "--model", files.Checkpoint, "--model", copy, "--k", "3", "--report", At("report.html"), "--json", At("all.json"), "--csv", At("all.csv"));
+        ProgramResult result = Eval("--data", data, "--model", files.Checkpoint, "--model", copy, "--k", "3", "--report", At("report.html"), "--json", At("all.json"), "--csv", At("all.csv"));
 
         Assert.Equal(0, result.ExitCode);
         Assert.Contains("tiny", result.Output, StringComparison.Ordinal);
@@ -76,7 +76,7 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
     {
         File.WriteAllText(At("readme.md"), "");
 
-        SamplesProgram.Result wrong = Eval("--data", _folder, "--model", files.Checkpoint), templates = Eval("--data", files.Table, "--model", files.Checkpoint, "--templates", "none"),
+        ProgramResult wrong = Eval("--data", _folder, "--model", files.Checkpoint), templates = Eval("--data", files.Table, "--model", files.Checkpoint, "--templates", "none"),
             place = Eval("--data", files.Table, "--model", files.Checkpoint, "--report", At("no/such/report.html"));
 
         Assert.Equal((1, ""), (wrong.ExitCode, wrong.Output));

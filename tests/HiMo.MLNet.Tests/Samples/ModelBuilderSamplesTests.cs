@@ -16,7 +16,7 @@ public sealed class ModelBuilderSamplesTests : IDisposable
     [InlineData("product-tags", @"\d+ of \d+ products have their tag; \d+ of \d+ others have none")]
     public void A_sample_trains_saves_loads_and_predicts(string name, string expected)
     {
-        SamplesProgram.Result result = SamplesProgram.Run("sample", name, "--checkpoint", _pictures.Checkpoint(), "--drawings", "40");
+        ProgramResult result = SamplesProgram.Run("sample", name, "--checkpoint", _pictures.Checkpoint(), "--drawings", "40");
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         Assert.Matches(expected, result.Output.ReplaceLineEndings("\n"));

@@ -14,7 +14,7 @@ public sealed class ReadmeProgramTests
         File.Copy(pictures.Rows[0].ImagePath, Path.Combine(pictures.Folder, "tom.jpg"));
 
         using Process program = BuiltProgram.Start("tests/HiMo.MLNet.ReadmeProgram", "HiMo.MLNet.ReadmeProgram.dll", pictures.Folder);
-        SamplesProgram.Result result = SamplesProgram.Finish(program);
+        var result = ProgramResult.Of(program);
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         Assert.Matches(@"^cat \d+\s?%, dog \d+\s?%$", result.Output.Trim());

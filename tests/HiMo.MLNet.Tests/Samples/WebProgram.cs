@@ -8,9 +8,20 @@ internal sealed class WebProgram : IDisposable
 {
     private const string Listening = "Now listening on: ";
 
-    public WebProgram(string model)
+    /// <param name="model">The model zip.</param>
+    /// <param name="arguments">More arguments: limits.</param>
+    public WebProgram(string model, params string[] arguments)
     {
-        Process = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", Path.GetDirectoryName(model), "--model", model, "--urls", "http://127.0.0.1:0");
+        // Temporary files would lie here, with the working folder's.
+        Folder = Directory.CreateTempSubdirectory("himo-web").FullName;
+        ProcessStartInfo start = BuiltProgram.StartInfo("src/HiMo.MLNet.Samples.Web", "himo-web.dll", Folder, ["--model", model, "--urls", "http://127.0.0.1:0", .. arguments]);
+        foreach (string variable in (string[])["TMPDIR", "TEMP", "TMP", "ASPNETCORE_TEMP"])
+        {
+            start.Environment[variable] = Folder;
+        }
+
+        start.Environment["DOTNET_EnableDiagnostics"] = "0";                  // its sockets would lie there, too
+        Process = Process.Start(start)!;
         string? line;
         do
         {
@@ -24,10 +35,16 @@ internal sealed class WebProgram : IDisposable
 
     public Process Process { get; }
 
-    public HttpClient Client { get; } = new();
+    public HttpClient Client { get; } = new() { Timeout = TimeSpan.FromMinutes(5) };
+
+    /// <summary>Its working folder and that of its temporary files, empty at first.</summary>
+    public string Folder { get; }
 
     /// <summary>What it wrote since it listens: warnings and errors.</summary>
     public ConcurrentQueue<string> Log { get; } = [];
+
+    /// <summary>Asks it to stop, as a system does that shuts down.</summary>
+    public void Stop() => Process.Start("kill", ["-TERM", Process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]).WaitForExit();
 
     private async void Read(StreamReader reader)
     {
@@ -43,5 +60,6 @@ internal sealed class WebProgram : IDisposable
         Process.Kill();
         Process.WaitForExit();
         Process.Dispose();
+        Directory.Delete(Folder, recursive: true);
     }
 }

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text;
 using Microsoft.ML;
 
 namespace HiMo.MLNet.Tests.Samples;
@@ -14,13 +15,10 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
         public Server()
         {
             var mlContext = new MLContext(seed: 3);
-            IDataView data = mlContext.Data.LoadFromEnumerable(Pictures.Rows);
-            using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(Pictures.Checkpoint(), labels: ["red", "green", "blue"]).Fit(data);
-            string zip = Path.Combine(Pictures.Folder, "model.zip");
-            mlContext.Model.Save(model, data.Schema, zip);
+            using HiMoClipTransformer model = WebProgramTests.Classifier(mlContext, Pictures);
             using PredictionEngine<ToyPictures.Row, Prediction> engine = mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
             Expected = [.. Pictures.Rows.Select(row => engine.Predict(row).Score)];
-            _web = new(zip);
+            _web = new(Save(mlContext, model, Pictures));
         }
 
         public ToyPictures Pictures { get; } = new();
@@ -40,6 +38,24 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
         {
             public float[] Score { get; set; } = [];
         }
+    }
+
+    /// <summary>A tiny model of three labels in the folder of the pictures.</summary>
+    internal static string SaveModel(ToyPictures pictures)
+    {
+        var mlContext = new MLContext(seed: 3);
+        using HiMoClipTransformer model = Classifier(mlContext, pictures);
+        return Save(mlContext, model, pictures);
+    }
+
+    private static HiMoClipTransformer Classifier(MLContext mlContext, ToyPictures pictures) =>
+        mlContext.Transforms.HiMoClip(pictures.Checkpoint(), labels: s_labels).Fit(mlContext.Data.LoadFromEnumerable(pictures.Rows));
+
+    private static string Save(MLContext mlContext, HiMoClipTransformer model, ToyPictures pictures)
+    {
+        string zip = Path.Combine(pictures.Folder, "model.zip");
+        mlContext.Model.Save(model, mlContext.Data.LoadFromEnumerable(pictures.Rows).Schema, zip);
+        return zip;
     }
 
     private sealed record Answer(string Label, Dictionary<string, float> Probabilities);
@@ -82,7 +98,7 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
     [InlineData("", "it is empty")]
     public async Task What_is_no_picture_is_a_bad_request(string body, string expected)
     {
-        using HttpResponseMessage response = await server.Client.PostAsync("/classify", new StringContent(body));
+        using HttpResponseMessage response = await server.Client.PostAsync("/classify", new ByteArrayContent(Encoding.UTF8.GetBytes(body)));
 
         Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
         Assert.Contains(expected, (await response.Content.ReadFromJsonAsync<Problem>())!.Detail, StringComparison.Ordinal);

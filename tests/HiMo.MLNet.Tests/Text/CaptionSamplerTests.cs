@@ -14,6 +14,16 @@ public sealed class CaptionSamplerTests
     public void First_sentence_stops_after_it() =>
         Assert.Equal("One cat.", CaptionSampler.Sample(Caption, CaptionSampling.FirstSentence, new Random(1)));
 
+    [Theory]
+    [InlineData("A cat sits. It sleeps.", "A cat sits")]                      // caption.split(". ")[0] in Python
+    [InlineData("A cat sits.", "A cat sits.")]
+    [InlineData("Mr. Smith reads. He smiles.", "Mr")]
+    [InlineData("Stop! A cat.", "Stop! A cat.")]
+    [InlineData("v1.5 of it. More.", "v1.5 of it")]
+    [InlineData(". A cat.", "")]
+    public void Up_to_the_first_period_is_as_Long_CLIPs_code_cuts(string caption, string expected) =>
+        Assert.Equal(expected, CaptionSampler.Sample(caption, CaptionSampling.UpToFirstPeriod, new Random(1)));
+
     [Fact]
     public void Sentence_subset_draws_every_non_empty_subset_in_order_with_equal_chance()
     {

@@ -13,7 +13,7 @@ public sealed class ClipTokenizerTests
     {
         using var golden = JsonDocument.Parse(File.ReadAllBytes(GoldenFile.PathOf("tokenizer.expected.json")));
         var cases = golden.RootElement.EnumerateArray().ToList();
-        Assert.Equal(80, cases.Count);
+        Assert.Equal(110, cases.Count);
         Assert.All(cases, golden =>
         {
             string text = golden.GetProperty("text").GetString()!;
@@ -24,6 +24,7 @@ public sealed class ClipTokenizerTests
             int used = s_tokenizer.Encode(text, row);
             long[] expected = [.. golden.GetProperty("padded248").EnumerateArray().Select(id => id.GetInt64())];
             Assert.Equal(expected, row);
+            Fidelity.Record("padded rows of tokens", expected.Length, 0, "");
             Assert.Equal(Array.LastIndexOf(expected, 49407) + 1, used);
         });
     }
@@ -60,12 +61,13 @@ public sealed class ClipTokenizerTests
     [InlineData("Tom &amp;amp; Jerry", "tom & jerry")]
     [InlineData("caf&#233; &lt;3", "café <3")]
     [InlineData("a&nbsp;&nbsp;cat", "a cat")]
-    [InlineData("\u2003a\u2028\u0085cat\r\n", "a cat")]
+    [InlineData("it’s &#8220;here&#8221;", "it's \"here\"")]
+    [InlineData("\u2003a\u2028\u2029cat\r\n", "a cat")]
     [InlineData("ΟΔΟΣ ΟΔΟΣΣ.", "οδος οδοσς.")]
     [InlineData("İ", "i\u0307")]
     public void Cleans_text_as_the_original_does(string text, string clean)
     {
-        Assert.Equal(clean, ClipText.Clean(text));
+        Assert.Equal(clean, string.Join(' ', ClipText.Clean(text)));
         Assert.Equal(s_tokenizer.Encode(clean), s_tokenizer.Encode(text));
     }
 

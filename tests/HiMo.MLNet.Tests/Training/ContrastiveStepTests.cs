@@ -1,6 +1,9 @@
+using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
+using HiMo.MLNet.Tests.Modeling;
 using HiMo.MLNet.Training;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -16,7 +19,7 @@ public sealed class ContrastiveStepTests
     private static ContrastiveBatch Batch(ContrastiveObjective objective) => new(
         randint(0, 256, [10, 3, 32, 32]).to(ScalarType.Byte),
         [.. objective.Captions(CaptionSampling.Whole).Select((_, i) => randint(1, 1000, [10, 12 - (5 * i)]).to(ScalarType.Int64))],
-        arange(10));
+        Arithmetic.Range(10, CPU));
 
     private static NetworkReplica Networks(ContrastiveObjective objective)
     {
@@ -29,7 +32,7 @@ public sealed class ContrastiveStepTests
         {
             using (no_grad())
             {
-                masks.named_parameters().Single(p => p.name == "proj.bias").parameter.fill_(0);
+                masks.named_parameters().Single(p => p.name == "proj.bias").parameter.zero_();
             }
         }
 
@@ -113,7 +116,7 @@ public sealed class ContrastiveStepTests
         var objective = new ClipObjective();
         NetworkReplica first = Networks(objective);
         ContrastiveBatch all = Batch(objective);
-        var two = new ContrastiveBatch(all.Images.narrow(0, 0, 2), [all.Tokens[0].narrow(0, 0, 2)], arange(2));
+        var two = new ContrastiveBatch(all.Images.narrow(0, 0, 2), [all.Tokens[0].narrow(0, 0, 2)], Arithmetic.Range(2, CPU));
 
         AssertEqual(Gradients([first], objective, two, null), Gradients([first, Copy(first, objective), Copy(first, objective)], objective, two, null), 1e-4);
     }
@@ -149,6 +152,38 @@ public sealed class ContrastiveStepTests
             Dictionary<string, Tensor> frozen = Gradients(networks, objective, batch, micro);
             Assert.All(frozen.Where(g => g.Key.StartsWith("visual.", StringComparison.Ordinal)), g => Assert.Equal(0, g.Value.abs().max().item<float>()));
             AssertEqual(whole.Where(g => !g.Key.StartsWith("visual.", StringComparison.Ordinal)).ToDictionary(), frozen, 1e-4);
+        }
+    }
+
+    [Fact]
+    public void Batch_norm_learns_its_statistics_from_one_pass_a_step()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        random.manual_seed(9);
+        var objective = new ClipObjective();
+        ContrastiveBatch batch = Batch(objective);
+        NetworkReplica Network()
+        {
+            var model = new ClipModel(new ClipArchitecture(64, 32, [1, 1, 1, 1], 8, null, 64, 1));
+            using var generator = new Generator(5);
+            model.Initialize(generator);
+            model.train();
+            return new(model, null, CPU);
+        }
+
+        NetworkReplica network = Network(), expected = Network();
+        new ContrastiveStep([network], objective, 5).Backward(batch);
+        using (no_grad())
+        {
+            foreach (int start in (int[])[0, 5])
+            {
+                expected.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, 5)));
+            }
+        }
+
+        foreach (((string name, Tensor buffer), (_, Tensor other)) in expected.Clip.named_buffers().Zip(network.Clip.named_buffers()))
+        {
+            Closeness.Within(1e-5, buffer.to(ScalarType.Float32), other.to(ScalarType.Float32), name);
         }
     }
 }

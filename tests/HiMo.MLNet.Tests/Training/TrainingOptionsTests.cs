@@ -1,6 +1,10 @@
+using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using TorchSharp;
+using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Training;
 
@@ -97,6 +101,52 @@ public sealed class TrainingOptionsTests : IDisposable
         Assert.Empty(Unchanged(_ => { }));
     }
 
+    // The checkpoint of a CLIP with 77 tokens: one table of positions.
+    private string ShortCheckpoint()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        using var model = new ClipModel(ToyPictures.Tiny with { ContextLength = 77 });
+        using var generator = new Generator(11);
+        model.Initialize(generator);
+        string path = Path.Combine(_pictures.Folder, "short.safetensors");
+        using FileStream file = File.Create(path);
+        Safetensors.Write(file, [.. ClipWeights.Tensors(model).Where(t => t.Key != "positional_embedding_res").Select(t => (t.Key, t.Value.detach()))]);
+        return path;
+    }
+
+    [Fact]
+    public void The_first_positions_of_a_stretched_CLIP_are_trained_only_if_that_is_asked_for()
+    {
+        // Long enough to read the second table.
+        _pictures.Rows.ForEach(row => row.Caption += " A plain picture of two halves, one above the other, and of nothing else at all, which needs both tables of positions.");
+        string shortCheckpoint = ShortCheckpoint(), longCheckpoint = _pictures.Checkpoint();
+        (bool First, bool Second) Trains(string checkpoint, bool? freeze)
+        {
+            Dictionary<string, float[]> Trained(double rate) => Weights(Options(
+                o => (o.Checkpoint, o.FreezeFirstPositions, o.LearningRate, o.WeightDecay) = (checkpoint, freeze, rate, 0), epochs: 1));
+            Dictionary<string, float[]> before = Trained(1e-30), after = Trained(1e-2);
+            return (!before["positional_embedding"].SequenceEqual(after["positional_embedding"]), !before["positional_embedding_res"].SequenceEqual(after["positional_embedding_res"]));
+        }
+
+        Assert.Equal((false, true), Trains(shortCheckpoint, null));
+        Assert.Equal((true, true), Trains(shortCheckpoint, false));
+        Assert.Equal((true, true), Trains(longCheckpoint, null));
+        Assert.Equal((false, true), Trains(longCheckpoint, true));
+    }
+
+    [Fact]
+    public void A_resumed_training_knows_that_its_positions_were_stretched()
+    {
+        string folder = Path.Combine(_pictures.Folder, "checkpoints");
+        HiMoClipOptions Fresh(string? resumeFrom, CancellationToken token = default, IProgress<TrainingProgress>? progress = null) => Options(o =>
+            (o.Checkpoint, o.LearningRate, o.CheckpointFolder, o.ResumeFrom, o.CancellationToken, o.Progress) = (ShortCheckpoint(), 1e-2, folder, resumeFrom, token, progress), epochs: 3);
+        using var stop = new CancellationTokenSource();
+        Assert.ThrowsAny<OperationCanceledException>(() => Weights(Fresh(null, stop.Token, new Collect([], _ => stop.Cancel()))));
+
+        float[] begun = GoldenFile.Read(Directory.GetFiles(folder, "step-*").Single())["positional_embedding"].Values;
+        Assert.Equal(begun, Weights(Fresh(folder))["positional_embedding"]);
+    }
+
     [Fact]
     public void More_frozen_blocks_than_there_are_is_an_error()
     {
@@ -111,6 +161,53 @@ public sealed class TrainingOptionsTests : IDisposable
         Dictionary<string, float[]> plain = Weights(Options()), clipped = Weights(Options(o => o.MaxGradientNorm = 1e-3)), loose = Weights(Options(o => o.MaxGradientNorm = 1e6));
         Assert.Equal(plain["visual.proj"], loose["visual.proj"]);
         Assert.NotEqual(plain["visual.proj"], clipped["visual.proj"]);
+    }
+
+    [Fact]
+    public void Without_a_bound_the_logit_scale_may_start_anywhere_but_CLIPs_is_bounded_by_100()
+    {
+        Dictionary<string, float[]> weights = Weights(Options(o => (o.InitialLogitScale, o.MaxSteps, o.LearningRate) = (150, 1, 1e-30)));
+        Assert.Equal(Math.Log(150), weights["logit_scale"][0], 5);
+
+        weights = Weights(Options(o => (o.Objective, o.InitialLogitScale, o.MaxLogitScale, o.MaxSteps, o.LearningRate) = (new ClipObjective(), 150, double.PositiveInfinity, 1, 1e-30)));
+        Assert.Equal(Math.Log(150), weights["logit_scale"][0], 5);
+
+        Assert.Equal(100, TrainingPlan.Of(Options(o => o.Objective = new ClipObjective()), 16).MaxLogitScale);
+        Assert.All((ContrastiveObjective[])[new HiMoObjective(), new LongClipObjective(), new SmartClipObjective()],
+            objective => Assert.Equal(double.PositiveInfinity, TrainingPlan.Of(Options(o => o.Objective = objective), 16).MaxLogitScale));
+    }
+
+    [Fact]
+    public void A_warm_up_that_is_set_is_as_long_as_it_says()
+    {
+        double[] Rates(int? warmup, int epochs)
+        {
+            var seen = new List<TrainingProgress>();
+            Weights(Options(o => (o.WarmupSteps, o.LearningRate, o.Progress) = (warmup, 1e-4, new Collect(seen)), epochs));
+            return [.. seen.Select(p => p.LearningRate / 1e-4)];
+        }
+
+        Assert.Equal([0.25, 0.5, 0.75, 1], Rates(4, epochs: 3)[..4], (a, b) => Math.Abs(a - b) < 1e-9);   // six steps
+        Assert.Equal([0.1, 0.2], Rates(10, epochs: 1), (a, b) => Math.Abs(a - b) < 1e-9);
+        Assert.Equal([1.0], Rates(0, epochs: 1)[..1]);
+        Assert.Equal([0.5, 1], Rates(null, epochs: 10)[..2], (a, b) => Math.Abs(a - b) < 1e-9);           // a tenth of twenty steps
+    }
+
+    [Fact]
+    public void The_log_tells_the_warm_up_and_where_it_comes_from()
+    {
+        List<string> Log(int? warmup)
+        {
+            var mlContext = new MLContext(seed: 5);
+            List<string> log = [];
+            mlContext.Log += (_, e) => log.Add(e.Message);
+            _pictures.Train(mlContext, Options(o => o.WarmupSteps = warmup, epochs: 10)).Dispose();
+            return log;
+        }
+
+        Assert.Contains(Log(null), line => line.Contains("20 steps, of which 2 warm up, the default for its length", StringComparison.Ordinal));
+        Assert.Contains(Log(7), line => line.EndsWith("20 steps, of which 7 warm up.", StringComparison.Ordinal));
+        Assert.Contains(Log(20), line => line.Contains("not over when the training ends", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Cli.Commands;
+
+/// <summary>Embeddings of pictures or texts, to a file.</summary>
+internal static class EmbedCommand
+{
+    public static Command Create()
+    {
+        Option<string[]> images = new("--images") { Description = PictureList.Help, HelpName = "PICTURES", AllowMultipleArgumentsPerToken = true };
+        Option<string?> texts = new("--texts") { Description = "A file with a text a line.", HelpName = "FILE" };
+        Option<string> output = OutputFile.Option(
+            "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
+        Option<bool> json = Json.Option();
+        Command command = new("embed",
+            "Write the normalised embeddings of pictures or of texts to a file.\n"
+            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output, Context.Gpu, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(images) is null == result.GetResult(texts) is null)
+            {
+                result.AddError("Expected either --images or --texts.");
+            }
+        });
+        command.SetWork((args, cancellation) =>
+        {
+            string file = args.GetRequiredValue(output);
+            string? textFile = args.GetValue(texts);
+            IReadOnlyList<string> values = textFile is null ? PictureList.Find(args.GetValue(images)!) : File.ReadAllLines(textFile);
+            IReadOnlyDictionary<string, string>? skipped = null;
+            int exitCode = 0;
+            OutputFile.Write(file, stream =>
+            {
+                using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+                ProgressDisplay.Show($"embedding {values.Count}", report =>
+                {
+                    if (textFile is not null)
+                    {
+                        Write(model, stream, file, "text", model.TextColumn, model.Transformer.TextEmbeddingColumnName,
+                            values.Zip(model.EmbedTexts(values.Counted(report, cancellation))));
+                        return;
+                    }
+
+                    var embedded = new ScoredPictures(values, model.EmbedImages);
+                    Write(model, stream, file, "image", ModelFile.ImageColumn(model.Transformer), model.Transformer.ImageEmbeddingColumnName,
+                        embedded.Read(report, cancellation).Where(picture => picture.Values is not null).Select(picture => (picture.Image, picture.Values!)));
+                    exitCode = embedded.Finish();
+                    skipped = embedded.Skipped;
+                });
+            });
+            int count = values.Count(value => skipped?.ContainsKey(value) != true);
+            Console.WriteLine(args.GetValue(json)
+                ? Json.Line(new { Output = file, Count = count, Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value }) })
+                : $"{file}: {count} embeddings");
+            return exitCode;
+        });
+        return command;
+    }
+
+    private static void Write(
+        ModelFile model, FileStream stream, string file, string nameField, string nameColumn, string embeddingColumn, IEnumerable<(string Name, float[] Embedding)> rows)
+    {
+        string extension = Path.GetExtension(file).ToLowerInvariant();
+        if (extension == ".idv")
+        {
+            var definition = SchemaDefinition.Create(typeof(Row));
+            definition[nameof(Row.Name)].ColumnName = nameColumn;
+            definition[nameof(Row.Embedding)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, model.Transformer.Architecture.EmbeddingDimension);
+            definition[nameof(Row.Embedding)].ColumnName = embeddingColumn;
+            model.MLContext.Data.SaveAsBinary(
+                model.MLContext.Data.LoadFromEnumerable(rows.Select(row => new Row { Name = row.Name, Embedding = row.Embedding }), definition), stream);
+            return;
+        }
+
+        using StreamWriter writer = new(stream, leaveOpen: true) { NewLine = "\n" };
+        foreach ((string name, float[] vector) in rows)
+        {
+            writer.WriteLine(extension == ".tsv"
+                ? $"{Field(name)}\t{string.Join('\t', vector)}"
+                : Json.Line(new Dictionary<string, object> { [nameField] = name, ["embedding"] = vector }));
+        }
+    }
+
+    private sealed class Row
+    {
+        public string Name { get; set; } = "";
+        public float[] Embedding { get; set; } = [];
+    }
+
+    // Quoted as ML.NET's text loader reads it with allowQuoting.
+    private static string Field(string text) => text.AsSpan().ContainsAny('\t', '"') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+}

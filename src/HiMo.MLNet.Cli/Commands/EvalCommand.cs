@@ -1,0 +1,231 @@
+using System.CommandLine;
+using Microsoft.ML;
+using Spectre.Console;
+
+namespace HiMo.MLNet.Cli.Commands;
+
+/// <summary>The papers' tables for any models on any data, and a page that shows them.</summary>
+internal static class EvalCommand
+{
+    public static Command Create()
+    {
+        Option<string[]> data = new("--data", "-d") { Description = CaptionedPictures.Help + " Several may be given.", HelpName = "DATA", Required = true };
+        Option<string[]> models = new("--model", "-m") { Description = ModelFile.Help + " Several are compared.", HelpName = "FILE", Required = true };
+        Option<int[]> k = new("--k") { Description = "The K of HiMo@K; several may be given. Default: 2 and 3.", HelpName = "COUNT" };
+        Option<string?> labels = new("--labels")
+        {
+            Description = "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and what to call it. Default: the folders.",
+            HelpName = "FILE",
+        };
+        Option<string> templates = new("--templates")
+        {
+            Description = "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.",
+            HelpName = "NAME",
+            DefaultValueFactory = _ => "plain",
+        };
+        Option<double> unreadable = new("--max-unreadable-share") { Description = "The share of pictures, from 0 to 1, that may be missing or unreadable.", HelpName = "SHARE" };
+        Option<string?> report = Output("--report", "Write a page with charts and examples (.html).");
+        Option<string?> json = Output("--json", "Write all figures as JSON; without a file, to the standard output.");
+        json.Arity = ArgumentArity.ZeroOrOne;
+        Option<string?> csv = Output("--csv", "Write the tables as CSV.");
+        Option<string> cache = new("--cache")
+        {
+            Description = "Where embeddings are kept for the next time, by content and by weights.",
+            HelpName = "FOLDER",
+            DefaultValueFactory = _ => DefaultCache(),
+        };
+        Command command = new("eval",
+            "Measure models as the papers do, beside their figures: recall, HiMo@K, COLA, zero-shot.\n"
+            + "Example: himo eval --data urban1k:Urban1k --model longclip-L.pt --model model.zip --report report.html")
+        {
+            data, models, k, labels, templates, unreadable, report, json, csv, cache, Context.Gpu,
+        };
+        command.SetWork((args, cancellation) =>
+        {
+            string? page = args.GetValue(report), jsonFile = args.GetValue(json), csvFile = args.GetValue(csv);
+            foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+            {
+                if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
+                {
+                    throw new UsageException($"'{file}' cannot be written: there is no folder '{folder}'.");
+                }
+            }
+
+            HiMoClipEvaluationOptions options = new()
+            {
+                K = args.GetValue(k) is { Length: > 0 } ks ? ks : [2, 3],
+                ClassNames = args.GetValue(labels) is { } labelFile ? ClassNames(labelFile) : null,
+                Templates = Templates(args.GetValue(templates)!),
+                MaxUnreadableShare = args.GetValue(unreadable),
+                CacheFolder = args.GetValue(cache),
+                KeepsEmbeddings = page is not null,
+                CancellationToken = cancellation,
+            };
+            HiMoClipMetrics[] metrics = Measure(args.GetRequiredValue(models), args.GetRequiredValue(data), args.GetValue(Context.Gpu), options);
+
+            if (args.GetResult(json) is not null && jsonFile is null)
+            {
+                Console.WriteLine(HiMoClipReport.ToJson(metrics));
+            }
+            else
+            {
+                foreach (HiMoClipTable table in HiMoClipReport.Tables(metrics))
+                {
+                    Show(table);
+                }
+            }
+
+            if (jsonFile is not null)
+            {
+                HiMoClipReport.SaveJson(jsonFile, metrics);
+            }
+
+            if (csvFile is not null)
+            {
+                HiMoClipReport.SaveCsv(csvFile, metrics);
+            }
+
+            if (page is not null)
+            {
+                HiMoClipReport.SaveHtml(page, metrics);
+            }
+
+            foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+            {
+                Console.Error.WriteLine($"wrote {Path.GetFullPath(file)}");
+            }
+        });
+        return command;
+    }
+
+    private static Option<string?> Output(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
+
+    private static HiMoClipMetrics[] Measure(string[] models, string[] data, bool gpu, HiMoClipEvaluationOptions options)
+    {
+        // What is wrong with a later model or data set shows before hours with an earlier one.
+        foreach (string path in models)
+        {
+            _ = HiMoClipCheckpoint.Inspect(path);
+        }
+
+        foreach (string spec in data)
+        {
+            _ = CaptionedPictures.Load(new MLContext(), spec);
+        }
+
+        List<HiMoClipMetrics> metrics = [];
+        foreach ((string path, string name) in models.Zip(Names(models)))
+        {
+            using var model = ModelFile.Open(path, gpu);
+            foreach (string spec in data)
+            {
+                (options.ModelName, options.DataName) = (name, spec);
+                metrics.Add(ProgressDisplay.Show($"{name} on {spec}", report =>
+                {
+                    options.Progress = new Steps(report, $"{name} on {spec}");
+                    return Measure(model, spec, options);
+                }));
+            }
+        }
+        return [.. metrics];
+    }
+
+    private static HiMoClipMetrics Measure(ModelFile model, string spec, HiMoClipEvaluationOptions options)
+    {
+        if (CaptionedPictures.Table(spec) is null)
+        {
+            return model.Transformer.Evaluate(spec, options);
+        }
+
+        (IDataView table, model.Transformer.ImageFolder) = CaptionedPictures.Load(model.MLContext, spec);
+        return model.Transformer.Evaluate(table, options);
+    }
+
+    /// <summary>Names of files without folder and extension; with them where that leaves equal ones.</summary>
+    private static string[] Names(string[] files)
+    {
+        string[] names = [.. files.Select(file => Path.GetFileNameWithoutExtension(Path.TrimEndingDirectorySeparator(file)))];
+        return names.Distinct().Count() == names.Length ? names : files;
+    }
+
+    private static Dictionary<string, string> ClassNames(string file)
+    {
+        Dictionary<string, string> names = [];
+        foreach ((int i, string line) in File.ReadAllLines(file).Index().Where(l => !string.IsNullOrWhiteSpace(l.Item)))
+        {
+            if (line.Split('\t', 2, StringSplitOptions.TrimEntries) is var parts && !names.TryAdd(parts[0], parts[^1]))
+            {
+                throw new UsageException($"{file}, line {i + 1}: the class '{parts[0]}' was there before.");
+            }
+        }
+
+        return names;
+    }
+
+    private static IReadOnlyList<string> Templates(string name) => name switch
+    {
+        "plain" => HiMoClipTemplates.Plain,
+        "photo" => HiMoClipTemplates.Photo,
+        "imagenet" => HiMoClipTemplates.ImageNet,
+        _ when File.Exists(name) => [.. File.ReadAllLines(name).Where(line => !string.IsNullOrWhiteSpace(line))],
+        _ => throw new UsageException($"--templates: expected plain, photo, imagenet or a file, found '{name}'."),
+    };
+
+    /// <summary>Where programs of this user keep what can be computed again.</summary>
+    private static string DefaultCache()
+    {
+        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
+        string caches = OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
+            : OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches")
+            : Environment.GetEnvironmentVariable("XDG_CACHE_HOME") is { Length: > 0 } folder ? folder : Path.Combine(home, ".cache");
+        return Path.Combine(caches, "himo-mlnet", "embeddings");
+    }
+
+    private static void Show(HiMoClipTable table)
+    {
+        Console.WriteLine();
+        Console.WriteLine(table.Title);
+        if (table.Columns.Count > 0)
+        {
+            Table shown = new Table().AddColumn(new TableColumn("").NoWrap());
+            foreach (HiMoClipTableColumn column in table.Columns)
+            {
+                shown.AddColumn(new TableColumn(Cell($"{Short(column.Group)}\n{column.Name.Replace(" %", "", StringComparison.Ordinal)}")).RightAligned());
+            }
+
+            HiMoClipTableSource before = HiMoClipTableSource.Measured;
+            foreach (HiMoClipTableRow row in table.Rows)
+            {
+                if (row.Source == HiMoClipTableSource.Published && before != row.Source)
+                {
+                    shown.AddRow(new Markup("[dim]published:[/]"));
+                }
+
+                before = row.Source;
+                shown.AddRow([Cell(row.Name), .. row.Values.Zip(table.Columns, (value, column) => Cell(value?.ToString($"f{column.Decimals}") ?? "–"))]);
+            }
+            if (Console.IsOutputRedirected)
+            {
+                AnsiConsole.Profile.Width = 200;
+            }
+
+            AnsiConsole.Write(shown);
+            Console.WriteLine("In %, r from -1 to 1." + (table.Columns.Any(c => Short(c.Group) == "I→T") ? " I→T: pictures find captions. T→I: captions find pictures." : ""));
+        }
+        foreach (string note in table.Notes)
+        {
+            Console.WriteLine(note);
+        }
+    }
+
+    // Eight figures fit a terminal of 80 columns.
+    private static string Short(string group) => group switch { "picture → caption" => "I→T", "caption → picture" => "T→I", "monotonicity" => "", _ => group };
+
+    private static Markup Cell(string text) => new(Markup.Escape(text));
+
+    private sealed class Steps(ProgressDisplay.Report report, string what) : IProgress<HiMoClipEvaluationProgress>
+    {
+        public void Report(HiMoClipEvaluationProgress value) => report(
+            value.Done, value.Total ?? value.Done, $"{what}: {value.Done} {value.Stage}{(value.FromCache > 0 ? $", {value.FromCache} from the cache" : "")}");
+    }
+}

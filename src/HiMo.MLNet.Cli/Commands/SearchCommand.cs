@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.Numerics.Tensors;
+
+namespace HiMo.MLNet.Cli.Commands;
+
+/// <summary>Image search by a sentence.</summary>
+internal static class SearchCommand
+{
+    public static Command Create()
+    {
+        Argument<string> query = new("QUERY") { Description = "What the pictures should show; long descriptions are welcome." };
+        Option<string[]> images = new("--images") { Description = PictureList.Help, HelpName = "PICTURES", Required = true };
+        Option<int> top = ClassifyCommand.Top("Pictures to tell.", 5);
+        Option<bool> json = Json.Option();
+        Command command = new("search",
+            "Find the pictures that match a description best.\n"
+            + "Example: himo search --model longclip-B.pt --images photos \"a red boat on a lake, mountains behind\"")
+        {
+            query, ModelFile.Option, images, top, Context.Gpu, json,
+        };
+        command.SetWork((args, cancellation) =>
+        {
+            IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
+            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+            float[] text = model.EmbedTexts([args.GetRequiredValue(query)]).Single();
+            var embedded = new ScoredPictures(pictures, model.EmbedImages);
+            Match[] best = ProgressDisplay.Show($"embedding {pictures.Count}", report => embedded.Read(report, cancellation).Where(picture => picture.Values is not null)
+                .Select(picture => new Match(picture.Image, TensorPrimitives.Dot<float>(picture.Values, text)))
+                .OrderByDescending(match => match.Cosine).Take(args.GetValue(top)).ToArray());
+            int exitCode = embedded.Finish();
+            if (args.GetValue(json))
+            {
+                Json.WriteArray([.. best, .. embedded.Skipped.Select(skipped => new { Image = skipped.Key, Error = skipped.Value })]);
+            }
+            else
+            {
+                Console.WriteLine(string.Join(Environment.NewLine, best.Select(match => $"{match.Cosine:f4}  {match.Image}")));
+            }
+
+            return exitCode;
+        });
+        return command;
+    }
+
+    private sealed record Match(string Image, float Cosine);
+}

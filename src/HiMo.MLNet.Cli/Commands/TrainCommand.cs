@@ -1,0 +1,120 @@
+using System.CommandLine;
+using Microsoft.ML;
+
+namespace HiMo.MLNet.Cli.Commands;
+
+/// <summary>Training or fine-tuning on captioned pictures.</summary>
+internal static class TrainCommand
+{
+    private static readonly Dictionary<string, ClipArchitecture> s_architectures = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["small"] = ClipArchitecture.Small,
+        ["ViT-B/32"] = ClipArchitecture.ViTB32,
+        ["ViT-B/16"] = ClipArchitecture.ViTB16,
+        ["ViT-L/14"] = ClipArchitecture.ViTL14,
+        ["ViT-L/14@336px"] = ClipArchitecture.ViTL14At336,
+        ["ViT-H/14"] = ClipArchitecture.ViTH14,
+        ["ViT-g/14"] = ClipArchitecture.ViTg14,
+        ["ViT-bigG/14"] = ClipArchitecture.ViTbigG14,
+        ["RN50"] = ClipArchitecture.RN50,
+        ["RN101"] = ClipArchitecture.RN101,
+        ["RN50x4"] = ClipArchitecture.RN50x4,
+        ["RN50x16"] = ClipArchitecture.RN50x16,
+        ["RN50x64"] = ClipArchitecture.RN50x64,
+    };
+
+    private static readonly Dictionary<string, Func<ContrastiveObjective>> s_objectives = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ["himo"] = () => new HiMoObjective(),
+        ["clip"] = () => new ClipObjective(),
+        ["long-clip"] = () => new LongClipObjective(),
+        ["smart-clip"] = () => new SmartClipObjective(),
+    };
+
+    private static readonly HiMoClipOptions s_standard = new();
+
+    private static readonly Option<string> s_data = new("--data") { Description = CaptionedPictures.Help, HelpName = "DATA", Required = true };
+    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName! };
+    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName! };
+    private static readonly Option<string?> s_imageFolder = new("--image-folder") { Description = "Where relative picture paths start. Default: the table's folder.", HelpName = "FOLDER" };
+    private static readonly Option<string?> s_checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.", HelpName = "FILE" };
+    private static readonly Option<string> s_architecture = new("--architecture") { Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "small" };
+    private static readonly Option<int> s_epochs = new("--epochs") { Description = "Passes over the pictures.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.Epochs };
+    private static readonly Option<int> s_batchSize = new("--batch-size") { Description = "Pictures of a contrastive batch; more are better.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.BatchSize };
+    private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size") { Description = "Pictures in memory at a time, for the same result. Default: the batch.", HelpName = "COUNT" };
+    private static readonly Option<double?> s_learningRate = new("--learning-rate") { Description = "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.", HelpName = "RATE" };
+    private static readonly Option<string> s_objective = new("--objective") { Description = $"What training minimises: {string.Join(", ", s_objectives.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "himo" };
+    private static readonly Option<TrainingPrecision> s_precision = new("--precision") { Description = "The type of the heavy products.", DefaultValueFactory = _ => s_standard.Precision };
+    private static readonly Option<string?> s_checkpoints = new("--checkpoints") { Description = "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.", HelpName = "FOLDER" };
+    private static readonly Option<int?> s_seed = new("--seed") { Description = "Repeats a training.", HelpName = "NUMBER" };
+    private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
+    private static readonly Option<bool> s_json = Json.Option();
+
+    static TrainCommand()
+    {
+        s_architecture.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_architectures.Keys]);
+        s_objective.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, [.. s_objectives.Keys]);
+    }
+
+    public static Command Create()
+    {
+        Command command = new("train",
+            "Train a CLIP model, or fine-tune a checkpoint, on pictures with captions.\n"
+            + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
+        {
+            s_data, s_imageColumn, s_captionColumn, s_imageFolder, s_checkpoint, s_architecture, s_objective, s_epochs, s_batchSize,
+            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(s_checkpoint) is not null && result.GetResult(s_architecture) is { Implicit: false })
+            {
+                result.AddError("Expected either --checkpoint, which has its own architecture, or --architecture.");
+            }
+        });
+        command.SetWork(Train);
+        return command;
+    }
+
+    private static void Train(ParseResult args, CancellationToken cancellation)
+    {
+        MLContext mlContext = Context.Create(args.GetValue(Context.Gpu), args.GetValue(s_seed));
+        HiMoClipOptions options = Options(args, cancellation);
+        _ = mlContext.Transforms.HiMoClip(options);                            // what is wrong with the options shows before the data is read
+        (IDataView data, string? folder) = CaptionedPictures.Load(mlContext, args.GetRequiredValue(s_data));
+        options.ImageFolder ??= folder;
+        string output = args.GetRequiredValue(s_output);
+        TrainingReport? report = null;
+        OutputFile.Write(output, stream =>
+        {
+            using HiMoClipTransformer model = ProgressDisplay.Show("reading the data", show =>
+            {
+                options.Progress = report = new TrainingReport(show, options.Epochs);
+                return mlContext.Transforms.HiMoClip(options).Fit(data);
+            });
+            mlContext.Model.Save(model, data.Schema, stream);
+        });
+        TrainingProgress? last = report?.Last;                                 // null after no epochs: the checkpoint as it was
+        Console.WriteLine(args.GetValue(s_json)
+            ? Json.Line(new { Output = output, Steps = last?.Step ?? 0, last?.Loss, last?.ImagesPerSecond })
+            : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB" + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));
+    }
+
+    private static HiMoClipOptions Options(ParseResult args, CancellationToken cancellation) => new()
+    {
+        ImageColumnName = args.GetRequiredValue(s_imageColumn),
+        CaptionColumnName = args.GetRequiredValue(s_captionColumn),
+        ImageFolder = args.GetValue(s_imageFolder),
+        Checkpoint = args.GetValue(s_checkpoint),
+        Architecture = s_architectures[args.GetRequiredValue(s_architecture)],
+        Epochs = args.GetValue(s_epochs),
+        BatchSize = args.GetValue(s_batchSize),
+        MicroBatchSize = args.GetValue(s_microBatchSize),
+        LearningRate = args.GetValue(s_learningRate),
+        Objective = s_objectives[args.GetRequiredValue(s_objective)](),
+        Precision = args.GetValue(s_precision),
+        CheckpointFolder = args.GetValue(s_checkpoints),
+        ResumeFrom = args.GetValue(s_checkpoints) is { } folder && Directory.Exists(folder) ? folder : null,
+        CancellationToken = cancellation,
+    };
+}

@@ -1,0 +1,21 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text;
+using HiMo.MLNet.Cli;
+using HiMo.MLNet.Cli.Commands;
+
+// Numbers look the same on every machine, and 0.001 is not read as 1 on some.
+CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
+Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+
+RootCommand root = new("CLIP models that understand long captions, in ML.NET: inspect, apply, train and measure them.")
+{
+    InspectCommand.Create(),
+    EmbedCommand.Create(),
+    ClassifyCommand.Create(),
+    SearchCommand.Create(),
+    TrainCommand.Create(),
+    EvalCommand.Create(),
+};
+root.HelpName = "himo";
+return await root.Parse(args).RunAsync();

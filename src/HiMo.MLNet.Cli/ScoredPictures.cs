@@ -1,0 +1,78 @@
+namespace HiMo.MLNet.Cli;
+
+/// <summary>What a model makes of a picture, or why it could not be read.</summary>
+/// <param name="Image">Its path.</param>
+/// <param name="Values">An embedding, or the scores of labels; null if the picture could not be read.</param>
+/// <param name="Error">Why it could not be read.</param>
+internal sealed record ScoredPicture(string Image, float[]? Values, string? Error);
+
+/// <summary>Pictures through a model, one batch after the other; those that cannot be read are told and left out.</summary>
+/// <param name="pictures">Their paths.</param>
+/// <param name="score">Gives values for pictures.</param>
+internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, Func<IEnumerable<string>, IEnumerable<float[]>> score)
+{
+    /// <summary>As many as the library scores at a time.</summary>
+    private const int BatchSize = 32;
+
+    private readonly Dictionary<string, string> _skipped = [];
+
+    /// <summary>Why pictures could not be read, by their paths.</summary>
+    public IReadOnlyDictionary<string, string> Skipped => _skipped;
+
+    /// <summary>The pictures in their order, as each batch is done.</summary>
+    public IEnumerable<ScoredPicture> Read(ProgressDisplay.Report report, CancellationToken cancellation)
+    {
+        int done = 0;
+        foreach (string[] batch in pictures.Chunk(BatchSize))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            foreach (ScoredPicture picture in Score(batch))
+            {
+                yield return picture;
+            }
+
+            report(done += batch.Length, pictures.Count);
+        }
+    }
+
+    private ScoredPicture[] Score(string[] batch)
+    {
+        try
+        {
+            return [.. score(batch).Zip(batch, (values, picture) => new ScoredPicture(picture, values, null))];
+        }
+        catch (ImageReadException) when (batch.Length > 1)
+        {
+            return [.. batch.SelectMany(picture => Score([picture]))];
+        }
+        catch (ImageReadException e)
+        {
+            if (_skipped.TryAdd(batch[0], e.Reason))
+            {
+                ProgressDisplay.Warn($"skipped '{batch[0]}': {e.Reason}");
+            }
+
+            return [new(batch[0], null, e.Reason)];
+        }
+    }
+
+    /// <summary>Tells how many were left out.</summary>
+    /// <returns>The exit code.</returns>
+    /// <exception cref="InvalidDataException">None could be read.</exception>
+    public int Finish()
+    {
+        if (_skipped.Count == 0)
+        {
+            return 0;
+        }
+
+        string counts = $"{_skipped.Count} of {pictures.Count} pictures could not be read";
+        if (_skipped.Count >= pictures.Distinct().Count())
+        {
+            throw new InvalidDataException($"{counts}: nothing is left.");
+        }
+
+        ProgressDisplay.Warn($"{counts} and were skipped");
+        return Failure.SomeSkipped;
+    }
+}

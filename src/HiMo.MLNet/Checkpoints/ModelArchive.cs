@@ -1,0 +1,80 @@
+using System.IO.Compression;
+
+namespace HiMo.MLNet.Checkpoints;
+
+/// <summary>An ML.NET model zip with a <see cref="HiMoClipTransformer"/> in it, read without ML.NET.</summary>
+internal sealed class ModelArchive : IDisposable
+{
+    /// <summary>The entries of a <see cref="HiMoClipTransformer"/>, in its folder of the zip.</summary>
+    public const string SettingsEntry = "Settings.json",
+        VocabularyEntry = "Vocabulary.txt", WeightsEntry = "Weights.safetensors", LabelsEntry = "Labels.bin";
+
+    // Every transformer of a model has such an entry.
+    private const string TransformerEntry = "Model.key";
+
+    private readonly ZipArchive _zip;
+
+    private ModelArchive(string path, ZipArchive zip)
+    {
+        _zip = zip;
+        ZipArchiveEntry[] weights = [.. zip.Entries.Where(entry => entry.Name == WeightsEntry)];
+        if (weights.Length != 1)
+        {
+            string found = weights.Length == 0 ? "without one" : $"with {weights.Length}";
+            throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model {found}.");
+        }
+
+        string folder = weights[0].FullName[..^WeightsEntry.Length];
+        Entries = new(path, (name, read) => Open(folder + name, read));
+    }
+
+    /// <summary>The transformer's entries.</summary>
+    public ModelEntries Entries { get; }
+
+    /// <summary>Opens a model zip.</summary>
+    /// <returns>Null for a file that is no ML.NET model, PyTorch's zips among them; or if there is no file.</returns>
+    /// <exception cref="CheckpointFormatException">The model has no <see cref="HiMoClipTransformer"/>, or several.</exception>
+    public static ModelArchive? TryOpen(string path)
+    {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
+        ZipArchive? zip = null;
+        try
+        {
+            zip = ZipFile.OpenRead(path);
+            if (zip.Entries.Any(entry => entry.Name == TransformerEntry))
+            {
+                return new(path, zip);
+            }
+        }
+        catch (InvalidDataException)
+        {
+            // No zip, or a damaged one: the reader of checkpoints says how.
+        }
+        catch
+        {
+            zip?.Dispose();
+            throw;
+        }
+
+        zip?.Dispose();
+        return null;
+    }
+
+    private bool Open(string name, Action<Stream, long> read)
+    {
+        if (_zip.GetEntry(name) is not { } entry)
+        {
+            return false;
+        }
+
+        using Stream stream = entry.Open();
+        read(stream, entry.Length);
+        return true;
+    }
+
+    public void Dispose() => _zip.Dispose();
+}

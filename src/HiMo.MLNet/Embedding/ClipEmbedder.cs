@@ -1,0 +1,173 @@
+using System.Numerics.Tensors;
+using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Scoring;
+using TorchSharp;
+
+namespace HiMo.MLNet;
+
+/// <summary>
+/// A CLIP model out of any file that embeds images and texts, without a pipeline. Embeddings are normalised: the inner product of
+/// two is their cosine.
+/// </summary>
+/// <remarks>
+/// Safe for concurrent use. Owns native memory: dispose it when it is not needed any more. Calls in progress end as they would have;
+/// later ones are an <see cref="ObjectDisposedException"/>.
+/// </remarks>
+/// <example>
+/// <code>
+/// using var model = ClipEmbedder.Load("longclip-B.pt");
+/// float[] image = model.EmbedImage("cat.jpg");
+/// foreach (string text in (string[])["a cat", "a dog"])
+///     Console.WriteLine($"{text}: {ClipEmbedder.Similarity(image, model.EmbedText(text)):f3}");
+/// </code>
+/// </example>
+public sealed class ClipEmbedder : IDisposable
+{
+    /// <summary>Images or texts that are held at a time.</summary>
+    private const int BatchSize = 64;
+
+    private readonly ClipEncoder _encoder;
+    private int _disposed;
+
+    internal ClipEmbedder(ClipEncoder encoder) => _encoder = encoder;
+
+    /// <summary>Loads a model.</summary>
+    /// <param name="path">A PyTorch, TorchScript or safetensors checkpoint, a folder of shards, or an ML.NET model zip with a
+    /// <see cref="HiMoClipTransformer"/> in it.</param>
+    /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
+    /// <param name="activation">The networks' activation, whatever the files say; null for theirs and, where none tells,
+    /// <see cref="ClipActivation.QuickGelu"/> with a warning.</param>
+    /// <param name="warning">Receives what the files leave open; null: nobody is told.</param>
+    /// <exception cref="FileNotFoundException">There is no such file.</exception>
+    /// <exception cref="CheckpointFormatException">The file is damaged, or not a CLIP model's.</exception>
+    /// <exception cref="ArgumentException">The device's name is none.</exception>
+    /// <exception cref="InvalidOperationException">There is no such device, or no native torch library; the message tells which package to add.</exception>
+    public static ClipEmbedder Load(string path, string device = "cpu", ClipActivation? activation = null, Action<string>? warning = null)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        torch.Device chosen = TorchRuntime.ChooseDevice(device);
+        if (!Path.Exists(path))
+        {
+            throw new FileNotFoundException($"There is no model '{path}'.", path);
+        }
+
+        return new(ClipEncoder.Load(path, chosen, activation, warning));
+    }
+
+    /// <summary>The sizes of the model.</summary>
+    public ClipArchitecture Architecture => _encoder.Model.Architecture;
+
+    /// <summary>d, the length of an embedding.</summary>
+    public int Dimension => _encoder.Dimension;
+
+    /// <summary>s, the scale of the logits: the softmax of s · cosine gives the probabilities of a classifier.</summary>
+    public float LogitScale => _encoder.LogitScale;
+
+    /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
+    public string WeightsHash => _encoder.WeightsHash;
+
+    /// <summary>The token ids of a text, without start and end. All of them: the model reads the first <c>ContextLength</c> − 2.</summary>
+    public IReadOnlyList<int> Tokenize(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return _encoder.Tokenizer.Encode(text);
+    }
+
+    /// <summary>Embeds an image.</summary>
+    /// <param name="image">The image; a path or an <c>MLImage</c> converts to one.</param>
+    /// <returns>d numbers, of length 1.</returns>
+    /// <exception cref="ImageReadException">The image cannot be read; the message names it.</exception>
+    public float[] EmbedImage(ClipImage image)
+    {
+        ArgumentNullException.ThrowIfNull(image);
+        return EmbedImages([image])[0];
+    }
+
+    /// <summary>Embeds images, some at a time on all cores.</summary>
+    /// <param name="images">The images, read as they are needed.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <returns>For each image d numbers, of length 1.</returns>
+    /// <exception cref="ImageReadException">An image cannot be read; the message names it.</exception>
+    public float[][] EmbedImages(IEnumerable<ClipImage> images, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        List<float[]> embeddings = [];
+        foreach (ClipImage[] batch in images.Chunk(BatchSize))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            int length = _encoder.Planes.Length;
+            byte[] planes = new byte[batch.Length * length];
+            ParallelLoop.For(batch.Length, i => batch[i].Read(_encoder.Planes, planes.AsMemory(i * length, length)), cancellation);
+            embeddings.AddRange(Rows(_encoder.EncodePlanes(planes)));
+        }
+
+        return [.. embeddings];
+    }
+
+    /// <summary>Embeds a text.</summary>
+    /// <returns>d numbers, of length 1.</returns>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not CLIP's.</exception>
+    public float[] EmbedText(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return _encoder.EncodeTexts([text]);
+    }
+
+    /// <summary>Embeds texts, those of similar length together: the text tower computes as many tokens as the longest of a batch has.</summary>
+    /// <param name="texts">The texts.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <returns>For each text d numbers, of length 1.</returns>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not CLIP's.</exception>
+    public float[][] EmbedTexts(IEnumerable<string> texts, CancellationToken cancellation = default)
+    {
+        ArgumentNullException.ThrowIfNull(texts);
+        string[] all = [.. texts];
+        float[][] embeddings = new float[all.Length][];
+        foreach (int[] batch in Enumerable.Range(0, all.Length).OrderBy(i => all[i].Length).Chunk(BatchSize))
+        {
+            cancellation.ThrowIfCancellationRequested();
+            foreach ((int row, float[] embedding) in Rows(_encoder.EncodeTexts([.. batch.Select(i => all[i])])).Index())
+            {
+                embeddings[batch[row]] = embedding;
+            }
+        }
+
+        return embeddings;
+    }
+
+    /// <inheritdoc cref="EmbedImages"/>
+    public Task<float[][]> EmbedImagesAsync(IEnumerable<ClipImage> images, CancellationToken cancellation = default) =>
+        Task.Run(() => EmbedImages(images, cancellation), cancellation);
+
+    /// <inheritdoc cref="EmbedTexts"/>
+    public Task<float[][]> EmbedTextsAsync(IEnumerable<string> texts, CancellationToken cancellation = default) =>
+        Task.Run(() => EmbedTexts(texts, cancellation), cancellation);
+
+    /// <summary>A zero-shot classifier over any labels.</summary>
+    /// <param name="labels">At least one label; all different.</param>
+    /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See <see cref="HiMoClipTemplates"/>.</param>
+    /// <param name="threshold">The cosine, in [-1, 1], that an image needs with its best label to get one. Null: always a label.</param>
+    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; or the
+    /// threshold is not in [-1, 1].</exception>
+    public ClipClassifier CreateClassifier(IEnumerable<string> labels, IEnumerable<string>? templates = null, float? threshold = null)
+    {
+        ArgumentNullException.ThrowIfNull(labels);
+        string[] names = [.. labels], texts = [.. templates ?? ["{0}"]];
+        ZeroShotHead.Check(names, texts, threshold);
+        return new(this, new ZeroShotHead(_encoder, names, texts, threshold));
+    }
+
+    /// <summary>The cosine of two embeddings, in [-1, 1].</summary>
+    public static float Similarity(ReadOnlySpan<float> a, ReadOnlySpan<float> b) => TensorPrimitives.Dot(a, b);
+
+    private IEnumerable<float[]> Rows(float[] matrix) => matrix.Chunk(Dimension);
+
+    /// <summary>Frees the weights, unless a transformer shares them.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) == 0)
+        {
+            _encoder.Dispose();
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Text;
+
+namespace HiMo.MLNet.Scoring;
+
+/// <summary>What a model zip says about a transformer beside its weights.</summary>
+internal sealed record ModelSettings(
+    ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates,
+    float? Threshold = null, string? ImageFolder = null)
+{
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
+
+    /// <exception cref="CheckpointFormatException">The settings are not those of a transformer; the message names what is wrong.</exception>
+    public static ModelSettings Read(ModelEntries entries)
+    {
+        ModelSettings settings = Parse<ModelSettings>(entries);
+        try
+        {
+            settings.Validate();
+            return settings;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            throw CheckpointFormatException.At(entries.Source, ModelArchive.SettingsEntry, e.Message, e);
+        }
+    }
+
+    /// <summary>Reads the settings of any transformer of the library; what they say is the caller's to check.</summary>
+    /// <exception cref="CheckpointFormatException">They are no JSON of this kind, or a value is missing or null.</exception>
+    public static T Parse<T>(ModelEntries entries)
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(entries.ReadBytes(ModelArchive.SettingsEntry), s_json)
+                ?? throw new JsonException("expected settings, found null");
+        }
+        catch (JsonException e)
+        {
+            throw CheckpointFormatException.At(entries.Source, ModelArchive.SettingsEntry, e.Message, e);
+        }
+    }
+
+    /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
+    public static ClipTokenizer ReadVocabulary(ModelEntries entries) => entries.Read(ModelArchive.VocabularyEntry, (stream, _) =>
+    {
+        try
+        {
+            return new ClipTokenizer(stream);
+        }
+        catch (FormatException e)
+        {
+            throw CheckpointFormatException.At(entries.Source, ModelArchive.VocabularyEntry, e.Message, e);
+        }
+    });
+
+    /// <summary>The tokenizer of the model in a checkpoint: a model zip has its own, the others have CLIP's.</summary>
+    public static ClipTokenizer TokenizerOf(string? checkpoint)
+    {
+        using ModelArchive? zip = checkpoint is null ? null : ModelArchive.TryOpen(checkpoint);
+        return zip is null ? ClipTokenizer.Default : ReadVocabulary(zip.Entries);
+    }
+
+    private void Validate()
+    {
+        Architecture.Validate();
+        string?[] outputs = [Columns.ImageEmbedding, Columns.TextEmbedding, Columns.PredictedLabel, Columns.Score];
+        if (outputs.Any(string.IsNullOrWhiteSpace) || (Columns.Image is null && Columns.Text is null))
+        {
+            throw new ArgumentException($"{nameof(Columns)}: expected names of columns, found {Columns}");
+        }
+
+        Columns.Checked();
+        if (Labels is not null)
+        {
+            ZeroShotHead.Check(Labels, Templates ?? [], Threshold);
+        }
+
+        if (Labels is null ? Threshold is not null : Columns.Image is null)
+        {
+            throw new ArgumentException(
+                $"{nameof(Labels)}: expected labels where there is a threshold and a picture column where there are labels, found {this}");
+        }
+    }
+}

@@ -1,0 +1,140 @@
+using System.Drawing;
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace HiMo.MLNet.Training;
+
+/// <summary>
+/// What decides the course of a training, by name. A checkpoint of the training holds it, and a resumed training must have the same.
+/// </summary>
+internal static class TrainingSettings
+{
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        Converters = { new JsonStringEnumConverter(), new ColorConverter() },
+    };
+
+    /// <summary>Those that change the order of sums and nothing else, unless batch norm learns its statistics batch by batch.</summary>
+    private static readonly string[] s_rounding = [nameof(HiMoClipOptions.MicroBatchSize), nameof(HiMoClipOptions.Devices)];
+
+    /// <param name="options">The options.</param>
+    /// <param name="plan">What they come to.</param>
+    /// <param name="pairs">The rows of the data.</param>
+    /// <param name="validationPairs">Those of the validation set, or null.</param>
+    public static IReadOnlyDictionary<string, string> Of(HiMoClipOptions options, TrainingPlan plan, long pairs, long? validationPairs)
+    {
+        var settings = new Dictionary<string, string>
+        {
+            ["rows of the data"] = Text(pairs),
+            ["beginning"] = options.Checkpoint is null ? $"new weights of {options.Architecture}" : "a checkpoint",
+            [nameof(options.Activation)] = Text(options.Activation),
+            ["frozen parts"] = $"{(options.FreezeImageTower ? "all" : options.FrozenImageBlocks)} image, "
+                + $"{(options.FreezeTextTower ? "all" : options.FrozenTextBlocks)} text",
+            [nameof(options.FreezeFirstPositions)] = Text(options.FreezeFirstPositions),
+            [nameof(options.Epochs)] = Text(options.Epochs),
+            [nameof(options.MaxSteps)] = Text(options.MaxSteps),
+            [nameof(options.BatchSize)] = Text(options.BatchSize),
+            [nameof(options.DropLastBatch)] = Text(options.DropLastBatch),
+            [nameof(options.MicroBatchSize)] = Text(options.MicroBatchSize),
+            [nameof(options.Devices)] = Text(options.Devices?.Count ?? 1),
+            [nameof(options.Precision)] = Text(options.Precision),
+            [nameof(options.LearningRate)] = Text(plan.LearningRate),
+            [nameof(options.WeightDecay)] = Text(options.WeightDecay),
+            [nameof(options.WarmupSteps)] = Text(plan.WarmupSteps),
+            [nameof(options.MaxGradientNorm)] = Text(options.MaxGradientNorm),
+            [nameof(options.InitialLogitScale)] = Text(options.InitialLogitScale),
+            [nameof(options.MaxLogitScale)] = Text(plan.MaxLogitScale),
+            [nameof(options.CaptionSampling)] = Text(options.CaptionSampling ?? options.Objective.DefaultSampling),
+            ["rows of the ValidationSet"] = Text(validationPairs),
+        };
+        if (validationPairs is not null)
+        {
+            settings[nameof(options.ValidationMetric)] = Text(options.ValidationMetric);
+            settings[nameof(options.Patience)] = Text(options.Patience);
+        }
+
+        Add(settings, nameof(options.Objective), options.Objective);
+        Add(settings, nameof(options.Augmentation), options.Augmentation);
+        return settings;
+    }
+
+    // By its type, and its properties under the type's name.
+    private static void Add(Dictionary<string, string> settings, string name, object? value)
+    {
+        settings[name] = value?.GetType().Name ?? Text(null);
+        if (value is null)
+        {
+            return;
+        }
+
+        foreach (JsonProperty property in JsonSerializer.SerializeToElement(value, value.GetType(), s_json).EnumerateObject())
+        {
+            settings[$"{value.GetType().Name}.{property.Name}"] = property.Value.ToString();
+        }
+    }
+
+    private static string Text(object? value) => value is null ? "null" : Convert.ToString(value, CultureInfo.InvariantCulture)!;
+
+    /// <summary>Compares the settings of an interrupted training with those of the one that is to go on.</summary>
+    /// <param name="path">The checkpoint.</param>
+    /// <param name="state">What it holds.</param>
+    /// <param name="now">The settings now.</param>
+    /// <param name="seed">The seed now; null for any.</param>
+    /// <param name="learnsStatistics">Whether batch norm learns its statistics, in which micro-batches make a difference.</param>
+    /// <returns>What the user should know about a training that may go on.</returns>
+    /// <exception cref="InvalidOperationException">They are not the same; the message names each with both values.</exception>
+    public static IReadOnlyList<string> Compare(
+        string path, TrainingState state, IReadOnlyDictionary<string, string> now, int? seed, bool learnsStatistics)
+    {
+        List<string> differences = [], rounding = [], unknown = [];
+        if (seed is not null && seed != state.Seed)
+        {
+            differences.Add($"seed of the MLContext was {state.Seed}; now it is {seed}");
+        }
+
+        foreach ((string name, string value) in now)
+        {
+            if (!state.Settings.TryGetValue(name, out string? then))
+            {
+                unknown.Add(name);
+            }
+            else if (then != value)
+            {
+                (s_rounding.Contains(name) && !learnsStatistics ? rounding : differences).Add($"{name} was {then}; now it is {value}");
+            }
+        }
+
+        if (differences.Count > 0)
+        {
+            throw new InvalidOperationException(
+                $"'{path}' was written by a training whose {string.Join(", whose ", differences)}. Resume with the former, "
+                + $"or begin anew without {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)}.");
+        }
+
+        List<string> notes = [];
+        if (rounding.Count > 0)
+        {
+            notes.Add($"'{path}' was written by a training whose {string.Join(", whose ", rounding)}: "
+                + "the gradients are the same but for rounding, the result is not so bit for bit.");
+        }
+
+        if (unknown.Count > 0)
+        {
+            notes.Add($"'{path}' does not say what its training had for {string.Join(", ", unknown)}: "
+                + "an earlier version wrote it. See that they are the same now.");
+        }
+
+        return notes;
+    }
+
+    private sealed class ColorConverter : JsonConverter<Color>
+    {
+        public override Color Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+            throw new NotSupportedException();
+
+        public override void Write(Utf8JsonWriter writer, Color value, JsonSerializerOptions options) =>
+            writer.WriteStringValue($"#{value.ToArgb() & 0xFFFFFF:x6}");
+    }
+}

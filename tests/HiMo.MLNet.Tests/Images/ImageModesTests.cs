@@ -1,0 +1,85 @@
+using HiMo.MLNet.Images;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet.Tests.Images;
+
+/// <summary>Small pictures in every mode and format against Pillow: tests/regenerate/images.py makes both.</summary>
+public sealed class ImageModesTests
+{
+    private const int Size = 16;
+
+    // Another folder that the script wrote.
+    private static readonly string s_folder = Environment.GetEnvironmentVariable("HIMO_IMAGE_CASES") ?? "images-modes";
+
+    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden =
+        GoldenFile.Read(Path.Combine(s_folder, "expected.safetensors"));
+
+    public static TheoryData<string> Pictures => [.. s_golden.Keys];
+
+    [Theory]
+    [MemberData(nameof(Pictures))]
+    public void Preprocesses_every_mode_as_the_original_does(string picture)
+    {
+        byte[] planes = TestPicture.Preprocess(ImageDecoder.Decode(PathOf(picture)), Size);
+        int[] differences = Differences(picture, planes);
+        string format = Path.GetExtension(picture).TrimStart('.').ToUpperInvariant();
+        Fidelity.Record($"decode, resize, crop, convert: {format} of every mode", planes.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
+        int within = picture.EndsWith(".jpg", StringComparison.Ordinal) ? 2 : 0;
+        Assert.True(differences[..(within + 1)].Sum() >= 0.999 * planes.Length, string.Join(' ', differences));
+    }
+
+    // What ML.NET's own decoder keeps: no palettes, not more than 8 bits, nothing under full transparency.
+    [Theory]
+    [InlineData("rgb8.png")]
+    [InlineData("rgb8-interlaced.png")]
+    [InlineData("rgb16.png")]
+    [InlineData("rgb8-alpha.png")]
+    [InlineData("rgb8-alpha-interlaced.png")]
+    [InlineData("rgb16-alpha.png")]
+    [InlineData("grey2.png")]
+    [InlineData("grey8.png")]
+    [InlineData("grey8-alpha.png")]
+    [InlineData("grey16-alpha.png")]
+    [InlineData("grey8.bmp")]
+    [InlineData("rgb24.bmp")]
+    [InlineData("rgb32-alpha.bmp")]
+    [InlineData("lossless.webp")]
+    public void An_ml_net_image_gives_the_same(string picture)
+    {
+        using var image = MLImage.CreateFromFile(PathOf(picture));
+        byte[] planes = TestPicture.Preprocess(ImageDecoder.FromMLImage(image), Size);
+        Assert.Equal(planes.Length, Differences(picture, planes)[0]);
+    }
+
+    [Fact]
+    public void A_varied_training_picture_never_shows_what_is_hidden()
+    {
+        // Green that nobody sees around a red square; turned about, so that the background shows, too.
+        byte[] rgba = [.. Enumerable.Range(0, 40 * 40).SelectMany(i => i % 40 is > 9 and < 30 && i / 40 is > 9 and < 30
+            ? (byte[])[255, 0, 0, 255]
+            : [0, 255, 0, 0])];
+        byte[] file = PngFile.Create(40, 8, 6, [.. rgba.Chunk(160)]);
+        foreach (double rotation in (double[])[0, 30])
+        {
+            byte[] planes = new byte[3 * Size * Size];
+            var augmenter = new ImageAugmenter(new() { Rotation = rotation, Background = System.Drawing.Color.Black }, Size);
+            augmenter.Process(ImageDecoder.Decode(new MemoryStream(file), "cut-out"), new Random(1), planes);
+            Assert.All(planes[(Size * Size)..], value => Assert.Equal(0, value));
+            Assert.Contains(planes, value => value == 255);
+        }
+    }
+
+    private static string PathOf(string picture) => GoldenFile.PathOf(Path.Combine(s_folder, picture));
+
+    // How many values differ by 0, 1, 2, ...
+    private static int[] Differences(string picture, byte[] planes)
+    {
+        int[] counts = new int[256];
+        foreach ((byte value, float expected) in planes.Zip(s_golden[picture].Values))
+        {
+            counts[(int)Math.Abs(value - expected)]++;
+        }
+
+        return counts;
+    }
+}

@@ -1,0 +1,19 @@
+using System.Diagnostics;
+
+namespace HiMo.MLNet.Tests.Samples;
+
+/// <summary>The command line, built beside the tests and run as a process of its own, as a user runs it.</summary>
+internal static class HimoProgram
+{
+    private static readonly string[] s_commands = ["inspect", "embed", "classify", "search", "train", "eval"];
+
+    public static ProgramResult Run(params string[] arguments)
+    {
+        using Process process = Start(arguments);
+        return ProgramResult.Of(process);
+    }
+
+    /// <summary>Without lines of progress, of which a slow machine sees more, unless the arguments ask for them.</summary>
+    public static Process Start(params string[] arguments) => BuiltProgram.Start("src/HiMo.MLNet.Cli", "himo.dll", null,
+        s_commands.Contains(arguments.FirstOrDefault()) && !arguments.Contains("--progress") ? [.. arguments, "--progress", "0"] : arguments);
+}
