@@ -29,7 +29,7 @@ internal sealed class ModelFile : IDisposable
     {
         MLContext mlContext = Context.Create(gpu);
         return new(mlContext, HiMoClipCheckpoint.Inspect(path).Format == HiMoClipCheckpoint.ModelZip
-            ? Transformers(Load(mlContext, path)).OfType<HiMoClipTransformer>().First()
+            ? Load(mlContext, path).HiMoClipTransformers()[0]
             : mlContext.Transforms.HiMoClip(path).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<Row>())));
     }
 
@@ -49,9 +49,6 @@ internal sealed class ModelFile : IDisposable
             throw new InvalidDataException($"{path}: {e.Message}", e);
         }
     }
-
-    private static IEnumerable<ITransformer> Transformers(ITransformer model) =>
-        model is IEnumerable<ITransformer> chain ? chain.SelectMany(Transformers) : [model];
 
     /// <summary>Adds the columns of a model to rows of paths, or of texts; rows are read as they are needed.</summary>
     private IDataView Transform(HiMoClipTransformer transformer, string column, IEnumerable<string> values)

@@ -29,7 +29,7 @@ public sealed record CaptionStatistics
     internal static CaptionStatistics Of(IReadOnlyList<string> captions, Func<int, int> parts, ClipTokenizer tokenizer, int contextLength)
     {
         int[] tokens = new int[captions.Count];
-        Parallel.For(0, captions.Count, i => tokens[i] = tokenizer.Encode(captions[i]).Count);
+        ParallelLoop.For(captions.Count, i => tokens[i] = tokenizer.Encode(captions[i]).Count);
         int[] counts = [.. Enumerable.Range(0, captions.Count).Select(parts)];
         return new()
         {
