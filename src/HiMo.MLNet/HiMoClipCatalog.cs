@@ -17,6 +17,14 @@ public static class HiMoClipCatalog
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label, or null for the bare label.</param>
     /// <param name="threshold">With labels: the cosine, in [-1, 1], that a picture needs with its best label to get one; null: always a
     /// label. See <see cref="HiMoClipTransformer.ForZeroShot"/>.</param>
+    /// <param name="imageFolder">A folder that relative picture paths start from; null for the working folder.</param>
+    /// <param name="activation">The networks' activation, whatever the checkpoint's files say; null for theirs. See
+    /// <see cref="TrainingOptions.Activation"/>.</param>
+    /// <param name="imageEmbeddingColumnName">Output: the normalised picture embedding, a vector of d singles.</param>
+    /// <param name="textEmbeddingColumnName">Output: the normalised caption embedding, a vector of d singles.</param>
+    /// <param name="similarityColumnName">Output for data with both: their cosine, a single in [-1, 1]. Null for no such column.</param>
+    /// <param name="predictedLabelColumnName">Output with labels: the best label, a key.</param>
+    /// <param name="scoreColumnName">Output with labels: the probabilities of all labels, a vector.</param>
     /// <exception cref="ArgumentException">A column name, label, template or the threshold is out of range; the message names it.</exception>
     /// <example>
     /// <code>
@@ -27,18 +35,27 @@ public static class HiMoClipCatalog
     /// </example>
     public static HiMoClipEstimator HiMoClip(
         this TransformsCatalog catalog, string checkpoint, string? imageColumnName = "ImagePath", string? captionColumnName = "Caption",
-        IReadOnlyList<string>? labels = null, IReadOnlyList<string>? templates = null, float? threshold = null)
+        IReadOnlyList<string>? labels = null, IReadOnlyList<string>? templates = null, float? threshold = null, string? imageFolder = null,
+        ClipActivation? activation = null, string imageEmbeddingColumnName = "ImageEmbedding", string textEmbeddingColumnName = "TextEmbedding",
+        string? similarityColumnName = "Similarity", string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(checkpoint);
         return catalog.HiMoClip(new HiMoClipOptions
         {
             Checkpoint = checkpoint,
-            Epochs = 0,
+            Applies = true,
             ImageColumnName = imageColumnName,
             CaptionColumnName = captionColumnName,
             Labels = labels,
             Templates = templates,
             Threshold = threshold,
+            ImageFolder = imageFolder,
+            Activation = activation,
+            ImageEmbeddingColumnName = imageEmbeddingColumnName,
+            TextEmbeddingColumnName = textEmbeddingColumnName,
+            SimilarityColumnName = similarityColumnName,
+            PredictedLabelColumnName = predictedLabelColumnName,
+            ScoreColumnName = scoreColumnName,
         });
     }
 

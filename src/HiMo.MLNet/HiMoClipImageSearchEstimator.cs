@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using HiMo.MLNet.Evaluation;
+using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
 using Microsoft.ML.Data;

@@ -36,5 +36,5 @@ public sealed class HiMoClipImageSearchOptions
     }
 
     private static void Require(bool condition, string name, object? found, string expected) =>
-        HiMoClipOptions.Require(condition, nameof(HiMoClipImageSearchOptions), name, found, expected);
+        OptionCheck.Require(condition, nameof(HiMoClipImageSearchOptions), name, found, expected);
 }

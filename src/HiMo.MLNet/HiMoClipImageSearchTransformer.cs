@@ -1,8 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
-using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Interop;
+using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
 using Microsoft.ML.Data;

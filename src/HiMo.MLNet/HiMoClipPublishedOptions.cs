@@ -9,8 +9,8 @@ namespace HiMo.MLNet;
 /// own as they are); AdamW with β = 0.9 and 0.999 and ε = 1e-8 (always here); a rate of 1e-6, 200 steps of warm-up and a cosine to
 /// 0, a weight decay of 1e-2 on every trained parameter; label smoothing 0.1; s reset to e^4.6052, just above 100, trained and not
 /// bounded; the first 20 positions of a 77-token CLIP left as they are; no augmentation and no bound on gradients; float16 with a
-/// scaled loss, which is for GPUs: set <see cref="HiMoClipOptions.Precision"/> to <see cref="TrainingPrecision.Float32"/> on a CPU.
-/// Batches are those of all GPUs together: set <see cref="HiMoClipOptions.MicroBatchSize"/> for the memory at hand.
+/// scaled loss, which is for GPUs: set <see cref="TrainingOptions.Precision"/> to <see cref="TrainingPrecision.Float32"/> on a CPU.
+/// Batches are those of all GPUs together: set <see cref="TrainingOptions.MicroBatchSize"/> for the memory at hand.
 /// <para>
 /// What differs here in any case: principal components are of the whole batch, as the equations say; the published code of
 /// HiMo-CLIP and Long-CLIP takes those of each GPU's own share (128 of 1,024). Equal captions, and captions of one picture, in a

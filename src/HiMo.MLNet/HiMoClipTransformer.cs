@@ -1,15 +1,13 @@
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Scoring;
-using HiMo.MLNet.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
-using TorchSharp;
-using static TorchSharp.torch;
 
 namespace HiMo.MLNet;
 
@@ -215,23 +213,16 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, ReadableBy, OldestReadable, LoaderSignature, s_assembly);
         ModelEntries entries = MLNetInternals.Entries(context);
         var settings = ModelSettings.Read(entries);
-        ClipTokenizer tokenizer = ModelSettings.ReadVocabulary(entries);
-        Device device = TorchRuntime.ChooseDevice(env);
-        string source = $"{entries.Source}: {ModelArchive.WeightsEntry}";
-        ClipModel model = entries.Read(
-            ModelArchive.WeightsEntry, (stream, length) => ClipWeights.Read(stream, length, source, settings.Architecture));
+        var encoder = ClipEncoder.Read(entries, settings.Architecture, MLNetInternals.Device(env));
         try
         {
-            model.eval();
-            model.to(device);
-            var encoder = new ClipEncoder(model, tokenizer, device, entries.Source);
             ZeroShotHead? head = settings.Labels is not { } labels ? null : new(
                 encoder, labels, settings.Templates!, settings.Threshold, ZeroShotHead.TryRead(entries, labels.Count, encoder.Dimension));
             return new(encoder, settings.Columns, settings.ImageFolder, head);
         }
         catch
         {
-            model.Dispose();
+            encoder.Dispose();
             throw;
         }
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using HiMo.MLNet.Modeling;
 
 namespace HiMo.MLNet.Checkpoints;
 

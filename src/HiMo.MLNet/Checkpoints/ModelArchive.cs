@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -63,6 +64,27 @@ internal sealed class ModelArchive : IDisposable
         zip?.Dispose();
         return null;
     }
+
+    /// <summary>The tokenizer of the model in a checkpoint: a model zip has its own, the others have CLIP's.</summary>
+    /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
+    public static ClipTokenizer TokenizerOf(string? checkpoint)
+    {
+        using ModelArchive? zip = checkpoint is null ? null : TryOpen(checkpoint);
+        return zip is null ? ClipTokenizer.Default : ReadVocabulary(zip.Entries);
+    }
+
+    /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
+    public static ClipTokenizer ReadVocabulary(ModelEntries entries) => entries.Read(VocabularyEntry, (stream, _) =>
+    {
+        try
+        {
+            return new ClipTokenizer(stream);
+        }
+        catch (FormatException e)
+        {
+            throw CheckpointFormatException.At(entries.Source, VocabularyEntry, e.Message, e);
+        }
+    });
 
     private bool Open(string name, Action<Stream, long> read)
     {

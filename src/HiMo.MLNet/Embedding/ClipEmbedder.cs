@@ -1,7 +1,6 @@
 using System.Numerics.Tensors;
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Modeling;
-using HiMo.MLNet.Scoring;
-using TorchSharp;
 
 namespace HiMo.MLNet;
 
@@ -45,13 +44,7 @@ public sealed class ClipEmbedder : IDisposable
     public static ClipEmbedder Load(string path, string device = "cpu", ClipActivation? activation = null, Action<string>? warning = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        torch.Device chosen = TorchRuntime.ChooseDevice(device);
-        if (!Path.Exists(path))
-        {
-            throw new FileNotFoundException($"There is no model '{path}'.", path);
-        }
-
-        return new(ClipEncoder.Load(path, chosen, activation, warning));
+        return new(ClipEncoder.Load(path, TorchRuntime.ChooseDevice(device), activation, warning));
     }
 
     /// <summary>The sizes of the model.</summary>

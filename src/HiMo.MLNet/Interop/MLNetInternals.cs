@@ -1,5 +1,6 @@
 using System.Reflection;
 using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Modeling;
 using Microsoft.ML;
 using Microsoft.ML.Runtime;
 
@@ -26,11 +27,9 @@ internal static class MLNetInternals
     /// <summary><c>MLContext(seed)</c>, null if none was given.</summary>
     public static int? Seed(IHostEnvironment environment) => (int?)Setting(environment, "Seed");
 
-    /// <summary><c>MLContext.GpuDeviceId</c>, null for the CPU.</summary>
-    public static int? GpuDeviceId(IHostEnvironment environment) => (int?)Setting(environment, "GpuDeviceId");
-
-    /// <summary><c>MLContext.FallbackToCpu</c>.</summary>
-    public static bool FallbackToCpu(IHostEnvironment environment) => (bool)Setting(environment, "FallbackToCpu")!;
+    /// <summary><c>MLContext.GpuDeviceId</c> and <c>MLContext.FallbackToCpu</c>.</summary>
+    public static DeviceChoice Device(IHostEnvironment environment) =>
+        new((int?)Setting(environment, "GpuDeviceId"), (bool)Setting(environment, "FallbackToCpu")!);
 
     private static object? Setting(IHostEnvironment environment, string name) =>
         Property(CoreType("Microsoft.ML.Runtime.IHostEnvironmentInternal"), name).GetValue(environment);

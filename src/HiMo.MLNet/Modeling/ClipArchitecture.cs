@@ -1,3 +1,4 @@
+using HiMo.MLNet.Text;
 using HiMo.MLNet.Modeling;
 
 namespace HiMo.MLNet;
@@ -170,6 +171,19 @@ public sealed record ClipArchitecture(
         (ContextLength, VocabularySize, Activation, VisionHeadWidth, TextHeadWidth, VisionMlpWidth, TextMlpWidth));
 
     private static double BlockParameters(double width, double mlpWidth) => (4 * width * width) + (2 * width * mlpWidth);
+
+    /// <summary>Images can be embedded with any vocabulary, texts only with the one that the model was trained with.</summary>
+    /// <param name="tokenizer">What cuts texts into tokens.</param>
+    /// <param name="source">The model's file, for errors.</param>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not the tokenizer's.</exception>
+    internal void RequireVocabulary(ClipTokenizer tokenizer, string source)
+    {
+        if (tokenizer.VocabularySize != VocabularySize)
+        {
+            throw new CheckpointFormatException(
+                $"{source}: texts cannot be encoded: expected CLIP's vocabulary of {tokenizer.VocabularySize} tokens, found {VocabularySize} tokens.");
+        }
+    }
 
     /// <exception cref="ArgumentException">A size is out of range; the message names it.</exception>
     internal void Validate()

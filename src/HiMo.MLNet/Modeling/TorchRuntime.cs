@@ -1,7 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using HiMo.MLNet.Interop;
-using Microsoft.ML.Runtime;
 using TorchSharp;
 
 namespace HiMo.MLNet.Modeling;
@@ -9,12 +7,12 @@ namespace HiMo.MLNet.Modeling;
 /// <summary>The native torch library and its devices.</summary>
 internal static class TorchRuntime
 {
-    /// <summary>The device that <c>MLContext.GpuDeviceId</c> and <c>FallbackToCpu</c> ask for.</summary>
+    /// <summary>The device that a pipeline asks for.</summary>
     /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU and no leave to fall back.</exception>
-    public static torch.Device ChooseDevice(IHostEnvironment environment)
+    public static torch.Device ChooseDevice(DeviceChoice choice)
     {
         int gpus = CountGpus();
-        if (MLNetInternals.GpuDeviceId(environment) is not { } id)
+        if (choice.Gpu is not { } id)
         {
             return torch.CPU;
         }
@@ -24,22 +22,22 @@ internal static class TorchRuntime
             return new torch.Device(DeviceType.CUDA, id);
         }
 
-        return MLNetInternals.FallbackToCpu(environment)
+        return choice.FallbackToCpu
             ? torch.CPU
             : throw new InvalidOperationException(
                 $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
     }
 
     /// <summary>The devices to train on: those of the list, or without one the device of the context.</summary>
-    /// <param name="environment">Whose <c>FallbackToCpu</c> lets the CPU stand in for GPUs that are not there.</param>
+    /// <param name="choice">Whose <c>FallbackToCpu</c> lets the CPU stand in for GPUs that are not there.</param>
     /// <param name="names"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c> each; null for the device of the context.</param>
     /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU and no leave to fall back.</exception>
     /// <exception cref="ArgumentException">A name is no device's.</exception>
-    public static IReadOnlyList<torch.Device> ChooseDevices(IHostEnvironment environment, IReadOnlyList<string>? names)
+    public static IReadOnlyList<torch.Device> ChooseDevices(DeviceChoice choice, IReadOnlyList<string>? names)
     {
         if (names is null)
         {
-            return [ChooseDevice(environment)];
+            return [ChooseDevice(choice)];
         }
 
         int gpus = CountGpus();
@@ -55,12 +53,14 @@ internal static class TorchRuntime
             {
                 devices.Add(new torch.Device(DeviceType.CUDA, gpu.Value));
             }
-            else if (!MLNetInternals.FallbackToCpu(environment))
+            else if (!choice.FallbackToCpu)
             {
                 throw new InvalidOperationException(
-                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but {Found(gpus)} Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
+                    $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Devices)} has '{name}', but {Found(gpus)} "
+                    + "Set MLContext.FallbackToCpu to train on those that there are, or on the CPU.");
             }
         }
+
         return devices.Count > 0 ? devices : [torch.CPU];
     }
 

@@ -1,29 +1,59 @@
-using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet;
 
 /// <summary>
-/// What training minimises: <see cref="ClipObjective"/>, <see cref="LongClipObjective"/>, <see cref="HiMoObjective"/> or
-/// <see cref="SmartClipObjective"/>.
+/// What training minimises, a loss of a batch's embeddings: <see cref="ClipObjective"/>, <see cref="LongClipObjective"/>,
+/// <see cref="HiMoObjective"/>, <see cref="SmartClipObjective"/> or one of your own.
 /// </summary>
 /// <remarks>
+/// <para>
 /// Their equations share this notation: V, U (N × d) are the normalised embeddings of a batch's pictures and captions, s the
 /// learned scale, CE the cross-entropy of rows with the pairs as targets, and C(A, B) = ½ [CE(s·A·Bᵀ) + CE(s·B·Aᵀ)].
 /// Equal captions or equal pictures in a batch share their targets.
+/// </para>
+/// <para>
+/// An objective of your own overrides <see cref="Loss"/>, and <see cref="Needs"/> if whole captions are not all that it reads. Its
+/// settings are public properties: training checkpoints remember them.
+/// </para>
 /// </remarks>
+/// <example>
+/// <code>
+/// sealed class ImageToTextObjective : ContrastiveObjective
+/// {
+///     protected override ObjectiveValue Loss(EmbeddedBatch batch)
+///     {
+///         Tensor logits = batch.Scale * batch.Images.matmul(batch.Texts[0].t());
+///         Tensor loss = -(batch.Targets[0] * logits.log_softmax(1)).sum(1).mean();
+///         return new(loss, [("image to text", loss)]);
+///     }
+/// }
+/// </code>
+/// </example>
 public abstract class ContrastiveObjective
 {
-    private protected ContrastiveObjective()
-    {
-    }
-
     /// <summary>Label smoothing of the cross-entropies, in [0, 1). Default: 0.1, as published.</summary>
     public double LabelSmoothing { get; init; } = 0.1;
 
     /// <summary>Which side of the similarity products receives a gradient. Default: <see cref="GradientPaths.Full"/>, as the equations say.</summary>
     public GradientPaths GradientPaths { get; init; } = GradientPaths.Full;
+
+    /// <summary>What the objective reads of a pair, and what it asks of the training. Default: the whole caption, nothing else.</summary>
+    protected internal virtual ObjectiveNeeds Needs { get; } = new();
+
+    /// <summary>The loss of a batch. Tensors made here are freed at the end of the step.</summary>
+    /// <param name="batch">The embeddings and their targets.</param>
+    protected abstract ObjectiveValue Loss(EmbeddedBatch batch);
+
+    /// <summary>C(A, B), the symmetric contrastive loss of CLIP with the targets given.</summary>
+    /// <param name="images">A, (N, d).</param>
+    /// <param name="texts">B, (N, d).</param>
+    /// <param name="scale">s, a scalar.</param>
+    /// <param name="targets">(N, N), rows summing to 1.</param>
+    /// <returns>A scalar.</returns>
+    protected Tensor Contrast(Tensor images, Tensor texts, Tensor scale, Tensor targets) =>
+        ContrastiveLoss.Compute(images, texts, scale, targets, GradientPaths);
 
     internal virtual void Validate()
     {
@@ -32,30 +62,10 @@ public abstract class ContrastiveObjective
     }
 
     private protected void Require(bool condition, string name, object found, string expected) =>
-        HiMoClipOptions.Require(condition, GetType().Name, name, found, expected);
-
-    /// <summary>The part of a caption that a step sees where the options do not say.</summary>
-    internal virtual CaptionSampling DefaultSampling => CaptionSampling.Whole;
-
-    /// <summary>The captions that the objective reads of every pair.</summary>
-    internal virtual IReadOnlyList<CaptionSampling> Captions(CaptionSampling sampling) => [sampling];
-
-    /// <summary>A network that is trained along with the towers and not needed afterwards, or null.</summary>
-    internal virtual MaskNetwork? CreateMaskNetwork(ClipArchitecture architecture) => null;
-
-    /// <summary>The upper bound of s where the options do not say; infinite for none.</summary>
-    internal virtual double DefaultMaxLogitScale => double.PositiveInfinity;
-
-    /// <summary>The learning rate of that network.</summary>
-    internal virtual double MaskLearningRate => 0;
-
-    /// <param name="networks">The towers.</param>
-    /// <param name="tokens">The tokens of <see cref="Captions"/>, (B, T) each.</param>
-    /// <returns>What <see cref="Compute"/> needs of the texts; the first dimension of each is B.</returns>
-    internal virtual Tensor[] EncodeTexts(NetworkReplica networks, IReadOnlyList<Tensor> tokens) => [.. tokens.Select(networks.Clip.EncodeText)];
+        OptionCheck.Require(condition, GetType().Name, name, found, expected);
 
     /// <param name="images">(N, d), raw image embeddings.</param>
-    /// <param name="texts">What <see cref="EncodeTexts"/> gave for the whole batch, (N, d) each.</param>
+    /// <param name="texts">(N, d) for each caption of <see cref="Needs"/>, raw; then (N, d), the masks, where it needs them.</param>
     /// <param name="logitScale">ln s, a scalar.</param>
     /// <param name="batch">The batch, its caption and picture numbers on the device of the embeddings.</param>
     /// <exception cref="ArgumentException">The shapes do not fit together; the message tells them.</exception>
@@ -65,18 +75,19 @@ public abstract class ContrastiveObjective
         if (images.shape is not [> 0 and var n, > 0] || texts.Any(t => !t.shape.SequenceEqual(images.shape))
             || batch.Tokens.Any(t => t.shape is not [var captions, _] || captions != n) || batch.Pictures.shape is not [var pictures] || pictures != n)
         {
+            IEnumerable<Tensor> found = [images, .. texts, .. batch.Tokens, batch.Pictures];
             throw new ArgumentException(
-                $"{GetType().Name} takes image and text embeddings of one shape (N, d), N captions' tokens (N, T) and N picture numbers; these are "
-                + $"{string.Join(", ", new[] { images }.Concat(texts).Concat(batch.Tokens).Append(batch.Pictures).Select(t => $"({string.Join(", ", t.shape)})"))}.");
+                $"{GetType().Name} takes image and text embeddings of one shape (N, d), N captions' tokens (N, T) and N picture numbers; "
+                + $"these are {string.Join(", ", found.Select(t => $"({string.Join(", ", t.shape)})"))}.");
         }
 
-        return Loss(nn.functional.normalize(images, dim: 1), texts, logitScale.exp(),
-            [.. batch.Captions.Select(captions => ContrastiveLoss.Targets(captions, batch.Pictures, LabelSmoothing))]);
+        ObjectiveValue value = Loss(new(
+            nn.functional.normalize(images, dim: 1),
+            [.. texts.Take(batch.Tokens.Count).Select(text => nn.functional.normalize(text, dim: 1))],
+            logitScale.exp(),
+            [.. batch.Captions.Select(captions => ContrastiveLoss.Targets(captions, batch.Pictures, LabelSmoothing))],
+            texts.Skip(batch.Tokens.Count).FirstOrDefault()));
+        return value.Total.numel() == 1 ? value
+            : throw new ArgumentException($"{GetType().Name}: expected a loss of one number, found one of shape ({string.Join(", ", value.Total.shape)}).");
     }
-
-    /// <param name="v">V, (N, d), normalised.</param>
-    /// <param name="texts">(N, d) each, not normalised.</param>
-    /// <param name="scale">s.</param>
-    /// <param name="targets">(N, N) for each of <see cref="Captions"/>.</param>
-    private protected abstract ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets);
 }

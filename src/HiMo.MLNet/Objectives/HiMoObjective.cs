@@ -24,12 +24,12 @@ public sealed class HiMoObjective : ContrastiveObjective
         Require(ComponentWeight >= 0 && double.IsFinite(ComponentWeight), nameof(ComponentWeight), ComponentWeight, "at least 0");
     }
 
-    private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)
+    /// <inheritdoc/>
+    protected override ObjectiveValue Loss(EmbeddedBatch batch)
     {
-        Tensor u = nn.functional.normalize(texts[0], dim: 1);                 // U, (N, d)
-        Tensor global = ContrastiveLoss.Compute(v, u, scale, targets[0], GradientPaths);
-        (Tensor components, int count) = HiDe.Decompose(u, VarianceRatio);    // U′, (N, d)
-        Tensor component = ContrastiveLoss.Compute(v, components, scale, targets[0], GradientPaths);
+        Tensor global = Contrast(batch.Images, batch.Texts[0], batch.Scale, batch.Targets[0]);
+        (Tensor components, int count) = HiDe.Decompose(batch.Texts[0], VarianceRatio);   // U′, (N, d)
+        Tensor component = Contrast(batch.Images, components, batch.Scale, batch.Targets[0]);
         return new(global.Plus(component.Times(ComponentWeight)), [("global", global), ("component", component)], count);
     }
 }

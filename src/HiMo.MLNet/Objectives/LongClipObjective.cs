@@ -20,14 +20,15 @@ public sealed class LongClipObjective : ContrastiveObjective
         Require(ImageComponents >= 1, nameof(ImageComponents), ImageComponents, "at least 1");
     }
 
-    internal override IReadOnlyList<CaptionSampling> Captions(CaptionSampling sampling) => [sampling, CaptionSampling.UpToFirstPeriod];
+    /// <inheritdoc/>
+    protected internal override ObjectiveNeeds Needs { get; } = new() { FurtherCaptions = [CaptionSampling.UpToFirstPeriod] };
 
-    private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)
+    /// <inheritdoc/>
+    protected override ObjectiveValue Loss(EmbeddedBatch batch)
     {
-        Tensor u = nn.functional.normalize(texts[0], dim: 1), brief = nn.functional.normalize(texts[1], dim: 1);
-        (Tensor coarse, _) = PrincipalComponents.Keep(v, variance => ImageComponents);   // V′, (N, d)
-        Tensor whole = ContrastiveLoss.Compute(v, u, scale, targets[0], GradientPaths);
-        Tensor first = ContrastiveLoss.Compute(coarse, brief, scale, targets[1], GradientPaths);
+        (Tensor coarse, _) = PrincipalComponents.Keep(batch.Images, variance => ImageComponents);   // V′, (N, d)
+        Tensor whole = Contrast(batch.Images, batch.Texts[0], batch.Scale, batch.Targets[0]);
+        Tensor first = Contrast(coarse, batch.Texts[1], batch.Scale, batch.Targets[1]);
         return new(whole.Plus(first), [("long", whole), ("short", first)]);
     }
 }

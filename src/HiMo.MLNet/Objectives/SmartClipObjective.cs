@@ -35,31 +35,21 @@ public sealed class SmartClipObjective : ContrastiveObjective
     }
 
     // The whole caption, its first sentence or a subset of its sentences, as published.
-    internal override CaptionSampling DefaultSampling => CaptionSampling.Mixed;
+    /// <inheritdoc/>
+    protected internal override ObjectiveNeeds Needs =>
+        new() { CaptionSampling = CaptionSampling.Mixed, MaskLearningRate = MaskNetworkLearningRate };
 
-    internal override MaskNetwork CreateMaskNetwork(ClipArchitecture architecture) =>
-        new(architecture.TextBlock, architecture.EmbeddingDimension);
-
-    internal override double MaskLearningRate => MaskNetworkLearningRate;
-
-    internal override Tensor[] EncodeTexts(NetworkReplica networks, IReadOnlyList<Tensor> tokens)
+    /// <inheritdoc/>
+    protected override ObjectiveValue Loss(EmbeddedBatch batch)
     {
-        (Tensor embedding, Tensor sequence, Tensor end) = networks.Clip.EncodeTextSequence(tokens[0]);
-        using (sequence)
-        using (end)
-        {
-            return [embedding, networks.Masks!.Mask(sequence, end)];
-        }
-    }
-
-    private protected override ObjectiveValue Loss(Tensor v, IReadOnlyList<Tensor> texts, Tensor scale, IReadOnlyList<Tensor> targets)
-    {
-        Tensor u = nn.functional.normalize(texts[0], dim: 1), m = texts[1];   // (N, d)
+        Tensor v = batch.Images, u = batch.Texts[0], m = batch.Masks!;        // (N, d)
         Tensor images = ContrastiveLoss.CrossEntropy(
-            Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), scale), targets[0]);
-        Tensor captions = ContrastiveLoss.CrossEntropy(Logits(ContrastiveLoss.Gathered(v, GradientPaths), u, m, scale).t(), targets[0]);
+            Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), batch.Scale), batch.Targets[0]);
+        Tensor captions = ContrastiveLoss.CrossEntropy(
+            Logits(ContrastiveLoss.Gathered(v, GradientPaths), u, m, batch.Scale).t(), batch.Targets[0]);
         Tensor open = m.mean();
-        return new(images.Plus(captions).Times(AlignmentWeight).Plus(open.Times(SparsityWeight)), [("image", images), ("text", captions), ("open", open)]);
+        return new(images.Plus(captions).Times(AlignmentWeight).Plus(open.Times(SparsityWeight)),
+            [("image", images), ("text", captions), ("open", open)]);
     }
 
     // z(i, j) in two products: ⟨v_i ⊙ m_j, u_j⟩ = ⟨v_i, m_j ⊙ u_j⟩ and ‖v_i ⊙ m_j‖² = ⟨v_i², m_j²⟩.

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using HiMo.MLNet.Embedding;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 

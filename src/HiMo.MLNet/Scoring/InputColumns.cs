@@ -1,3 +1,4 @@
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Images;
 using Microsoft.ML;
 using Microsoft.ML.Data;

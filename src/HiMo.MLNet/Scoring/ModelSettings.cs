@@ -1,6 +1,6 @@
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
-using HiMo.MLNet.Text;
+using HiMo.MLNet.Embedding;
 
 namespace HiMo.MLNet.Scoring;
 
@@ -44,26 +44,6 @@ internal sealed record ModelSettings(
         {
             throw CheckpointFormatException.At(entries.Source, ModelArchive.SettingsEntry, e.Message, e);
         }
-    }
-
-    /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
-    public static ClipTokenizer ReadVocabulary(ModelEntries entries) => entries.Read(ModelArchive.VocabularyEntry, (stream, _) =>
-    {
-        try
-        {
-            return new ClipTokenizer(stream);
-        }
-        catch (FormatException e)
-        {
-            throw CheckpointFormatException.At(entries.Source, ModelArchive.VocabularyEntry, e.Message, e);
-        }
-    });
-
-    /// <summary>The tokenizer of the model in a checkpoint: a model zip has its own, the others have CLIP's.</summary>
-    public static ClipTokenizer TokenizerOf(string? checkpoint)
-    {
-        using ModelArchive? zip = checkpoint is null ? null : ModelArchive.TryOpen(checkpoint);
-        return zip is null ? ClipTokenizer.Default : ReadVocabulary(zip.Entries);
     }
 
     private void Validate()

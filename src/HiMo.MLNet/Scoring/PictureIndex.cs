@@ -1,5 +1,5 @@
 using System.Numerics.Tensors;
-using HiMo.MLNet.Evaluation;
+using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Scoring;
 

@@ -1,4 +1,3 @@
-using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using TorchSharp.Modules;
@@ -170,8 +169,16 @@ internal sealed class ContrastiveStep(
     {
         using TorchSharp.DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
-        Tensor[] texts = objective.EncodeTexts(replica, [.. batch.Tokens.Select(t => t.narrow(0, start, count).to(replica.Device))]);
+        Tensor[] tokens = [.. batch.Tokens.Select(t => t.narrow(0, start, count).to(replica.Device))];
+        Tensor[] texts = replica.Masks is not { } masks ? [.. tokens.Select(replica.Clip.EncodeText)] : EncodeWithMasks(replica.Clip, masks, tokens);
         return [.. texts.Select(t => t.MoveToOuterDisposeScope())];
+    }
+
+    // The masks, which are of the first caption, come last.
+    private static Tensor[] EncodeWithMasks(ClipModel clip, MaskNetwork masks, Tensor[] tokens)
+    {
+        (Tensor embedding, Tensor sequence, Tensor end) = clip.EncodeTextSequence(tokens[0]);
+        return [embedding, .. tokens.Skip(1).Select(clip.EncodeText), masks.Mask(sequence, end)];
     }
 
     private void CopyWeights()

@@ -11,12 +11,12 @@ internal static class Freezing
     /// <param name="options">What to freeze.</param>
     /// <param name="stretched">Whether the model is a 77-token CLIP, whose positions were stretched.</param>
     /// <exception cref="ArgumentOutOfRangeException">More blocks are to be frozen than there are; the message names the option.</exception>
-    public static void Apply(ClipModel model, HiMoClipOptions options, bool stretched = false)
+    public static void Apply(ClipModel model, TrainingOptions options, bool stretched = false)
     {
         ClipArchitecture architecture = model.Architecture;
         int imageBlocks = architecture.IsVisionTransformer ? architecture.VisionLayers[0] : architecture.VisionLayers.Count;
-        Check(options.FrozenImageBlocks, imageBlocks, nameof(HiMoClipOptions.FrozenImageBlocks));
-        Check(options.FrozenTextBlocks, architecture.TextLayers, nameof(HiMoClipOptions.FrozenTextBlocks));
+        Check(options.FrozenImageBlocks, imageBlocks, nameof(TrainingOptions.FrozenImageBlocks));
+        Check(options.FrozenTextBlocks, architecture.TextLayers, nameof(TrainingOptions.FrozenTextBlocks));
         foreach ((string name, Parameter parameter) in model.named_parameters())
         {
             parameter.requires_grad = !(IsFrozen(name, options, architecture.IsVisionTransformer)
@@ -32,7 +32,7 @@ internal static class Freezing
         }
     }
 
-    private static bool IsFrozen(string name, HiMoClipOptions options, bool isVisionTransformer)
+    private static bool IsFrozen(string name, TrainingOptions options, bool isVisionTransformer)
     {
         if (name == "logit_scale")
         {

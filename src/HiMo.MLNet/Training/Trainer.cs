@@ -16,7 +16,7 @@ namespace HiMo.MLNet.Training;
 /// <param name="report">Receives every step.</param>
 /// <param name="warn">Receives what went wrong without stopping the training.</param>
 internal sealed class Trainer(
-    IReadOnlyList<NetworkReplica> replicas, HiMoClipOptions options, TrainingPlan plan, TrainingState state, Validation? validation,
+    IReadOnlyList<NetworkReplica> replicas, TrainingOptions options, TrainingPlan plan, TrainingState state, Validation? validation,
     Action<TrainingProgress> report, Action<string> warn)
 {
     private readonly NetworkReplica _networks = replicas[0];
@@ -43,7 +43,7 @@ internal sealed class Trainer(
         TrainMode();
         using var optimizer = new AdamW(
             _networks.Parameters.Where(p => p.Parameter.requires_grad)
-                .Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.MaskLearningRate : plan.LearningRate)), options.WeightDecay);
+                .Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.Needs.MaskLearningRate!.Value : plan.LearningRate)), options.WeightDecay);
         int first = state.Step;
         try
         {

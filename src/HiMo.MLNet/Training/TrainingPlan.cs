@@ -14,7 +14,7 @@ internal sealed record TrainingPlan(int StepsAnEpoch, int Steps, double Learning
     /// <param name="options">The settings.</param>
     /// <param name="pairs">The pairs of one pass.</param>
     /// <exception cref="InvalidOperationException">There are too few pairs.</exception>
-    public static TrainingPlan Of(HiMoClipOptions options, long pairs)
+    public static TrainingPlan Of(TrainingOptions options, long pairs)
     {
         if (pairs < 2)
         {
@@ -32,6 +32,6 @@ internal sealed record TrainingPlan(int StepsAnEpoch, int Steps, double Learning
 
         int steps = (int)Math.Min((long)options.Epochs * stepsAnEpoch, options.MaxSteps ?? int.MaxValue);
         return new(stepsAnEpoch, steps, options.LearningRate ?? (options.Checkpoint is null ? 1e-3 : 1e-6),
-            options.WarmupSteps ?? Math.Min(PublishedWarmup, steps / 10), options.MaxLogitScale ?? options.Objective.DefaultMaxLogitScale);
+            options.WarmupSteps ?? Math.Min(PublishedWarmup, steps / 10), options.LargestLogitScale);
     }
 }

@@ -1,6 +1,6 @@
 namespace HiMo.MLNet;
 
-/// <summary>One training step, as <see cref="HiMoClipOptions.Progress"/> receives it.</summary>
+/// <summary>One training step, as <see cref="TrainingOptions.Progress"/> receives it.</summary>
 /// <param name="Step">The step, from 1.</param>
 /// <param name="TotalSteps">The steps of the whole training.</param>
 /// <param name="Epoch">The epoch, from 1.</param>
@@ -13,7 +13,7 @@ namespace HiMo.MLNet;
 /// <param name="ImagesPerSecond">Pictures trained on per second since the start, or the resumption.</param>
 /// <param name="Remaining">The time that the remaining steps will take at this speed, validation included so far.</param>
 /// <param name="ValidationScore">After the last step of an epoch with a <see cref="HiMoClipOptions.ValidationSet"/>, its
-/// <see cref="HiMoClipOptions.ValidationMetric"/>; null otherwise.</param>
+/// <see cref="TrainingOptions.ValidationMetric"/>; null otherwise.</param>
 public sealed record TrainingProgress(
     int Step, int TotalSteps, int Epoch, double Loss, IReadOnlyDictionary<string, double> LossParts, int Components, double LearningRate,
     double ImagesPerSecond, TimeSpan Remaining, double? ValidationScore = null);

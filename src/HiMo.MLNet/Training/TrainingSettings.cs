@@ -17,13 +17,13 @@ internal static class TrainingSettings
     };
 
     /// <summary>Those that change the order of sums and nothing else, unless batch norm learns its statistics batch by batch.</summary>
-    private static readonly string[] s_rounding = [nameof(HiMoClipOptions.MicroBatchSize), nameof(HiMoClipOptions.Devices)];
+    private static readonly string[] s_rounding = [nameof(TrainingOptions.MicroBatchSize), nameof(TrainingOptions.Devices)];
 
     /// <param name="options">The options.</param>
     /// <param name="plan">What they come to.</param>
     /// <param name="pairs">The rows of the data.</param>
     /// <param name="validationPairs">Those of the validation set, or null.</param>
-    public static IReadOnlyDictionary<string, string> Of(HiMoClipOptions options, TrainingPlan plan, long pairs, long? validationPairs)
+    public static IReadOnlyDictionary<string, string> Of(TrainingOptions options, TrainingPlan plan, long pairs, long? validationPairs)
     {
         var settings = new Dictionary<string, string>
         {
@@ -46,7 +46,7 @@ internal static class TrainingSettings
             [nameof(options.MaxGradientNorm)] = Text(options.MaxGradientNorm),
             [nameof(options.InitialLogitScale)] = Text(options.InitialLogitScale),
             [nameof(options.MaxLogitScale)] = Text(plan.MaxLogitScale),
-            [nameof(options.CaptionSampling)] = Text(options.CaptionSampling ?? options.Objective.DefaultSampling),
+            [nameof(options.CaptionSampling)] = Text(options.CaptionSampling ?? options.Objective.Needs.CaptionSampling),
             ["rows of the ValidationSet"] = Text(validationPairs),
         };
         if (validationPairs is not null)

@@ -1,4 +1,4 @@
-using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Modeling;
 using TorchSharp;
 using static TorchSharp.torch;
 

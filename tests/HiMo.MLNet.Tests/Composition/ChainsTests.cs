@@ -50,14 +50,8 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         string other = tiny.Pictures.Checkpoint(seed: 12);
         TransformerChain<HiMoClipTransformer> chain = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
-            .Append(tiny.MLContext.Transforms.HiMoClip(new HiMoClipOptions
-            {
-                Checkpoint = other,
-                Epochs = 0,
-                ImageEmbeddingColumnName = "OtherImageEmbedding",
-                TextEmbeddingColumnName = "OtherTextEmbedding",
-                SimilarityColumnName = null,
-            })).Fit(tiny.Data);
+            .Append(tiny.MLContext.Transforms.HiMoClip(
+                other, imageEmbeddingColumnName: "OtherImageEmbedding", textEmbeddingColumnName: "OtherTextEmbedding", similarityColumnName: null)).Fit(tiny.Data);
         using HiMoClipTransformer first = tiny.Fit(), second = tiny.MLContext.Transforms.HiMoClip(other).Fit(tiny.Data);
 
         IDataView scored = chain.Transform(tiny.Data);

@@ -143,13 +143,8 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         // Rows bring a column of the usual name, which is not the model's.
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath, r.Caption, TextEmbedding = "mine" }).ToArray());
-        using TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(new HiMoClipOptions
-        {
-            Checkpoint = tiny.Checkpoint,
-            Epochs = 0,
-            ImageEmbeddingColumnName = "Seen",
-            TextEmbeddingColumnName = "Said",
-        }).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 3, EmbeddingColumnName = "Seen" })).Fit(data);
+        using TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(
+            tiny.Checkpoint, imageEmbeddingColumnName: "Seen", textEmbeddingColumnName: "Said").Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 3, EmbeddingColumnName = "Seen" })).Fit(data);
         string zip = tiny.FileName("renamed.zip");
         tiny.MLContext.Model.Save(search, data.Schema, zip);
         IDataView queries = tiny.MLContext.Data.LoadFromEnumerable([new Query { Caption = "The top is blue." }]);

@@ -1,5 +1,5 @@
 using System.Runtime.CompilerServices;
-using HiMo.MLNet.Scoring;
+using HiMo.MLNet.Embedding;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using TorchSharp;

@@ -44,7 +44,7 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, imageColumnName: null)),
             (Pictures, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
             (Captions, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
-            (tiny.Data, tiny.MLContext.Transforms.HiMoClip(new HiMoClipOptions { Checkpoint = tiny.Checkpoint, Epochs = 0, TextEmbeddingColumnName = "Caption" })),
+            (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, textEmbeddingColumnName: "Caption")),
             (model.Transform(tiny.Data), search),
             (model.Transform(Pictures), search),
         ];
@@ -63,13 +63,8 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void An_output_of_an_inputs_name_hides_it_as_with_ML_NETs_own_transforms()
     {
-        using HiMoClipTransformer model = tiny.MLContext.Transforms.HiMoClip(new HiMoClipOptions
-        {
-            Checkpoint = tiny.Checkpoint,
-            Epochs = 0,
-            ImageColumnName = null,
-            TextEmbeddingColumnName = "Caption",
-        }).Fit(tiny.Data);
+        using HiMoClipTransformer model = tiny.MLContext.Transforms.HiMoClip(
+            tiny.Checkpoint, imageColumnName: null, textEmbeddingColumnName: "Caption").Fit(tiny.Data);
         DataViewSchema theirs = tiny.MLContext.Transforms.CopyColumns("Caption", "ImagePath").Fit(tiny.Data).GetOutputSchema(tiny.Data.Schema);
 
         IDataView scored = model.Transform(tiny.Data);

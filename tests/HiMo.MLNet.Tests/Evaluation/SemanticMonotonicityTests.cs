@@ -1,4 +1,4 @@
-using HiMo.MLNet.Evaluation;
+using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Tests.Evaluation;
 

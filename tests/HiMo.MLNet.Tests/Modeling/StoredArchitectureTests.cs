@@ -159,13 +159,7 @@ public sealed class StoredArchitectureTests : IDisposable
     }
 
     private static HiMoClipTransformer Apply(MLContext mlContext, string path, ClipActivation? activation = null) =>
-        mlContext.Transforms.HiMoClip(new HiMoClipOptions
-        {
-            Checkpoint = path,
-            Epochs = 0,
-            CaptionColumnName = null,
-            Activation = activation,
-        }).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()));
+        mlContext.Transforms.HiMoClip(path, captionColumnName: null, activation: activation).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()));
 
     [Fact]
     public void Weights_alone_are_taken_for_OpenAIs_with_a_warning()

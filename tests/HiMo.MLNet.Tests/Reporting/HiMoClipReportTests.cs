@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using HiMo.MLNet.Evaluation;
+using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Reporting;
 using HiMo.MLNet.Tests.Data;
 

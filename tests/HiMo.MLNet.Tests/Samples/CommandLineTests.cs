@@ -180,7 +180,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         var mlContext = new MLContext();
         IDataView pictures = mlContext.Data.LoadFromEnumerable([new { Photo = files.Pictures[3] }]);
         EstimatorChain<HiMoClipTransformer> pipeline = mlContext.Transforms.CopyColumns("Copy", "Photo").Append(mlContext.Transforms.HiMoClip(
-            new HiMoClipOptions { Checkpoint = files.Checkpoint, Epochs = 0, ImageColumnName = "Copy", ScoreColumnName = "Probability", Labels = ["red", "green"] }));
+            files.Checkpoint, imageColumnName: "Copy", labels: ["red", "green"], scoreColumnName: "Probability"));
         ITransformer model = pipeline.Fit(pictures);
         string zip = files.At("pipeline.zip");
         mlContext.Model.Save(model, pictures.Schema, zip);

@@ -1,4 +1,4 @@
-using HiMo.MLNet.Scoring;
+using HiMo.MLNet.Embedding;
 
 namespace HiMo.MLNet.Tests.Scoring;
 

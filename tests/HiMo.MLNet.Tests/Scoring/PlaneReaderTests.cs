@@ -1,5 +1,5 @@
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Images;
-using HiMo.MLNet.Scoring;
 
 namespace HiMo.MLNet.Tests.Scoring;
 

@@ -1,4 +1,3 @@
-using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
 using HiMo.MLNet.Tests.Modeling;
@@ -18,14 +17,14 @@ public sealed class ContrastiveStepTests
     // Ten pairs: two captions a pair for Long-CLIP.
     private static ContrastiveBatch Batch(ContrastiveObjective objective) => new(
         randint(0, 256, [10, 3, 32, 32]).to(ScalarType.Byte),
-        [.. objective.Captions(CaptionSampling.Whole).Select((_, i) => randint(1, 1000, [10, 12 - (5 * i)]).to(ScalarType.Int64))],
+        [.. objective.Needs.Captions(CaptionSampling.Whole).Select((_, i) => randint(1, 1000, [10, 12 - (5 * i)]).to(ScalarType.Int64))],
         Arithmetic.Range(10, CPU));
 
     private static NetworkReplica Networks(ContrastiveObjective objective)
     {
         var model = new ClipModel(ToyPictures.Tiny);
         model.Initialize(s_generator);
-        MaskNetwork? masks = objective.CreateMaskNetwork(model.Architecture);
+        MaskNetwork? masks = objective.Needs.MaskLearningRate is null ? null : new(model.Architecture.TextBlock, model.Architecture.EmbeddingDimension);
         masks?.Initialize(s_generator);
         // Masks begin open; a lower bias closes about half of each.
         if (masks is not null)
@@ -89,7 +88,8 @@ public sealed class ContrastiveStepTests
         // The masks are neither all open nor all closed, and their network learns.
         if (objective is SmartClipObjective)
         {
-            Assert.InRange(objective.EncodeTexts(networks[0], batch.Tokens)[1].mean().item<float>(), 0.05f, 0.95f);
+            (_, Tensor sequence, Tensor end) = networks[0].Clip.EncodeTextSequence(batch.Tokens[0]);
+            Assert.InRange(networks[0].Masks!.Mask(sequence, end).mean().item<float>(), 0.05f, 0.95f);
             Assert.Contains(whole, g => g.Key.StartsWith("mask.block", StringComparison.Ordinal) && g.Value.abs().max().item<float>() > 0);
         }
     }

@@ -25,7 +25,7 @@ public sealed class PublishedOptionsTests
         Assert.Equal((6, 2048, 1e-6, 1e-2, 200), (options.Epochs, options.BatchSize, options.LearningRate, options.WeightDecay, options.WarmupSteps));
         LongClipObjective objective = Assert.IsType<LongClipObjective>(options.Objective);
         Assert.Equal((32, GradientPaths.Full), (objective.ImageComponents, objective.GradientPaths));
-        Assert.Equal([CaptionSampling.Whole, CaptionSampling.UpToFirstPeriod], objective.Captions(options.CaptionSampling!.Value));
+        Assert.Equal([CaptionSampling.Whole, CaptionSampling.UpToFirstPeriod], objective.Needs.Captions(options.CaptionSampling!.Value));
     }
 
     [Fact]

@@ -1,0 +1,270 @@
+using HiMo.MLNet.Data;
+using HiMo.MLNet.Embedding;
+using HiMo.MLNet.Evaluation;
+using HiMo.MLNet.Metrics;
+using HiMo.MLNet.Scoring;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace HiMo.MLNet;
+
+/// <summary>The metrics of the papers, for a model and a data view or a data set with pictures and captions.</summary>
+public static class HiMoClipEvaluation
+{
+    /// <summary>
+    /// All metrics that suit a data set: recall both ways and HiMo@K for captions (HiMo-Docci: over its own growing texts), COLA-multi
+    /// for COLA, zero-shot classification for class folders. When none of its pictures is there, its captions are still counted.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="dataSet">A folder or a file that lists pictures, after the name of its format and a colon if that is not to be
+    /// told from what is there: <c>urban1k:data/Urban1k</c>. Formats: see <c>mlContext.Data.LoadFromImageCaptions</c>.</param>
+    /// <param name="options">What to measure; null for the defaults.</param>
+    /// <exception cref="ArgumentException">No such format, or an option out of range; or a folder is not among <see cref="HiMoClipEvaluationOptions.ClassNames"/>.</exception>
+    /// <exception cref="FileNotFoundException">No such folder or file.</exception>
+    /// <exception cref="InvalidDataException">The format is not found there; a row is not as it wants it; or pictures are missing or
+    /// unreadable beyond <see cref="HiMoClipEvaluationOptions.MaxUnreadableShare"/>.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, string dataSet, HiMoClipEvaluationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new();
+        DataSet data = DataSets.Open(dataSet);
+        int count = 0, missing = 0;
+        CaptionedImage? firstImage = null, firstMissing = null;
+        foreach (CaptionedImage image in data)                                // once for what is there, once more to embed it
+        {
+            count++;
+            firstImage ??= image;
+            if (!File.Exists(image.ImagePath))
+            {
+                missing++;
+                firstMissing ??= image;
+            }
+        }
+
+        if (firstImage is null)
+        {
+            throw new InvalidDataException($"'{data.Path}': expected pictures and captions in the format {data.Format}, found none.");
+        }
+
+        string name = options.DataName ?? dataSet;
+        using var evaluator = new Evaluator(model, options);
+        evaluator.Notes.AddRange(data.Notes);
+        if (missing == count)
+        {
+            EvaluatedSet texts = Captions(data);
+            texts = data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts;
+            evaluator.Notes.Add(
+                $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are counted.");
+            return Metrics(model, options, name, data.Format, texts, evaluator) with { PictureCount = 0 };
+        }
+
+        if (missing > options.MaxUnreadableShare * count)
+        {
+            throw new InvalidDataException(
+                $"{missing} of {count} pictures are missing; the first is '{firstMissing!.ImagePath}', which {firstMissing.Source} names. "
+                + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
+        }
+
+        IEnumerable<EvaluationRow> rows = data.Select(image => new EvaluationRow(new(image.ImagePath, null), image.Captions));
+        return Evaluate(model, options, name, data.Format, evaluator, rows, count);
+    }
+
+    /// <summary>The captions of a data set whose pictures are not there.</summary>
+    private static EvaluatedSet Captions(DataSet data)
+    {
+        List<string?> pictures = [];
+        List<string> captions = [];
+        List<int> pictureOfCaption = [];
+        foreach (CaptionedImage image in data)
+        {
+            pictureOfCaption.AddRange(Enumerable.Repeat(pictures.Count, image.Captions.Count));
+            pictures.Add(image.ImagePath);
+            captions.AddRange(image.Captions);
+        }
+
+        return new(pictures, captions, [.. pictureOfCaption]);
+    }
+
+    /// <summary>Recall both ways and HiMo@K. Rows with the same picture path are one picture with several captions.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <param name="options">What to measure; null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; or an option is out of range.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        options ??= new();
+        using var evaluator = new Evaluator(model, options);
+        return Evaluate(model, options, options.DataName ?? "data", null, evaluator, Rows(model, data, model.Columns.Text), Count(data));
+    }
+
+    /// <summary>
+    /// Recall of the right caption among all captions, for every picture, and of the right picture, for every caption.
+    /// Rows with the same picture path are one picture with several captions.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => EvaluateRetrieval(model, data, new());
+
+    internal static RetrievalMetrics EvaluateRetrieval(HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions options) =>
+        Run(model, data, null, options, (evaluator, set, images) =>
+            Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
+
+    /// <summary>
+    /// HiMo@K, semantic monotonicity: whether the similarity of a picture with the first 1, 2, … K parts of its caption
+    /// grows. Captions of fewer than K sentences are counted apart.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <param name="k">K, at least 2. For 2 and 3 the score is the share of captions that grow at every part, in %; above, the mean
+    /// Pearson correlation of the part count with the similarity.</param>
+    /// <exception cref="ArgumentOutOfRangeException">K is below 2; or a column is missing or of the wrong type.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data, int k)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(k, 2);
+        return EvaluateMonotonicity(model, data, k, new());
+    }
+
+    internal static MonotonicityMetrics EvaluateMonotonicity(
+        HiMoClipTransformer model, IDataView data, int k, HiMoClipEvaluationOptions options) =>
+        Run(model, data, null, options, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
+
+    /// <summary>
+    /// HiMo@K as published for HiMo-Docci: the captions of a picture, in the order of their rows, are the texts that grow. Any number
+    /// of them; the score is the mean Pearson correlation of (1, 2, …) with the similarities.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's caption column and, as text, its picture column: <c>LoadFromImageCaptions("himo-docci:PATH")</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(data);
+        if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
+        {
+            throw InputColumns.WrongType(
+                column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
+        }
+
+        return Run(model, data, null, new(), (evaluator, set, images) =>
+            Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
+    }
+
+    /// <summary>COLA, multi-object setting: two consecutive rows are the two pictures, with their captions, of one question.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with the model's picture and caption columns: <c>LoadFromImageCaptions("cola:PATH")</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ArgumentException">The number of rows is odd.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, new(), (evaluator, set, images) =>
+        Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
+
+    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
+    /// <param name="model">A model with labels: <c>model.ForZeroShot(labels, templates)</c>.</param>
+    /// <param name="data">Rows with the model's picture column and the label.</param>
+    /// <param name="labelColumnName">A text column with one of the model's labels in each row. Of class folders read by
+    /// <c>LoadFromImageCaptions("class-folder:PATH")</c> that is <c>Caption</c>.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
+    /// <exception cref="ArgumentException">The model has no labels, or a row has another one.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static ZeroShotMetrics EvaluateZeroShot(this HiMoClipTransformer model, IDataView data, string labelColumnName = "Label")
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        if (model.ZeroShot is not { } head)
+        {
+            throw new ArgumentException("Expected a model with labels: call ForZeroShot first.", nameof(model));
+        }
+
+        return Run(model, data, labelColumnName, new(), (_, set, images) => Evaluator.ZeroShot(
+            set, images, head.Labels, head.Labels, new EmbeddingMatrix([.. head.Classes], images.Dimension).Normalize()));
+    }
+
+    private static T Run<T>(
+        HiMoClipTransformer model, IDataView data, string? textColumn, HiMoClipEvaluationOptions options,
+        Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        using var evaluator = new Evaluator(model, options);
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text), Count(data));
+        return measure(evaluator, set, images);
+    }
+
+    private static HiMoClipMetrics Evaluate(
+        HiMoClipTransformer model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator, IEnumerable<EvaluationRow> rows, int? total)
+    {
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(rows, total, format == "cola" ? 2 : 1);
+        if (set.Captions.Count == 0)
+        {
+            throw new InvalidDataException($"{name}: expected captions, found {set.Pictures.Count} pictures without one.");
+        }
+
+        if (set.Pictures.Count - set.PictureOfCaption.Distinct().Count() is > 0 and var silent)
+        {
+            evaluator.Notes.Add($"{silent} of {set.Pictures.Count} pictures have no caption: captions are searched among them, but they ask for none.");
+        }
+
+        switch (format)
+        {
+            case "class-folder":
+                string[] folders = [.. options.ClassNames?.Keys ?? set.Captions.Distinct()];
+                string[] names = [.. folders.Select(folder => options.ClassNames?[folder] ?? folder)];
+                ZeroShotHead.Check(folders, options.Templates, threshold: null);
+                EmbeddingMatrix classes = ZeroShotClassification.ClassEmbeddings(
+                    evaluator.EmbedTexts([.. names.SelectMany(n => options.Templates.Select(t => t.Replace("{0}", n, StringComparison.Ordinal)))], "classes"), options.Templates.Count);
+                return Metrics(model, options, name, format, set, evaluator, new(set, images, null, [], null, null)) with
+                {
+                    ZeroShot = Evaluator.ZeroShot(set, images, folders, names, classes),
+                };
+            case "cola":
+                EmbeddingMatrix pairs = evaluator.EmbedTexts(set.Captions, "captions");
+                return Metrics(model, options, name, format, set, evaluator, new(set, images, pairs, [], null, null)) with { Cola = Evaluator.Cola(set, images, pairs) };
+            default:
+                set = format == "himo-docci" ? set.AsGrowingTexts() : set;
+                EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");
+                (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, set.PictureOfCaption);
+                IReadOnlyList<Growth> growths = evaluator.Grow(set, images, texts, set.OwnTexts is null ? [.. options.K.Distinct()] : [null]);
+                return Metrics(model, options, name, format, set, evaluator, new(set, images, texts, growths, imageRanks, textRanks)) with
+                {
+                    Retrieval = Retrieval.Recalls(imageRanks, textRanks),
+                    Monotonicity = [.. growths.Select(Evaluator.Score)],
+                };
+        }
+    }
+
+    private static HiMoClipMetrics Metrics(
+        HiMoClipTransformer model, HiMoClipEvaluationOptions options, string name, string? format, EvaluatedSet set, Evaluator evaluator, EvaluationDetails? details = null) => new()
+        {
+            ModelName = options.ModelName,
+            WeightsHash = model.Encoder.WeightsHash,
+            DataName = name,
+            Format = format,
+            PictureCount = set.Pictures.Count,
+            UnreadableCount = evaluator.UnreadableCount,
+            Captions = set.Statistics(model.Encoder.Tokenizer, model.Architecture.ContextLength),
+            Notes = evaluator.Notes,
+            Details = options.KeepsEmbeddings ? details : null,
+        };
+
+    private static int? Count(IDataView data) => (int?)data.GetRowCount();
+
+    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        DataViewSchema.Column image = InputColumns.Image(data.Schema, model.Columns.Image), text = InputColumns.Text(data.Schema, textColumn);
+        using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
+        Func<PictureSource?> readPicture = InputColumns.PictureReader(cursor, image, model.ImageFolder, model.Encoder.Planes);
+        Func<string> readText = InputColumns.TextReader(cursor, text);
+        while (cursor.MoveNext())
+        {
+            PictureSource picture = readPicture()
+                ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            yield return new(picture, [readText()]);
+        }
+    }
+}

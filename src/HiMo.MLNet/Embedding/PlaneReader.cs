@@ -1,0 +1,93 @@
+using HiMo.MLNet.Images;
+using SkiaSharp;
+
+namespace HiMo.MLNet.Embedding;
+
+/// <summary>
+/// Makes the small planes that a network reads out of pictures. A file is decoded, resized and forgotten in one step, and
+/// as many at a time as take few bytes: a batch of photographs needs no more memory than some of them.
+/// </summary>
+/// <param name="size">n, the side of the network's input in pixels.</param>
+/// <param name="gate">Bounds what is decoded at a time.</param>
+internal sealed class PlaneReader(int size, ByteGate gate)
+{
+    private const int BytesPerPixel = RgbImage.PixelBytes;
+
+    // Ten pictures of 12 megapixels; in the whole process, however many engines and cursors there are.
+    private static readonly ByteGate s_gate = new(512 << 20);
+
+    private readonly ClipPreprocessor _preprocessor = new(size);
+
+    public PlaneReader(int size)
+        : this(size, s_gate)
+    {
+    }
+
+    /// <summary>Bytes of the planes of a picture: 3 · n · n.</summary>
+    public int Length => _preprocessor.Length;
+
+    /// <param name="picture">The picture.</param>
+    /// <param name="planes">Receives <see cref="Length"/> bytes: the planes of red, green and blue.</param>
+    /// <exception cref="ImageReadException">The file cannot be read as a picture.</exception>
+    public void Read(PictureSource picture, Span<byte> planes)
+    {
+        if (picture.Path is not { } path)
+        {
+            picture.Planes.CopyTo(planes);
+            return;
+        }
+
+        long held = 0;
+        try
+        {
+            // Opened once: a pipe can be read, too, though it has no header to look at before.
+            using RgbImage image = ImageDecoder.Read(path, file =>
+            {
+                long bytes = file.CanSeek ? BytesPerPixel * CountPixels(file) : 0;
+                gate.Enter(bytes);
+                held = bytes;
+                return ImageDecoder.Decode(file, path);
+            });
+            _preprocessor.Process(image, planes);
+        }
+        finally
+        {
+            gate.Leave(held);
+        }
+    }
+
+    /// <param name="encoded">A picture's file, in memory.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="planes">Receives <see cref="Length"/> bytes.</param>
+    /// <exception cref="ImageReadException">It cannot be read as a picture.</exception>
+    public void Read(Stream encoded, string name, Span<byte> planes)
+    {
+        long bytes = BytesPerPixel * CountPixels(encoded);
+        gate.Enter(bytes);
+        try
+        {
+            using RgbImage image = ImageDecoder.Decode(encoded, name);
+            _preprocessor.Process(image, planes);
+        }
+        finally
+        {
+            gate.Leave(bytes);
+        }
+    }
+
+    /// <summary>The planes of a picture that is decoded already.</summary>
+    public byte[] Read(RgbImage image)
+    {
+        byte[] planes = new byte[Length];
+        _preprocessor.Process(image, planes);
+        return planes;
+    }
+
+    // By the header alone; decoding says what is wrong with a file that has none.
+    private static long CountPixels(Stream file)
+    {
+        using var codec = SKCodec.Create(new SKManagedStream(file, disposeManagedStream: false));
+        file.Position = 0;
+        return codec is null ? 0 : Math.Min((long)codec.Info.Width * codec.Info.Height, HiMoClipLimits.Current.ImagePixels);
+    }
+}

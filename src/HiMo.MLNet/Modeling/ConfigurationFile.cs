@@ -1,0 +1,225 @@
+using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
+
+namespace HiMo.MLNet.Modeling;
+
+/// <summary>
+/// What is published beside the weights of a CLIP model and says what their shapes do not: Hugging Face's <c>config.json</c>,
+/// open_clip's <c>open_clip_config.json</c>, or a model configuration of open_clip under the checkpoint's own name. What is left out
+/// has the default of the library that the file is for.
+/// </summary>
+internal sealed class ConfigurationFile
+{
+    private readonly JsonElement _vision, _text, _root;
+    private readonly bool _isHuggingFace;
+
+    private ConfigurationFile(string path, JsonElement root, JsonElement vision, JsonElement text, bool isHuggingFace)
+    {
+        Path = path;
+        (_root, _vision, _text, _isHuggingFace) = (root, vision, text, isHuggingFace);
+    }
+
+    public string Path { get; }
+
+    /// <summary>
+    /// The configurations of a checkpoint: <c>NAME.json</c>, <c>open_clip_config.json</c> and <c>config.json</c> in its folder.
+    /// </summary>
+    /// <param name="checkpoint">A file, or a folder.</param>
+    /// <exception cref="CheckpointFormatException">One of them is no JSON. JSON of another kind is left alone.</exception>
+    public static IEnumerable<ConfigurationFile> Beside(string checkpoint)
+    {
+        bool isFolder = Directory.Exists(checkpoint);
+        string whole = System.IO.Path.GetFullPath(checkpoint), folder = isFolder ? whole : System.IO.Path.GetDirectoryName(whole)!;
+        string[] names = ["open_clip_config.json", "config.json"];
+        return (isFolder ? names : names.Prepend(System.IO.Path.GetFileNameWithoutExtension(whole) + ".json"))
+            .Select(name => System.IO.Path.Combine(folder, name))
+            .Distinct()
+            .Where(path => path != whole && File.Exists(path))
+            .Select(TryRead)
+            .OfType<ConfigurationFile>();
+    }
+
+    private static ConfigurationFile? TryRead(string path)
+    {
+        const string place = "configuration";
+        using var file = new CheckpointFile(path);
+        HiMoClipLimits limits = HiMoClipLimits.Current;
+        if (file.Length > limits.IndexBytes)
+        {
+            throw file.Error(place, $"{HiMoClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
+        }
+
+        byte[] json = new byte[file.Length];
+        file.ReadExactly(0, json, place);
+        try
+        {
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
+            return Recognize(path, document.RootElement.Clone());
+        }
+        catch (JsonException e)
+        {
+            throw file.Error(place, $"expected JSON: {e.Message}", e);
+        }
+    }
+
+    private static ConfigurationFile? Recognize(string path, JsonElement root)
+    {
+        if (Part(root, "vision_config") is { } vision && Part(root, "text_config") is { } text)
+        {
+            return new(path, root, vision, text, isHuggingFace: true);
+        }
+
+        JsonElement model = Part(root, "model_cfg") ?? root;
+        return Part(model, "vision_cfg") is { } visionPart && Part(model, "text_cfg") is { } textPart
+            ? new(path, model, visionPart, textPart, isHuggingFace: false) : null;
+    }
+
+    /// <summary>The architecture with what the file says, which must be possible with its sizes.</summary>
+    /// <param name="sizes">Read off the shapes of the tensors.</param>
+    /// <param name="checkpoint">The checkpoint, for errors.</param>
+    /// <exception cref="CheckpointFormatException">The file says other sizes, or something that no network here does.</exception>
+    public ClipArchitecture Apply(ClipArchitecture sizes, string checkpoint) =>
+        _isHuggingFace ? ApplyHuggingFace(sizes, checkpoint) : ApplyOpenClip(sizes, checkpoint);
+
+    private ClipArchitecture ApplyHuggingFace(ClipArchitecture sizes, string checkpoint)
+    {
+        Compare(_root, "projection_dim", sizes.EmbeddingDimension, checkpoint);
+        Compare(_vision, "hidden_size", sizes.VisionWidth, checkpoint);
+        Compare(_vision, "num_hidden_layers", sizes.VisionLayers[0], checkpoint);
+        Compare(_vision, "intermediate_size", sizes.VisionMlpWidth, checkpoint);
+        Compare(_vision, "image_size", sizes.ImageSize, checkpoint);
+        Compare(_vision, "patch_size", sizes.PatchSize ?? 0, checkpoint);
+        Compare(_text, "hidden_size", sizes.TextWidth, checkpoint);
+        Compare(_text, "num_hidden_layers", sizes.TextLayers, checkpoint);
+        Compare(_text, "intermediate_size", sizes.TextMlpWidth, checkpoint);
+        Compare(_text, "vocab_size", sizes.VocabularySize, checkpoint);
+        ClipActivation vision = HuggingFaceActivation(_vision), text = HuggingFaceActivation(_text);
+        if (vision != text)
+        {
+            throw Error($"expected one hidden_act for both towers, found {vision} (vision_config) and {text} (text_config)");
+        }
+
+        return sizes with
+        {
+            Activation = text,
+            VisionHeadWidth = HeadWidth(_vision, "num_attention_heads", 12, sizes.VisionWidth, checkpoint),
+            TextHeadWidth = HeadWidth(_text, "num_attention_heads", 8, sizes.TextWidth, checkpoint),
+        };
+    }
+
+    private ClipArchitecture ApplyOpenClip(ClipArchitecture sizes, string checkpoint)
+    {
+        Compare(_root, "embed_dim", sizes.EmbeddingDimension, checkpoint);
+        Compare(_vision, "width", sizes.VisionWidth, checkpoint);
+        Compare(_vision, "image_size", sizes.ImageSize, checkpoint);
+        Compare(_vision, "patch_size", sizes.PatchSize ?? 0, checkpoint);
+        Compare(_text, "width", sizes.TextWidth, checkpoint);
+        Compare(_text, "layers", sizes.TextLayers, checkpoint);
+        Compare(_text, "vocab_size", sizes.VocabularySize, checkpoint);
+        CompareLayers(sizes, checkpoint);
+        if (sizes.IsVisionTransformer)
+        {
+            CompareRatio(_vision, sizes.VisionWidth, sizes.VisionMlpWidth, checkpoint);
+        }
+
+        CompareRatio(_text, sizes.TextWidth, sizes.TextMlpWidth, checkpoint);
+        int headWidth = Number(_vision, "head_width") ?? 64, width = sizes.IsVisionTransformer ? sizes.VisionWidth : sizes.ResNetWidth;
+        return headWidth < 1 || width % headWidth != 0
+            ? throw Contradiction(_vision, "head_width", headWidth, $"a width of {width}, which is no multiple of it", checkpoint)
+            : sizes with
+            {
+                Activation = QuickGelu() ? ClipActivation.QuickGelu : ClipActivation.Gelu,
+                VisionHeadWidth = headWidth,
+                TextHeadWidth = HeadWidth(_text, "heads", 8, sizes.TextWidth, checkpoint),
+            };
+    }
+
+    private ClipActivation HuggingFaceActivation(JsonElement part) => Value(part, "hidden_act") switch
+    {
+        null => ClipActivation.QuickGelu,
+        { ValueKind: JsonValueKind.String } value when value.ValueEquals("quick_gelu") => ClipActivation.QuickGelu,
+        { ValueKind: JsonValueKind.String } value when value.ValueEquals("gelu") => ClipActivation.Gelu,
+        { } other => throw Error($"{Name(part)}hidden_act: expected \"quick_gelu\" or \"gelu\", found {Shown(other)}"),
+    };
+
+    private bool QuickGelu() => Value(_root, "quick_gelu") switch
+    {
+        null or { ValueKind: JsonValueKind.False } => false,
+        { ValueKind: JsonValueKind.True } => true,
+        { } other => throw Error($"quick_gelu: expected true or false, found {Shown(other)}"),
+    };
+
+    private int HeadWidth(JsonElement part, string name, int usual, int width, string checkpoint)
+    {
+        int heads = Number(part, name) ?? usual;
+        return heads > 0 && width % heads == 0 && width > 0
+            ? width / heads
+            : throw Contradiction(part, name, heads, $"a width of {width}, which that many heads cannot share", checkpoint);
+    }
+
+    private void CompareLayers(ClipArchitecture sizes, string checkpoint)
+    {
+        if (Value(_vision, "layers") is not { ValueKind: JsonValueKind.Array } stages)
+        {
+            Compare(_vision, "layers", sizes.IsVisionTransformer ? sizes.VisionLayers[0] : 0, checkpoint);
+        }
+        else if (!stages.EnumerateArray().Select(stage => Whole(stage, "vision_cfg.layers")).SequenceEqual(sizes.VisionLayers))
+        {
+            throw Contradiction(_vision, "layers", Shown(stages), $"[{string.Join(", ", sizes.VisionLayers)}]", checkpoint);
+        }
+    }
+
+    private void CompareRatio(JsonElement part, int width, int mlpWidth, string checkpoint)
+    {
+        if (Value(part, "mlp_ratio") is not { } ratio)
+        {
+            return;
+        }
+
+        if (ratio.ValueKind != JsonValueKind.Number || !ratio.TryGetDouble(out double value))
+        {
+            throw Error($"{Name(part)}mlp_ratio: expected a number, found {Shown(ratio)}");
+        }
+
+        if ((int)(width * value) != mlpWidth)
+        {
+            throw Contradiction(part, "mlp_ratio", Shown(ratio), $"{mlpWidth} for a width of {width}", checkpoint);
+        }
+    }
+
+    private void Compare(JsonElement part, string name, int found, string checkpoint)
+    {
+        if (Number(part, name) is { } stated && stated != found)
+        {
+            throw Contradiction(part, name, stated, found, checkpoint);
+        }
+    }
+
+    private int? Number(JsonElement part, string name) => Value(part, name) is { } value ? Whole(value, Name(part) + name) : null;
+
+    private int Whole(JsonElement value, string place) => value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number)
+        ? number : throw Error($"{place}: expected a whole number, found {Shown(value)}");
+
+    private static JsonElement? Value(JsonElement part, string name) =>
+        part.TryGetProperty(name, out JsonElement value) && value.ValueKind != JsonValueKind.Null ? value : null;
+
+    private static JsonElement? Part(JsonElement part, string name) =>
+        part.ValueKind == JsonValueKind.Object && part.TryGetProperty(name, out JsonElement value)
+            && value.ValueKind == JsonValueKind.Object ? value : null;
+
+    private string Name(JsonElement part) => (part.Equals(_vision), part.Equals(_text), _isHuggingFace) switch
+    {
+        (true, _, true) => "vision_config.",
+        (true, _, false) => "vision_cfg.",
+        (_, true, true) => "text_config.",
+        (_, true, false) => "text_cfg.",
+        _ => "",
+    };
+
+    private static string Shown(JsonElement value) => CheckpointFormatException.Quote(value.GetRawText());
+
+    private CheckpointFormatException Contradiction(JsonElement part, string name, object stated, object found, string checkpoint) =>
+        new($"{checkpoint}: its configuration file {Path} says {Name(part)}{name} {stated}; the shapes of its tensors say {found}.");
+
+    private CheckpointFormatException Error(string problem) => CheckpointFormatException.At(Path, "configuration", problem);
+}
