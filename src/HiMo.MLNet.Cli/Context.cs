@@ -12,7 +12,7 @@ internal static class Context
     public static Option<bool> Gpu { get; } = new("--gpu") { Description = "Compute on the first CUDA GPU." };
 
     /// <exception cref="InvalidOperationException">A GPU is asked for and there is none to compute on.</exception>
-    public static MLContext Create(bool gpu, int? seed = null)
+    public static void RequireGpu(bool gpu)
     {
         if (gpu && !torch.cuda.is_available())
         {
@@ -22,7 +22,12 @@ internal static class Context
                 ? $"--gpu: this build computes on the CPU alone (package TorchSharp-cpu). Build it with -p:TorchBackend={cuda}, which takes TorchSharp-{cuda}."
                 : $"--gpu: this build has CUDA (package TorchSharp-{built}), but torch sees no CUDA GPU. Is its driver installed?");
         }
+    }
 
+    /// <exception cref="InvalidOperationException">A GPU is asked for and there is none to compute on.</exception>
+    public static MLContext Create(bool gpu, int? seed = null)
+    {
+        RequireGpu(gpu);
         var mlContext = new MLContext(seed) { GpuDeviceId = gpu ? 0 : null, FallbackToCpu = false };
         mlContext.Log += (_, entry) =>
         {

@@ -8,8 +8,9 @@ internal sealed record ScoredPicture(string Image, float[]? Values, string? Erro
 
 /// <summary>Pictures through a model, one batch after the other; those that cannot be read are told and left out.</summary>
 /// <param name="pictures">Their paths.</param>
-/// <param name="score">Gives values for pictures.</param>
-internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, Func<IEnumerable<string>, IEnumerable<float[]>> score)
+/// <param name="model">Embeds them.</param>
+/// <param name="score">Gives the values of an embedding; null for the embedding itself.</param>
+internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, ClipEmbedder model, Func<float[], float[]>? score = null)
 {
     /// <summary>As many as the library scores at a time.</summary>
     private const int BatchSize = 32;
@@ -39,7 +40,8 @@ internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, Func<
     {
         try
         {
-            return [.. score(batch).Zip(batch, (values, picture) => new ScoredPicture(picture, values, null))];
+            float[][] embeddings = model.EmbedImages(batch.Select(ClipImage.FromFile));
+            return [.. embeddings.Zip(batch, (embedding, picture) => new ScoredPicture(picture, score?.Invoke(embedding) ?? embedding, null))];
         }
         catch (ImageReadException) when (batch.Length > 1)
         {

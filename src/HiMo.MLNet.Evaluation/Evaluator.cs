@@ -16,11 +16,11 @@ internal sealed class Evaluator : IDisposable
     private readonly EmbeddingCache? _cache;
     private readonly Embedder _embedder;
 
-    public Evaluator(HiMoClipTransformer model, HiMoClipEvaluationOptions options)
+    public Evaluator(ClipEmbedder model, HiMoClipEvaluationOptions options)
     {
         options.Validate();
         _options = options;
-        _cache = options.CacheFolder is { } folder ? new(folder, model.Encoder.WeightsHash, model.Encoder.Dimension, Notes.Add) : null;
+        _cache = options.CacheFolder is { } folder ? new(folder, model.WeightsHash, model.Dimension, Notes.Add) : null;
         _embedder = new(model.Encoder, _cache, options.CancellationToken);
     }
 

@@ -27,6 +27,14 @@ public static class HiMoClipEvaluation
     public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, string dataSet, HiMoClipEvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
+        using ClipEmbedder embedder = model.CreateEmbedder();
+        return embedder.Evaluate(dataSet, options);
+    }
+
+    /// <inheritdoc cref="Evaluate(HiMoClipTransformer, string, HiMoClipEvaluationOptions?)"/>
+    public static HiMoClipMetrics Evaluate(this ClipEmbedder model, string dataSet, HiMoClipEvaluationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
         options ??= new();
         DataSet data = DataSets.Open(dataSet);
         int count = 0, missing = 0;
@@ -95,9 +103,32 @@ public static class HiMoClipEvaluation
     public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        options ??= new();
+        using ClipEmbedder embedder = model.CreateEmbedder();
+        return Evaluate(embedder, Rows(model, data, model.Columns.Text), data, options ?? new());
+    }
+
+    /// <summary>Recall both ways and HiMo@K. Rows with the same picture path are one picture with several captions.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="data">Rows with pictures and captions.</param>
+    /// <param name="imageColumnName">Pictures: file paths (text) or images (<c>MLImage</c>).</param>
+    /// <param name="captionColumnName">Captions: text.</param>
+    /// <param name="imageFolder">A folder that relative picture paths start from; null for the working folder.</param>
+    /// <param name="options">What to measure; null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; or an option is out of range.</exception>
+    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    public static HiMoClipMetrics Evaluate(
+        this ClipEmbedder model, IDataView data, string imageColumnName = "ImagePath", string captionColumnName = "Caption",
+        string? imageFolder = null, HiMoClipEvaluationOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        IEnumerable<EvaluationRow> rows = Rows(data, imageColumnName, captionColumnName, imageFolder, model.Encoder.Planes);
+        return Evaluate(model, rows, data, options ?? new());
+    }
+
+    private static HiMoClipMetrics Evaluate(ClipEmbedder model, IEnumerable<EvaluationRow> rows, IDataView data, HiMoClipEvaluationOptions options)
+    {
         using var evaluator = new Evaluator(model, options);
-        return Evaluate(model, options, options.DataName ?? "data", null, evaluator, Rows(model, data, model.Columns.Text), Count(data));
+        return Evaluate(model, options, options.DataName ?? "data", null, evaluator, rows, Count(data));
     }
 
     /// <summary>
@@ -108,10 +139,8 @@ public static class HiMoClipEvaluation
     /// <param name="data">Rows with the model's picture and caption columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) => EvaluateRetrieval(model, data, new());
-
-    internal static RetrievalMetrics EvaluateRetrieval(HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions options) =>
-        Run(model, data, null, options, (evaluator, set, images) =>
+    public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) =>
+        Run(model, data, null, (evaluator, set, images) =>
             Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
 
     /// <summary>
@@ -127,12 +156,8 @@ public static class HiMoClipEvaluation
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data, int k)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 2);
-        return EvaluateMonotonicity(model, data, k, new());
+        return Run(model, data, null, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
     }
-
-    internal static MonotonicityMetrics EvaluateMonotonicity(
-        HiMoClipTransformer model, IDataView data, int k, HiMoClipEvaluationOptions options) =>
-        Run(model, data, null, options, (evaluator, set, images) => Evaluator.Score(evaluator.Grow(set, images, null, [k])[0]));
 
     /// <summary>
     /// HiMo@K as published for HiMo-Docci: the captions of a picture, in the order of their rows, are the texts that grow. Any number
@@ -152,7 +177,7 @@ public static class HiMoClipEvaluation
                 column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
         }
 
-        return Run(model, data, null, new(), (evaluator, set, images) =>
+        return Run(model, data, null, (evaluator, set, images) =>
             Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
@@ -162,7 +187,7 @@ public static class HiMoClipEvaluation
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ArgumentException">The number of rows is odd.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, new(), (evaluator, set, images) =>
+    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
         Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
 
     /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
@@ -181,22 +206,23 @@ public static class HiMoClipEvaluation
             throw new ArgumentException("Expected a model with labels: call ForZeroShot first.", nameof(model));
         }
 
-        return Run(model, data, labelColumnName, new(), (_, set, images) => Evaluator.ZeroShot(
+        return Run(model, data, labelColumnName, (_, set, images) => Evaluator.ZeroShot(
             set, images, head.Labels, head.Labels, new EmbeddingMatrix([.. head.Classes], images.Dimension).Normalize()));
     }
 
     private static T Run<T>(
-        HiMoClipTransformer model, IDataView data, string? textColumn, HiMoClipEvaluationOptions options,
-        Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
+        HiMoClipTransformer model, IDataView data, string? textColumn, Func<Evaluator, EvaluatedSet, EmbeddingMatrix, T> measure)
     {
         ArgumentNullException.ThrowIfNull(model);
-        using var evaluator = new Evaluator(model, options);
+        using ClipEmbedder embedder = model.CreateEmbedder();
+        using var evaluator = new Evaluator(embedder, new());
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text), Count(data));
         return measure(evaluator, set, images);
     }
 
     private static HiMoClipMetrics Evaluate(
-        HiMoClipTransformer model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator, IEnumerable<EvaluationRow> rows, int? total)
+        ClipEmbedder model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator,
+        IEnumerable<EvaluationRow> rows, int? total)
     {
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(rows, total, format == "cola" ? 2 : 1);
         if (set.Captions.Count == 0)
@@ -238,10 +264,11 @@ public static class HiMoClipEvaluation
     }
 
     private static HiMoClipMetrics Metrics(
-        HiMoClipTransformer model, HiMoClipEvaluationOptions options, string name, string? format, EvaluatedSet set, Evaluator evaluator, EvaluationDetails? details = null) => new()
+        ClipEmbedder model, HiMoClipEvaluationOptions options, string name, string? format, EvaluatedSet set, Evaluator evaluator,
+        EvaluationDetails? details = null) => new()
         {
             ModelName = options.ModelName,
-            WeightsHash = model.Encoder.WeightsHash,
+            WeightsHash = model.WeightsHash,
             DataName = name,
             Format = format,
             PictureCount = set.Pictures.Count,
@@ -253,12 +280,15 @@ public static class HiMoClipEvaluation
 
     private static int? Count(IDataView data) => (int?)data.GetRowCount();
 
-    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
+    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn) =>
+        Rows(data, model.Columns.Image, textColumn, model.ImageFolder, model.Encoder.Planes);
+
+    private static IEnumerable<EvaluationRow> Rows(IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)
     {
         ArgumentNullException.ThrowIfNull(data);
-        DataViewSchema.Column image = InputColumns.Image(data.Schema, model.Columns.Image), text = InputColumns.Text(data.Schema, textColumn);
+        DataViewSchema.Column image = InputColumns.Image(data.Schema, imageColumn), text = InputColumns.Text(data.Schema, textColumn);
         using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
-        Func<PictureSource?> readPicture = InputColumns.PictureReader(cursor, image, model.ImageFolder, model.Encoder.Planes);
+        Func<PictureSource?> readPicture = InputColumns.PictureReader(cursor, image, folder, planes);
         Func<string> readText = InputColumns.TextReader(cursor, text);
         while (cursor.MoveNext())
         {

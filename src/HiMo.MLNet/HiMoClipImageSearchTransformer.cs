@@ -111,7 +111,7 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     {
         MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
         ModelEntries entries = MLNetInternals.Entries(context);
-        Settings settings = ModelSettings.Parse<Settings>(entries).Checked(entries.Source);
+        Settings settings = entries.ReadSettings<Settings>().Checked(entries.Source);
         EmbeddingMatrix embeddings = entries.Read(
             EmbeddingsEntry, (stream, length) => ReadEmbeddings(stream, length, settings, entries.Source));
         return new(settings.K, settings.Columns, new PictureIndex(settings.Names, embeddings));

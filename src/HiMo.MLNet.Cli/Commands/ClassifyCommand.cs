@@ -35,21 +35,18 @@ internal static class ClassifyCommand
             string[]? names = args.GetValue(labels) is { } given ? Labels(given) : null;
             string[]? texts = args.GetValue(templates) is { Length: > 0 } some ? some : null;
             IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
-            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
-            if (names is null && model.Transformer.Labels.Count == 0)
-            {
-                throw new UsageException("Expected --labels, since this model was saved without labels.");
-            }
-
-            using HiMoClipTransformer? made = names is null ? null : model.Transformer.ForZeroShot(names, texts);
-            return Classify(model, made ?? model.Transformer, pictures, args.GetValue(top), args.GetValue(json), cancellation);
+            using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+            ClipClassifier classifier = (names is null ? model.SavedClassifier : model.CreateClassifier(names, texts))
+                ?? throw new UsageException("Expected --labels, since this model was saved without labels.");
+            return Classify(model, classifier, pictures, args.GetValue(top), args.GetValue(json), cancellation);
         });
         return command;
     }
 
-    private static int Classify(ModelFile model, HiMoClipTransformer classifier, IReadOnlyList<string> pictures, int top, bool json, CancellationToken cancellation)
+    private static int Classify(
+        ClipEmbedder model, ClipClassifier classifier, IReadOnlyList<string> pictures, int top, bool json, CancellationToken cancellation)
     {
-        var scored = new ScoredPictures(pictures, paths => model.ScoreImages(classifier, classifier.ScoreColumnName, paths));
+        var scored = new ScoredPictures(pictures, model, embedding => [.. classifier.Classify(embedding).Probabilities]);
         ProgressDisplay.ShowWithResults($"classifying {pictures.Count}", report =>
         {
             IEnumerable<Answer> answers = scored.Read(report, cancellation)

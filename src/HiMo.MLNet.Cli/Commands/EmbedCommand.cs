@@ -7,6 +7,9 @@ namespace HiMo.MLNet.Cli.Commands;
 /// <summary>Embeddings of pictures or texts, to a file.</summary>
 internal static class EmbedCommand
 {
+    /// <summary>Enough that texts of a length share a batch.</summary>
+    private const int TextsAtATime = 1024;
+
     public static Command Create()
     {
         Option<string[]> images = new("--images") { Description = PictureList.Help, HelpName = "PICTURES", AllowMultipleArgumentsPerToken = true };
@@ -33,19 +36,20 @@ internal static class EmbedCommand
             int exitCode = 0;
             OutputFile.Write(file, stream =>
             {
-                using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+                using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
                 ProgressDisplay.Show($"embedding {values.Count}", report =>
                 {
                     if (textFile is not null)
                     {
-                        Write(model, stream, file, "text", model.TextColumn, model.Transformer.TextEmbeddingColumnName,
-                            values.Zip(model.EmbedTexts(values.Counted(report, cancellation))));
+                        IEnumerable<(string, float[])> embeddedTexts = values.Counted(report, cancellation).Chunk(TextsAtATime)
+                            .SelectMany(batch => batch.Zip(model.EmbedTexts(batch, cancellation)));
+                        Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, embeddedTexts);
                         return;
                     }
 
-                    var embedded = new ScoredPictures(values, model.EmbedImages);
-                    Write(model, stream, file, "image", ModelFile.ImageColumn(model.Transformer), model.Transformer.ImageEmbeddingColumnName,
-                        embedded.Read(report, cancellation).Where(picture => picture.Values is not null).Select(picture => (picture.Image, picture.Values!)));
+                    var embedded = new ScoredPictures(values, model);
+                    Write(stream, file, "image", "ImagePath", "ImageEmbedding", model.Dimension, embedded.Read(report, cancellation)
+                        .Where(picture => picture.Values is not null).Select(picture => (picture.Image, picture.Values!)));
                     exitCode = embedded.Finish();
                     skipped = embedded.Skipped;
                 });
@@ -59,18 +63,19 @@ internal static class EmbedCommand
         return command;
     }
 
-    private static void Write(
-        ModelFile model, FileStream stream, string file, string nameField, string nameColumn, string embeddingColumn, IEnumerable<(string Name, float[] Embedding)> rows)
+    private static void Write(FileStream stream, string file, string nameField, string nameColumn, string embeddingColumn, int dimension,
+        IEnumerable<(string Name, float[] Embedding)> rows)
     {
         string extension = Path.GetExtension(file).ToLowerInvariant();
         if (extension == ".idv")
         {
             var definition = SchemaDefinition.Create(typeof(Row));
             definition[nameof(Row.Name)].ColumnName = nameColumn;
-            definition[nameof(Row.Embedding)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, model.Transformer.Architecture.EmbeddingDimension);
+            definition[nameof(Row.Embedding)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, dimension);
             definition[nameof(Row.Embedding)].ColumnName = embeddingColumn;
-            model.MLContext.Data.SaveAsBinary(
-                model.MLContext.Data.LoadFromEnumerable(rows.Select(row => new Row { Name = row.Name, Embedding = row.Embedding }), definition), stream);
+            DataOperationsCatalog data = new MLContext().Data;
+            data.SaveAsBinary(
+                data.LoadFromEnumerable(rows.Select(row => new Row { Name = row.Name, Embedding = row.Embedding }), definition), stream);
             return;
         }
 

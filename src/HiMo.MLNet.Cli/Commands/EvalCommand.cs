@@ -38,7 +38,7 @@ internal static class EvalCommand
             "Measure models as the papers do, beside their figures: recall, HiMo@K, COLA, zero-shot.\n"
             + "Example: himo eval --data urban1k:Urban1k --model longclip-L.pt --model model.zip --report report.html")
         {
-            data, models, k, labels, templates, unreadable, report, json, csv, cache, Context.Gpu,
+            data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, models, k, labels, templates, unreadable, report, json, csv, cache, Context.Gpu,
         };
         command.SetWork((args, cancellation) =>
         {
@@ -61,7 +61,9 @@ internal static class EvalCommand
                 KeepsEmbeddings = page is not null,
                 CancellationToken = cancellation,
             };
-            HiMoClipMetrics[] metrics = Measure(args.GetRequiredValue(models), args.GetRequiredValue(data), args.GetValue(Context.Gpu), options);
+            (string, string) columns = (args.GetRequiredValue(CaptionedPictures.ImageColumn), args.GetRequiredValue(CaptionedPictures.CaptionColumn));
+            HiMoClipMetrics[] metrics = Measure(
+                args.GetRequiredValue(models), args.GetRequiredValue(data), columns, args.GetValue(Context.Gpu), options);
 
             if (args.GetResult(json) is not null && jsonFile is null)
             {
@@ -100,7 +102,8 @@ internal static class EvalCommand
 
     private static Option<string?> Output(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
-    private static HiMoClipMetrics[] Measure(string[] models, string[] data, bool gpu, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics[] Measure(
+        string[] models, string[] data, (string Image, string Caption) columns, bool gpu, HiMoClipEvaluationOptions options)
     {
         // What is wrong with a later model or data set shows before hours with an earlier one.
         foreach (string path in models)
@@ -116,29 +119,30 @@ internal static class EvalCommand
         List<HiMoClipMetrics> metrics = [];
         foreach ((string path, string name) in models.Zip(Names(models)))
         {
-            using var model = ModelFile.Open(path, gpu);
+            using ClipEmbedder model = ModelFile.Open(path, gpu);
             foreach (string spec in data)
             {
                 (options.ModelName, options.DataName) = (name, spec);
                 metrics.Add(ProgressDisplay.Show($"{name} on {spec}", report =>
                 {
                     options.Progress = new Steps(report, $"{name} on {spec}");
-                    return Measure(model, spec, options);
+                    return Measure(model, spec, columns, options);
                 }));
             }
         }
         return [.. metrics];
     }
 
-    private static HiMoClipMetrics Measure(ModelFile model, string spec, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics Measure(
+        ClipEmbedder model, string spec, (string Image, string Caption) columns, HiMoClipEvaluationOptions options)
     {
         if (CaptionedPictures.Table(spec) is null)
         {
-            return model.Transformer.Evaluate(spec, options);
+            return model.Evaluate(spec, options);
         }
 
-        (IDataView table, model.Transformer.ImageFolder) = CaptionedPictures.Load(model.MLContext, spec);
-        return model.Transformer.Evaluate(table, options);
+        (IDataView table, string? folder) = CaptionedPictures.Load(new MLContext(), spec);
+        return model.Evaluate(table, columns.Image, columns.Caption, folder, options);
     }
 
     /// <summary>Names of files without folder and extension; with them where that leaves equal ones.</summary>

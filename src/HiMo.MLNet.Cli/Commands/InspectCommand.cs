@@ -21,9 +21,9 @@ internal static class InspectCommand
             float[]? imageEmbedding = null, textEmbedding = null;
             if (args.GetValue(image) is not null || args.GetValue(text) is not null)
             {
-                using var model = ModelFile.Open(found.Path, args.GetValue(Context.Gpu));
-                imageEmbedding = args.GetValue(image) is { } path ? model.EmbedImages([path]).Single() : null;
-                textEmbedding = args.GetValue(text) is { } words ? model.EmbedTexts([words]).Single() : null;
+                using ClipEmbedder model = ModelFile.Open(found.Path, args.GetValue(Context.Gpu));
+                imageEmbedding = args.GetValue(image) is { } path ? model.EmbedImage(path) : null;
+                textEmbedding = args.GetValue(text) is { } words ? model.EmbedText(words) : null;
             }
             float? cosine = imageEmbedding is not null && textEmbedding is not null ? TensorPrimitives.CosineSimilarity(imageEmbedding, textEmbedding) : null;
             if (args.GetValue(json))

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Numerics.Tensors;
 
 namespace HiMo.MLNet.Cli.Commands;
 
@@ -21,11 +20,12 @@ internal static class SearchCommand
         command.SetWork((args, cancellation) =>
         {
             IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
-            using var model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
-            float[] text = model.EmbedTexts([args.GetRequiredValue(query)]).Single();
-            var embedded = new ScoredPictures(pictures, model.EmbedImages);
-            Match[] best = ProgressDisplay.Show($"embedding {pictures.Count}", report => embedded.Read(report, cancellation).Where(picture => picture.Values is not null)
-                .Select(picture => new Match(picture.Image, TensorPrimitives.Dot<float>(picture.Values, text)))
+            using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+            float[] text = model.EmbedText(args.GetRequiredValue(query));
+            var embedded = new ScoredPictures(pictures, model);
+            Match[] best = ProgressDisplay.Show($"embedding {pictures.Count}", report => embedded.Read(report, cancellation)
+                .Where(picture => picture.Values is not null)
+                .Select(picture => new Match(picture.Image, ClipEmbedder.Similarity(picture.Values, text)))
                 .OrderByDescending(match => match.Cosine).Take(args.GetValue(top)).ToArray());
             int exitCode = embedded.Finish();
             if (args.GetValue(json))

@@ -34,8 +34,6 @@ internal static class TrainCommand
     private static readonly HiMoClipOptions s_standard = new();
 
     private static readonly Option<string> s_data = new("--data") { Description = CaptionedPictures.Help, HelpName = "DATA", Required = true };
-    private static readonly Option<string> s_imageColumn = new("--image-column") { Description = "The column of picture paths.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.ImageColumnName! };
-    private static readonly Option<string> s_captionColumn = new("--caption-column") { Description = "The column of captions.", HelpName = "NAME", DefaultValueFactory = _ => s_standard.CaptionColumnName! };
     private static readonly Option<string?> s_imageFolder = new("--image-folder") { Description = "Where relative picture paths start. Default: the table's folder.", HelpName = "FOLDER" };
     private static readonly Option<string?> s_checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.", HelpName = "FILE" };
     private static readonly Option<string> s_architecture = new("--architecture") { Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "small" };
@@ -62,7 +60,7 @@ internal static class TrainCommand
             "Train a CLIP model, or fine-tune a checkpoint, on pictures with captions.\n"
             + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
         {
-            s_data, s_imageColumn, s_captionColumn, s_imageFolder, s_checkpoint, s_architecture, s_objective, s_epochs, s_batchSize,
+            s_data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture, s_objective, s_epochs, s_batchSize,
             s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
         };
         command.Validators.Add(result =>
@@ -102,8 +100,8 @@ internal static class TrainCommand
 
     private static HiMoClipOptions Options(ParseResult args, CancellationToken cancellation) => new()
     {
-        ImageColumnName = args.GetRequiredValue(s_imageColumn),
-        CaptionColumnName = args.GetRequiredValue(s_captionColumn),
+        ImageColumnName = args.GetRequiredValue(CaptionedPictures.ImageColumn),
+        CaptionColumnName = args.GetRequiredValue(CaptionedPictures.CaptionColumn),
         ImageFolder = args.GetValue(s_imageFolder),
         Checkpoint = args.GetValue(s_checkpoint),
         Architecture = s_architectures[args.GetRequiredValue(s_architecture)],

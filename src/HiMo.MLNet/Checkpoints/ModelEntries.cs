@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -15,6 +16,12 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
     public const string HashesEntry = "Sha256.txt";
 
     private const int HashLength = 64;
+
+    private static readonly JsonSerializerOptions s_json = new()
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
 
     // Of entries that are read whole: settings, hashes, vocabularies.
     private const int SmallEntryBytes = 256 << 20;
@@ -61,6 +68,22 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
     public T Read<T>(string name, Func<Stream, long, T> read)
         where T : class =>
         TryRead(name, read) ?? throw CheckpointFormatException.At(source, name, "expected such an entry of a model, found none");
+
+    /// <summary>Reads the settings of any transformer of the library; what they say is the caller's to check.</summary>
+    /// <exception cref="CheckpointFormatException">They are no JSON of this kind, or a value is missing or null.</exception>
+    public T ReadSettings<T>()
+        where T : class
+    {
+        try
+        {
+            return JsonSerializer.Deserialize<T>(ReadBytes(ModelArchive.SettingsEntry), s_json)
+                ?? throw new JsonException("expected settings, found null");
+        }
+        catch (JsonException e)
+        {
+            throw CheckpointFormatException.At(source, ModelArchive.SettingsEntry, e.Message, e);
+        }
+    }
 
     /// <summary>Reads a small entry whole.</summary>
     /// <inheritdoc cref="Read"/>

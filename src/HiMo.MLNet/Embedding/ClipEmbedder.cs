@@ -28,7 +28,11 @@ public sealed class ClipEmbedder : IDisposable
     private readonly ClipEncoder _encoder;
     private int _disposed;
 
-    internal ClipEmbedder(ClipEncoder encoder) => _encoder = encoder;
+    internal ClipEmbedder(ClipEncoder encoder, ZeroShotHead? head = null)
+    {
+        _encoder = encoder;
+        SavedClassifier = head is null ? null : new(this, head);
+    }
 
     /// <summary>Loads a model.</summary>
     /// <param name="path">A PyTorch, TorchScript or safetensors checkpoint, a folder of shards, or an ML.NET model zip with a
@@ -44,7 +48,16 @@ public sealed class ClipEmbedder : IDisposable
     public static ClipEmbedder Load(string path, string device = "cpu", ClipActivation? activation = null, Action<string>? warning = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return new(ClipEncoder.Load(path, TorchRuntime.ChooseDevice(device), activation, warning));
+        var encoder = ClipEncoder.Load(path, TorchRuntime.ChooseDevice(device), activation, warning);
+        try
+        {
+            return new(encoder, ZeroShotHead.TryLoad(path, encoder));
+        }
+        catch
+        {
+            encoder.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The sizes of the model.</summary>
@@ -58,6 +71,18 @@ public sealed class ClipEmbedder : IDisposable
 
     /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
     public string WeightsHash => _encoder.WeightsHash;
+
+    /// <summary>The classifier over the labels that an ML.NET model was saved with; null for a checkpoint, or a model without labels.</summary>
+    public ClipClassifier? SavedClassifier { get; }
+
+    internal ClipEncoder Encoder
+    {
+        get
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref _disposed) != 0, this);
+            return _encoder;
+        }
+    }
 
     /// <summary>The token ids of a text, without start and end. All of them: the model reads the first <c>ContextLength</c> − 2.</summary>
     public IReadOnlyList<int> Tokenize(string text)
@@ -147,7 +172,7 @@ public sealed class ClipEmbedder : IDisposable
         ArgumentNullException.ThrowIfNull(labels);
         string[] names = [.. labels], texts = [.. templates ?? ["{0}"]];
         ZeroShotHead.Check(names, texts, threshold);
-        return new(this, new ZeroShotHead(_encoder, names, texts, threshold));
+        return new(this, new ZeroShotHead(Encoder, names, texts, threshold));
     }
 
     /// <summary>The cosine of two embeddings, in [-1, 1].</summary>

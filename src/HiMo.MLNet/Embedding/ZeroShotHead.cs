@@ -86,6 +86,30 @@ internal sealed class ZeroShotHead
         return classes;
     }
 
+    /// <summary>The classifier that a model was saved with; null for a checkpoint, or a model without labels.</summary>
+    /// <exception cref="CheckpointFormatException">The model's settings are damaged.</exception>
+    public static ZeroShotHead? TryLoad(string path, ClipEncoder encoder)
+    {
+        using var zip = ModelArchive.TryOpen(path);
+        if (zip?.Entries.ReadSettings<SavedLabels>() is not { Labels: { } labels } saved)
+        {
+            return null;
+        }
+
+        try
+        {
+            Check(labels, saved.Templates ?? [], saved.Threshold);
+        }
+        catch (ArgumentException e)
+        {
+            throw CheckpointFormatException.At(path, ModelArchive.SettingsEntry, e.Message, e);
+        }
+
+        return new(encoder, labels, saved.Templates!, saved.Threshold, TryRead(zip.Entries, labels.Count, encoder.Dimension));
+    }
+
+    private sealed record SavedLabels(IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates, float? Threshold = null);
+
     /// <summary>Reads what <see cref="Write"/> wrote; null if the model zip has none.</summary>
     /// <exception cref="CheckpointFormatException">The entry has another size.</exception>
     public static float[]? TryRead(ModelEntries entries, int labels, int d) => entries.TryRead(ModelArchive.LabelsEntry, (stream, length) =>

@@ -92,7 +92,7 @@ internal static class ImageDecoder
             : null;
         if (exceeded is not null)
         {
-            throw new ImageReadException(name, $"{exceeded}, found {width} x {height}");
+            throw new ImageReadException(name, $"{exceeded}, found {width} x {height}") { IsTooLarge = width > 0 && height > 0 };
         }
     }
 

@@ -1,4 +1,3 @@
-using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Embedding;
 
@@ -9,38 +8,16 @@ internal sealed record ModelSettings(
     ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates,
     float? Threshold = null, string? ImageFolder = null)
 {
-    private static readonly JsonSerializerOptions s_json = new()
-    {
-        RespectNullableAnnotations = true,
-        RespectRequiredConstructorParameters = true,
-    };
-
     /// <exception cref="CheckpointFormatException">The settings are not those of a transformer; the message names what is wrong.</exception>
     public static ModelSettings Read(ModelEntries entries)
     {
-        ModelSettings settings = Parse<ModelSettings>(entries);
+        ModelSettings settings = entries.ReadSettings<ModelSettings>();
         try
         {
             settings.Validate();
             return settings;
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
-        {
-            throw CheckpointFormatException.At(entries.Source, ModelArchive.SettingsEntry, e.Message, e);
-        }
-    }
-
-    /// <summary>Reads the settings of any transformer of the library; what they say is the caller's to check.</summary>
-    /// <exception cref="CheckpointFormatException">They are no JSON of this kind, or a value is missing or null.</exception>
-    public static T Parse<T>(ModelEntries entries)
-        where T : class
-    {
-        try
-        {
-            return JsonSerializer.Deserialize<T>(entries.ReadBytes(ModelArchive.SettingsEntry), s_json)
-                ?? throw new JsonException("expected settings, found null");
-        }
-        catch (JsonException e)
         {
             throw CheckpointFormatException.At(entries.Source, ModelArchive.SettingsEntry, e.Message, e);
         }

@@ -56,14 +56,25 @@ public sealed class OneSideTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Theory]
-    [InlineData(null, "Caption", 1, "ImageColumnName must be a column name: training needs pictures and captions")]
-    [InlineData("ImagePath", null, 1, "CaptionColumnName must be a column name: training needs pictures and captions")]
-    [InlineData(null, null, 0, "ImageColumnName must be a column name where CaptionColumnName is null")]
-    [InlineData("", "Caption", 0, "ImageColumnName must be a column name, or null")]
-    public void Sides_that_are_needed_are_named(string? image, string? caption, int epochs, string expected)
+    [InlineData(null, "Caption", "ImageColumnName must be a column name: training needs pictures and captions")]
+    [InlineData("ImagePath", null, "CaptionColumnName must be a column name: training needs pictures and captions")]
+    public void Training_needs_both_sides(string? image, string? caption, string expected)
     {
-        var options = new HiMoClipOptions { Checkpoint = tiny.Checkpoint, Epochs = epochs, ImageColumnName = image, CaptionColumnName = caption };
+        var options = new HiMoClipOptions { Checkpoint = tiny.Checkpoint, ImageColumnName = image, CaptionColumnName = caption };
 
-        Assert.Contains(expected, Assert.Throws<ArgumentOutOfRangeException>(() => tiny.MLContext.Transforms.HiMoClip(options)).Message, StringComparison.Ordinal);
+        string message = Assert.Throws<ArgumentOutOfRangeException>(() => tiny.MLContext.Transforms.HiMoClip(options)).Message;
+
+        Assert.Contains(expected, message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null, null, "ImageColumnName must be a column name where CaptionColumnName is null")]
+    [InlineData("", "Caption", "ImageColumnName must be a column name, or null")]
+    public void Applying_needs_one_side(string? image, string? caption, string expected)
+    {
+        string message = Assert.Throws<ArgumentOutOfRangeException>(
+            () => tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, image, caption)).Message;
+
+        Assert.Contains(expected, message, StringComparison.Ordinal);
     }
 }

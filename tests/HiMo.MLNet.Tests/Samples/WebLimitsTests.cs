@@ -65,7 +65,7 @@ public sealed class WebLimitsTests : IDisposable
         await Refuses(Encoding.ASCII.GetBytes("--x\r\nno end"), "multipart/form-data; boundary=x", HttpStatusCode.BadRequest, "malformed");
         await Refuses(Encoding.ASCII.GetBytes("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n"), "multipart/form-data; boundary=x", HttpStatusCode.BadRequest, "no file");
         await Refuses(Picture[..^40], "image/png", HttpStatusCode.BadRequest, "could not be read");
-        await Refuses(Noise(65), null, HttpStatusCode.RequestEntityTooLarge, "at most 4,096 pixels, found 65 x 65");
+        await Refuses(Noise(65), null, HttpStatusCode.RequestEntityTooLarge, "at most 4,096 pixels");
         await Refuses(new byte[100_001], "image/png", HttpStatusCode.RequestEntityTooLarge, "100000");
         await Refused(await client.GetAsync("/no/such"), HttpStatusCode.NotFound, "");
         await Refused(await client.GetAsync("/classify"), HttpStatusCode.MethodNotAllowed, "");
