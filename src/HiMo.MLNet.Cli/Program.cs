@@ -8,7 +8,7 @@ using HiMo.MLNet.Cli.Commands;
 CultureInfo.CurrentCulture = CultureInfo.DefaultThreadCurrentCulture = CultureInfo.InvariantCulture;
 Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
 
-RootCommand root = new("CLIP models that understand long captions, in ML.NET: inspect, apply, train and measure them.")
+RootCommand root = new("CLIP models that understand long captions, in ML.NET: inspect, apply, train, measure and export them.")
 {
     InspectCommand.Create(),
     EmbedCommand.Create(),
@@ -16,6 +16,7 @@ RootCommand root = new("CLIP models that understand long captions, in ML.NET: in
     SearchCommand.Create(),
     TrainCommand.Create(),
     EvalCommand.Create(),
+    ExportCommand.Create(),
 };
 root.HelpName = "himo";
 return await root.Parse(args).RunAsync();

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Embedding;
+using HiMo.MLNet.HuggingFace;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Onnx;
@@ -181,11 +182,50 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// </summary>
     /// <param name="folder">Made if need be. Weights beyond 2 GiB go into a file beside the graph.</param>
     /// <param name="precision">Of the weights.</param>
+    /// <exception cref="IOException">The folder cannot be written, or is a file; an older export is as it was.</exception>
     public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32)
     {
         ArgumentException.ThrowIfNullOrEmpty(folder);
+        CheckPrecision(precision, nameof(precision));
         using ClipEncoder held = Encoder.Share();
-        OnnxExport.Save(held.Model, folder, precision);
+        WholeFolder.Write(folder, part => OnnxExport.Save(held.Model, part, precision));
+    }
+
+    /// <summary>
+    /// Writes the model as Hugging Face keeps a <c>CLIPModel</c>, for transformers in Python and transformers.js: <c>config.json</c>,
+    /// <c>preprocessor_config.json</c>, the tokenizer's files, <c>model.safetensors</c> with the types that the weights were loaded in,
+    /// and <c>onnx/</c> as <see cref="SaveOnnx"/> has it. <c>HiMoClip("folder")</c> and <see cref="ClipEmbedder.Load"/> read it.
+    /// </summary>
+    /// <param name="folder">Made if need be. All files are there in the end or none; others in the folder stay.</param>
+    /// <param name="precisions">Of the ONNX graphs, which transformers.js needs: it takes the first unless it is told. None: no graphs.</param>
+    /// <remarks>
+    /// The tokenizer's files give the same ids for texts that need no repair; curly quotes, entities, mojibake and the like, which are
+    /// repaired here, are not there. The mask network of a SmartCLIP training is no part of the form.
+    /// </remarks>
+    /// <exception cref="NotSupportedException">The image tower is a ResNet, which <c>CLIPModel</c> does not have.</exception>
+    /// <exception cref="CheckpointFormatException">The model's vocabulary is not its tokenizer's.</exception>
+    /// <exception cref="IOException">The folder cannot be written, is a file, or holds another model; an older export is as it was.</exception>
+    /// <example>
+    /// <code>
+    /// model.SaveHuggingFace("folder", OnnxPrecision.Float32, OnnxPrecision.Int8);
+    /// </code>
+    /// </example>
+    public void SaveHuggingFace(string folder, params OnnxPrecision[] precisions)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(precisions);
+        Array.ForEach(precisions, precision => CheckPrecision(precision, nameof(precisions)));
+        using ClipEncoder held = Encoder.Share();
+        held.CheckVocabulary();
+        HuggingFaceFolder.Save(held.Model, held.Tokenizer, folder, precisions);
+    }
+
+    private static void CheckPrecision(OnnxPrecision precision, string name)
+    {
+        if (!Enum.IsDefined(precision))
+        {
+            throw new ArgumentOutOfRangeException(name, precision, $"Expected one of {string.Join(", ", Enum.GetNames<OnnxPrecision>())}.");
+        }
     }
 
     void ICanSaveModel.Save(ModelSaveContext ctx)

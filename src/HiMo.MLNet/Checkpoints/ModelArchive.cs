@@ -65,14 +65,6 @@ internal sealed class ModelArchive : IDisposable
         return null;
     }
 
-    /// <summary>The tokenizer of the model in a checkpoint: a model zip has its own, the others have CLIP's.</summary>
-    /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
-    public static ClipTokenizer TokenizerOf(string? checkpoint)
-    {
-        using ModelArchive? zip = checkpoint is null ? null : TryOpen(checkpoint);
-        return zip is null ? ClipTokenizer.Default : ReadVocabulary(zip.Entries);
-    }
-
     /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
     public static ClipTokenizer ReadVocabulary(ModelEntries entries) => entries.Read(VocabularyEntry, (stream, _) =>
     {

@@ -7,7 +7,14 @@ internal static class ShardIndex
 {
     private const string Suffix = ".index.json";
 
-    /// <summary>The checkpoint in a folder: its index, or else its only safetensors file.</summary>
+    // As transformers and open_clip call them; a folder may have several, of the same weights.
+    private static readonly string[] s_names =
+        ["model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin"];
+
+    /// <summary>
+    /// The checkpoint in a folder: its index, or else its only safetensors file, or else the file that is named as transformers or open_clip
+    /// name theirs.
+    /// </summary>
     internal static string FindInFolder(string folder)
     {
         foreach (string? pattern in new[] { "*.safetensors" + Suffix, "*.safetensors" })
@@ -18,14 +25,15 @@ internal static class ShardIndex
                 return only;
             }
 
-            if (found.Length > 1)
+            if (found.Length > 1 && !found.Any(path => Path.GetFileName(path) == s_names[0] || Path.GetFileName(path) == s_names[1]))
             {
                 throw new CheckpointFormatException(
                     $"{folder}: expected one {pattern}, found {string.Join(", ", found.Select(Path.GetFileName).Order())}; name the file itself");
             }
         }
 
-        throw new CheckpointFormatException($"{folder}: expected a checkpoint (*.safetensors{Suffix} or *.safetensors) in this folder, found none");
+        return s_names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) ?? throw new CheckpointFormatException(
+            $"{folder}: expected a checkpoint (*.safetensors{Suffix}, *.safetensors or {string.Join(" or ", s_names[2..])}) in this folder, found none");
     }
 
     /// <summary>Reads the index.</summary>

@@ -44,7 +44,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
             throw new FileNotFoundException($"There is no model '{path}'.", path);
         }
 
-        return Of(ClipWeights.Load(path, activation, warn), () => ModelArchive.TokenizerOf(path), device, path);
+        return Of(ClipWeights.Load(path, activation, warn), () => TokenizerFile.Of(path), device, path);
     }
 
     /// <inheritdoc cref="Load(string, Device, ClipActivation?, Action{string}?)"/>

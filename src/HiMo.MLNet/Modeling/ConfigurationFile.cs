@@ -10,6 +10,9 @@ namespace HiMo.MLNet.Modeling;
 /// </summary>
 internal sealed class ConfigurationFile
 {
+    private const double LayerNormEpsilon = 1e-5;
+    private const int LegacyEndToken = 2;
+
     private readonly JsonElement _vision, _text, _root;
     private readonly bool _isHuggingFace;
 
@@ -20,6 +23,8 @@ internal sealed class ConfigurationFile
     }
 
     public string Path { get; }
+
+    public bool IsHuggingFace => _isHuggingFace;
 
     /// <summary>
     /// The configurations of a checkpoint: <c>NAME.json</c>, <c>open_clip_config.json</c> and <c>config.json</c> in its folder.
@@ -76,10 +81,14 @@ internal sealed class ConfigurationFile
 
     /// <summary>The architecture with what the file says, which must be possible with its sizes.</summary>
     /// <param name="sizes">Read off the shapes of the tensors.</param>
+    /// <param name="positions">The text positions that are stored, before any stretching.</param>
     /// <param name="checkpoint">The checkpoint, for errors.</param>
     /// <exception cref="CheckpointFormatException">The file says other sizes, or something that no network here does.</exception>
-    public ClipArchitecture Apply(ClipArchitecture sizes, string checkpoint) =>
-        _isHuggingFace ? ApplyHuggingFace(sizes, checkpoint) : ApplyOpenClip(sizes, checkpoint);
+    public ClipArchitecture Apply(ClipArchitecture sizes, int positions, string checkpoint)
+    {
+        Compare(_text, _isHuggingFace ? "max_position_embeddings" : "context_length", positions, checkpoint);
+        return _isHuggingFace ? ApplyHuggingFace(sizes, checkpoint) : ApplyOpenClip(sizes, checkpoint);
+    }
 
     private ClipArchitecture ApplyHuggingFace(ClipArchitecture sizes, string checkpoint)
     {
@@ -93,6 +102,9 @@ internal sealed class ConfigurationFile
         Compare(_text, "num_hidden_layers", sizes.TextLayers, checkpoint);
         Compare(_text, "intermediate_size", sizes.TextMlpWidth, checkpoint);
         Compare(_text, "vocab_size", sizes.VocabularySize, checkpoint);
+        CheckEndToken(sizes.VocabularySize);
+        Expect(_vision, "layer_norm_eps", LayerNormEpsilon);
+        Expect(_text, "layer_norm_eps", LayerNormEpsilon);
         ClipActivation vision = HuggingFaceActivation(_vision), text = HuggingFaceActivation(_text);
         if (vision != text)
         {
@@ -117,6 +129,9 @@ internal sealed class ConfigurationFile
         Compare(_text, "layers", sizes.TextLayers, checkpoint);
         Compare(_text, "vocab_size", sizes.VocabularySize, checkpoint);
         CompareLayers(sizes, checkpoint);
+        Expect(_vision, "pool_type", "tok");
+        Expect(_text, "pool_type", "argmax");
+        Expect(_text, "no_causal_mask", false);
         if (sizes.IsVisionTransformer)
         {
             CompareRatio(_vision, sizes.VisionWidth, sizes.VisionMlpWidth, checkpoint);
@@ -132,6 +147,29 @@ internal sealed class ConfigurationFile
                 VisionHeadWidth = headWidth,
                 TextHeadWidth = HeadWidth(_text, "heads", 8, sizes.TextWidth, checkpoint),
             };
+    }
+
+    /// <summary>
+    /// The text is read off at its highest id: so says 2, which was there before the real id was, and so it is where that is the last.
+    /// </summary>
+    private void CheckEndToken(int vocabularySize)
+    {
+        if (Number(_text, "eos_token_id") is { } end && end != LegacyEndToken && end != vocabularySize - 1)
+        {
+            throw Error(
+                $"text_config.eos_token_id: expected the last id of the vocabulary, {vocabularySize - 1} (or {LegacyEndToken}, as old files have "
+                + $"it), found {end}");
+        }
+    }
+
+    private void Expect<T>(JsonElement part, string name, T expected)
+    {
+        if (Value(part, name) is { } found && found.GetRawText() is var text
+            && !(expected is double number ? found.ValueKind == JsonValueKind.Number && found.GetDouble() == number
+                : text == JsonSerializer.Serialize(expected)))
+        {
+            throw Error($"{Name(part)}{name}: expected {JsonSerializer.Serialize(expected)}, found {Shown(found)}");
+        }
     }
 
     private ClipActivation HuggingFaceActivation(JsonElement part) => Value(part, "hidden_act") switch

@@ -53,10 +53,11 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
             return new(sizes, checkpoint.Metadata.ContainsKey(TrainingKey) ? checkpoint.Path : null);
         }
 
-        ClipArchitecture first = files[0].Apply(sizes, checkpoint.Path);
+        int positions = (int)checkpoint.Tensors["positional_embedding"].Shape[0];
+        ClipArchitecture first = files[0].Apply(sizes, positions, checkpoint.Path);
         foreach (ConfigurationFile other in files.Skip(1))
         {
-            ClipArchitecture second = other.Apply(sizes, checkpoint.Path);
+            ClipArchitecture second = other.Apply(sizes, positions, checkpoint.Path);
             if (first != second)
             {
                 throw new CheckpointFormatException(

@@ -89,6 +89,16 @@ internal sealed class ClipTokenizer
     /// <summary>Id of the token after a caption, the highest of all: 49407 in CLIP's vocabulary.</summary>
     public int EndToken { get; }
 
+    /// <summary>The merges, best first: two symbols and a space between.</summary>
+    public IEnumerable<string> Merges => _merges.Select(merge => merge.Line);
+
+    /// <summary>What the ids stand for, in their order.</summary>
+    public IEnumerable<string> Symbols =>
+    [
+        .. s_byteSymbols.Select(symbol => $"{symbol}"), .. s_byteSymbols.Select(symbol => symbol + EndOfWord),
+        .. _merges.Select(merge => merge.Line.Replace(" ", "", StringComparison.Ordinal)), ClipText.StartOfText, ClipText.EndOfText,
+    ];
+
     /// <summary>What encodes the words that are too long for the library.</summary>
     internal LongWord LongWords => _longWords.Value;
 

@@ -127,7 +127,7 @@ internal sealed class ClipTraining(
     {
         NetworkReplica first = CreateFirst(state.Seed, resumeFrom ?? options.Checkpoint, devices[0]);
         replicas.Add(first);
-        var model = new TrainedModel(first.Clip, ModelArchive.TokenizerOf(options.Checkpoint), devices[0],
+        var model = new TrainedModel(first.Clip, TokenizerFile.Of(options.Checkpoint), devices[0],
             options.Checkpoint ?? $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Architecture)}");
         first.Clip.Architecture.RequireVocabulary(model.Tokenizer, model.Source);
         if (resumeFrom is null && options.InitialLogitScale is { } scale)

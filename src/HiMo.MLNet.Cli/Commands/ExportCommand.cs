@@ -1,0 +1,101 @@
+using System.CommandLine;
+
+namespace HiMo.MLNet.Cli.Commands;
+
+/// <summary>A model in the form that other libraries and languages read.</summary>
+internal static class ExportCommand
+{
+    private const string Onnx = "onnx", HuggingFace = "huggingface", Safetensors = "safetensors", WeightsName = "model.safetensors";
+
+    public static Command Create()
+    {
+        Argument<string> model = new("MODEL") { Description = ModelFile.Help };
+        Option<string> form = new("--to")
+        {
+            Description = "onnx: the two towers for ONNX Runtime. huggingface: a folder for transformers (Python) and transformers.js, with ONNX graphs in it. "
+                + "safetensors: the weights alone, under the original CLIP's names.",
+            HelpName = $"{Onnx}|{HuggingFace}|{Safetensors}",
+            Required = true,
+        };
+        form.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Onnx, HuggingFace, Safetensors);
+        Option<string> output = new("--output", "-o", "--out") { Description = "Where to; made if need be. Other files in it stay.", HelpName = "FOLDER", Required = true };
+        Option<OnnxPrecision[]> precisions = new("--precision", "-p")
+        {
+            Description = "Of the ONNX graphs; several give several. Of a huggingface folder transformers.js takes the first unasked.",
+            AllowMultipleArgumentsPerToken = true,
+            HelpName = "float32|float16|int8",
+            DefaultValueFactory = _ => [OnnxPrecision.Float32],
+        };
+        Option<bool> json = Json.Option();
+        Command command = new("export",
+            "Write a model in the form that other libraries and languages read.\n"
+            + "Example: himo export model.zip --to huggingface --output folder --precision float32 int8") { model, form, output, precisions, json };
+        command.Validators.Add(result =>
+        {
+            if (result.GetResult(precisions) is { Implicit: false }
+                && string.Equals(result.GetResult(form)?.GetValueOrDefault<string>(), Safetensors, StringComparison.OrdinalIgnoreCase))
+            {
+                result.AddError($"Expected no --precision with --to {Safetensors}: the weights stay in the types that they have.");
+            }
+        });
+        command.SetWork((args, cancellation) =>
+        {
+            string folder = args.GetRequiredValue(output);
+            CheckFolder(folder);
+            string chosen = args.GetRequiredValue(form).ToLowerInvariant();
+            ProgressDisplay.Show($"writing {folder}", report =>
+            {
+                using var file = ModelFile.Open(args.GetRequiredValue(model), gpu: false);
+                Export(file.Transformer, chosen, folder, [.. args.GetValue(precisions)!.Distinct()], cancellation);
+                report(1, 1);
+            });
+            Tell(folder, chosen, args.GetValue(json));
+        });
+        return command;
+    }
+
+    // Before the model is read, which takes a while.
+    private static void CheckFolder(string folder)
+    {
+        if (File.Exists(folder))
+        {
+            throw new IOException($"--output: expected a folder, found the file '{folder}'.");
+        }
+    }
+
+    private static void Export(HiMoClipTransformer model, string form, string folder, OnnxPrecision[] precisions, CancellationToken cancellation)
+    {
+        cancellation.ThrowIfCancellationRequested();
+        switch (form)
+        {
+            case Onnx:
+                foreach (OnnxPrecision precision in precisions)
+                {
+                    model.SaveOnnx(folder, precision);
+                    cancellation.ThrowIfCancellationRequested();
+                }
+
+                break;
+            case HuggingFace:
+                model.SaveHuggingFace(folder, precisions);
+                break;
+            default:
+                Directory.CreateDirectory(folder);
+                model.SaveCheckpoint(Path.Combine(folder, WeightsName));
+                break;
+        }
+    }
+
+    private static void Tell(string folder, string form, bool asJson)
+    {
+        string[] beside = form == Onnx ? [] : form == Safetensors ? [WeightsName]
+            : ["config.json", "preprocessor_config.json", "tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "special_tokens_map.json", WeightsName];
+        IEnumerable<string> graphs = form != Safetensors ? Directory.EnumerateFiles(Path.Combine(folder, "onnx"), "*_model*.onnx*") : [];
+        (string Name, long Bytes)[] files = [.. beside.Select(name => Path.Combine(folder, name)).Concat(graphs)
+            .Select(path => (Path.GetRelativePath(folder, path).Replace('\\', '/'), new FileInfo(path).Length))
+            .OrderBy(file => file.Item1, StringComparer.Ordinal)];
+        Console.WriteLine(asJson
+            ? Json.Line(new { Output = folder, Files = files.Select(file => new { file.Name, file.Bytes }) })
+            : $"{folder}: {files.Sum(file => file.Bytes) / 1e6:f1} MB\n" + string.Join('\n', files.Select(file => $"  {file.Name} ({file.Bytes / 1e6:f1} MB)")));
+    }
+}
