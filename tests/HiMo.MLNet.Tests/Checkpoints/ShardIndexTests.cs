@@ -53,6 +53,25 @@ public sealed class ShardIndexTests : IDisposable
     }
 
     [Theory]
+    [InlineData("model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.bin")]
+    [InlineData("open_clip_model.safetensors", "adapter.safetensors", "pytorch_model.bin")]
+    [InlineData("open_clip_pytorch_model.bin", "pytorch_model.bin", "training_args.bin")]
+    [InlineData("pytorch_model.bin", "optimizer.bin")]
+    public void Of_several_files_takes_the_one_with_the_name_that_libraries_give(string expected, params string[] others)
+    {
+        using var other = new TemporaryFolder();
+        other.Write(expected, SafetensorsTests.Write([("right", ones(1))]));
+        foreach (string name in others)
+        {
+            other.Write(name, SafetensorsTests.Write([("wrong", ones(1))]));
+        }
+
+        using var checkpoint = Checkpoint.Open(other.Path);
+
+        Assert.Equal("right", Assert.Single(checkpoint.Tensors.Keys));
+    }
+
+    [Theory]
     [InlineData("""{"weight_map": {"a": "../a.safetensors"}}""", "expected a plain file name for 'a', found '../a.safetensors'")]
     [InlineData("""{"weight_map": {"a": "/etc/passwd"}}""", "expected a plain file name")]
     [InlineData("""{"weight_map": {"a": "C:\\a"}}""", "expected a plain file name")]

@@ -96,6 +96,19 @@ public sealed class StoredArchitectureTests : IDisposable
     }
 
     [Theory]
+    [InlineData("open_clip_model.safetensors")]
+    [InlineData("open_clip_pytorch_model.bin")]
+    public void A_folder_of_open_clip_is_read_with_its_configuration(string name)
+    {
+        Checkpoint(s_gelu, name);
+        Configure("open_clip_config.json", $$"""{ "model_cfg": {{OpenClipGelu}} }""");
+
+        using ClipModel model = ClipWeights.Load(_folder.Path);
+
+        Embeds(s_gelu, model);
+    }
+
+    [Theory]
     [InlineData("config.json", HuggingFaceGelu, "\"hidden_size\": 160", "\"hidden_size\": 128", "vision_config.hidden_size 128", "160")]
     [InlineData("config.json", HuggingFaceGelu, "\"projection_dim\": 24", "\"projection_dim\": 512", "projection_dim 512", "24")]
     [InlineData("config.json", HuggingFaceGelu, "\"num_attention_heads\": 2", "\"num_attention_heads\": 7",
@@ -111,6 +124,13 @@ public sealed class StoredArchitectureTests : IDisposable
     [InlineData("open_clip_config.json", OpenClipGelu, "\"mlp_ratio\": 3.05", "\"mlp_ratio\": 4", "vision_cfg.mlp_ratio '4'", "488")]
     [InlineData("open_clip_config.json", OpenClipGelu, "\"embed_dim\": 24", "\"embed_dim\": 24, \"quick_gelu\": 1",
         "quick_gelu", "true or false")]
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"context_length\": 24", "\"context_length\": 77", "text_cfg.context_length 77", "24")]
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"heads\": 2", "\"heads\": 2, \"no_causal_mask\": true",
+        "text_cfg.no_causal_mask: expected false, found 'true'")]
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"heads\": 2", "\"heads\": 2, \"pool_type\": \"last\"",
+        "text_cfg.pool_type: expected \"argmax\", found '\"last\"'")]
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"image_size\"", "\"pool_type\": \"avg\", \"image_size\"",
+        "vision_cfg.pool_type: expected \"tok\", found '\"avg\"'")]
     public void A_configuration_that_the_tensors_contradict_is_refused_with_both(
         string name, string json, string said, string instead, params string[] told)
     {
