@@ -20,6 +20,12 @@ switch (args)
     case ["step", var batch, var micro]:
         StepBenchmark.Run(Number(batch), Number(micro));
         return 0;
+    case ["precision"]:
+        PrecisionBenchmark.Run(null);
+        return 0;
+    case ["precision", var checkpoint]:
+        PrecisionBenchmark.Run(checkpoint);
+        return 0;
     case ["soak", .. var sizes] when sizes.Length <= 4:
         int[] counts = [.. sizes.Select(Number), .. ((int[])[100_000, 10_000, 5_000, 300])[sizes.Length..]];
         return await SoakBenchmark.RunAsync(counts[0], counts[1], counts[2], counts[3]) ? 0 : 1;
@@ -41,7 +47,7 @@ switch (args)
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

@@ -58,7 +58,7 @@ public sealed record HiMoClipLimits
     /// <summary>Modules inside modules in a TorchScript archive. Default 64.</summary>
     public int ModuleDepth { get; init => field = Positive(value); } = 64;
 
-    /// <summary>Bytes of an index of shards, and of a configuration file beside a checkpoint. Default 16 MiB.</summary>
+    /// <summary>Bytes of an index of shards, and of a configuration or tokenizer file beside a checkpoint. Default 16 MiB.</summary>
     public int IndexBytes { get; init => field = Positive(value); } = 16 << 20;
 
     /// <summary>Files of a sharded checkpoint. Default 1,000.</summary>

@@ -9,6 +9,7 @@ internal static class FuzzKinds
         ["PyTorch before 1.6"] = folder => [CheckpointFuzz.Legacy(folder)],
         ["safetensors"] = folder => [CheckpointFuzz.Safetensors(folder)],
         ["shard index"] = folder => [CheckpointFuzz.ShardIndex(folder)],
+        ["tokenizer"] = folder => [TokenizerFuzz.Kind(folder)],
         ["model zip"] = folder => [ModelZipFuzz.Kind(folder)],
         ["data sets"] = DataSetFuzz.Kinds,
         ["pictures"] = PictureFuzz.Kinds,
