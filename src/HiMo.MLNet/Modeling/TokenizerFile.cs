@@ -51,7 +51,8 @@ internal static class TokenizerFile
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException and not CheckpointFormatException)
         {
-            throw Error(path, $"expected JSON with the type, merges and vocab of a BPE model: {e.Message}", e);
+            // The parser quotes all that it does not understand.
+            throw Error(path, $"expected JSON with the type, merges and vocab of a BPE model: {CheckpointFormatException.Quote(e.Message)}", e);
         }
     }
 
