@@ -216,7 +216,6 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         ArgumentNullException.ThrowIfNull(precisions);
         Array.ForEach(precisions, precision => CheckPrecision(precision, nameof(precisions)));
         using ClipEncoder held = Encoder.Share();
-        held.CheckVocabulary();
         HuggingFaceFolder.Save(held.Model, held.Tokenizer, folder, precisions);
     }
 

@@ -20,7 +20,7 @@ public sealed partial class LayerTests
         ("networks", ["Modeling"]),
         ("objectives", ["Objectives"]),
         ("training", ["Training", "Metrics"]),
-        ("core", ["Embedding", "Onnx"]),
+        ("core", ["Embedding", "Onnx", "HuggingFace"]),
         ("ML.NET", ["", "Scoring", "Interop"]),
     ];
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using Microsoft.ML;
 
 namespace HiMo.MLNet.Cli.Commands;
 
@@ -12,13 +13,18 @@ internal static class ExportCommand
         Argument<string> model = new("MODEL") { Description = ModelFile.Help };
         Option<string> form = new("--to")
         {
-            Description = "onnx: the two towers for ONNX Runtime. huggingface: a folder for transformers (Python) and transformers.js, with ONNX graphs in it. "
-                + "safetensors: the weights alone, under the original CLIP's names.",
+            Description = "onnx: the two towers for ONNX Runtime. huggingface: a folder for transformers (Python) and transformers.js, "
+                + "with ONNX graphs in it. safetensors: the weights alone, under the original CLIP's names.",
             HelpName = $"{Onnx}|{HuggingFace}|{Safetensors}",
             Required = true,
         };
         form.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Onnx, HuggingFace, Safetensors);
-        Option<string> output = new("--output", "-o", "--out") { Description = "Where to; made if need be. Other files in it stay.", HelpName = "FOLDER", Required = true };
+        Option<string> output = new("--output", "-o", "--out")
+        {
+            Description = "Where to; made if need be. Other files in it stay.",
+            HelpName = "FOLDER",
+            Required = true,
+        };
         Option<OnnxPrecision[]> precisions = new("--precision", "-p")
         {
             Description = "Of the ONNX graphs; several give several. Of a huggingface folder transformers.js takes the first unasked.",
@@ -29,7 +35,10 @@ internal static class ExportCommand
         Option<bool> json = Json.Option();
         Command command = new("export",
             "Write a model in the form that other libraries and languages read.\n"
-            + "Example: himo export model.zip --to huggingface --output folder --precision float32 int8") { model, form, output, precisions, json };
+            + "Example: himo export model.zip --to huggingface --output folder --precision float32 int8")
+        {
+            model, form, output, precisions, json,
+        };
         command.Validators.Add(result =>
         {
             if (result.GetResult(precisions) is { Implicit: false }
@@ -45,8 +54,8 @@ internal static class ExportCommand
             string chosen = args.GetRequiredValue(form).ToLowerInvariant();
             ProgressDisplay.Show($"writing {folder}", report =>
             {
-                using var file = ModelFile.Open(args.GetRequiredValue(model), gpu: false);
-                Export(file.Transformer, chosen, folder, [.. args.GetValue(precisions)!.Distinct()], cancellation);
+                using HiMoClipTransformer transformer = Open(args.GetRequiredValue(model));
+                Export(transformer, chosen, folder, [.. args.GetValue(precisions)!.Distinct()], cancellation);
                 report(1, 1);
             });
             Tell(folder, chosen, args.GetValue(json));
@@ -63,7 +72,19 @@ internal static class ExportCommand
         }
     }
 
-    private static void Export(HiMoClipTransformer model, string form, string folder, OnnxPrecision[] precisions, CancellationToken cancellation)
+    private static HiMoClipTransformer Open(string path)
+    {
+        MLContext mlContext = Context.Create(gpu: false);
+        return mlContext.Transforms.HiMoClip(path).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<Row>()));
+    }
+
+    private sealed class Row
+    {
+        public string ImagePath { get; set; } = "";
+    }
+
+    private static void Export(
+        HiMoClipTransformer model, string form, string folder, OnnxPrecision[] precisions, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         switch (form)
@@ -88,14 +109,23 @@ internal static class ExportCommand
 
     private static void Tell(string folder, string form, bool asJson)
     {
-        string[] beside = form == Onnx ? [] : form == Safetensors ? [WeightsName]
-            : ["config.json", "preprocessor_config.json", "tokenizer_config.json", "tokenizer.json", "vocab.json", "merges.txt", "special_tokens_map.json", WeightsName];
+        string[] beside = form switch
+        {
+            Onnx => [],
+            Safetensors => [WeightsName],
+            _ =>
+            [
+                "config.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
+                "vocab.json", WeightsName,
+            ],
+        };
         IEnumerable<string> graphs = form != Safetensors ? Directory.EnumerateFiles(Path.Combine(folder, "onnx"), "*_model*.onnx*") : [];
         (string Name, long Bytes)[] files = [.. beside.Select(name => Path.Combine(folder, name)).Concat(graphs)
             .Select(path => (Path.GetRelativePath(folder, path).Replace('\\', '/'), new FileInfo(path).Length))
             .OrderBy(file => file.Item1, StringComparer.Ordinal)];
         Console.WriteLine(asJson
             ? Json.Line(new { Output = folder, Files = files.Select(file => new { file.Name, file.Bytes }) })
-            : $"{folder}: {files.Sum(file => file.Bytes) / 1e6:f1} MB\n" + string.Join('\n', files.Select(file => $"  {file.Name} ({file.Bytes / 1e6:f1} MB)")));
+            : $"{folder}: {files.Sum(file => file.Bytes) / 1e6:f1} MB\n"
+                + string.Join('\n', files.Select(file => $"  {file.Name} ({file.Bytes / 1e6:f1} MB)")));
     }
 }

@@ -12,8 +12,8 @@ internal static class ShardIndex
         ["model.safetensors", "open_clip_model.safetensors", "open_clip_pytorch_model.bin", "pytorch_model.bin"];
 
     /// <summary>
-    /// The checkpoint in a folder: its index, or else its only safetensors file, or else the file that is named as transformers or open_clip
-    /// name theirs.
+    /// The checkpoint in a folder: its index, or else its only safetensors file, or else the file that is named as transformers or
+    /// open_clip name theirs.
     /// </summary>
     internal static string FindInFolder(string folder)
     {
@@ -33,7 +33,8 @@ internal static class ShardIndex
         }
 
         return s_names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) ?? throw new CheckpointFormatException(
-            $"{folder}: expected a checkpoint (*.safetensors{Suffix}, *.safetensors or {string.Join(" or ", s_names[2..])}) in this folder, found none");
+            $"{folder}: expected a checkpoint (*.safetensors{Suffix}, *.safetensors or {string.Join(" or ", s_names[2..])}) in this folder, "
+            + "found none");
     }
 
     /// <summary>Reads the index.</summary>

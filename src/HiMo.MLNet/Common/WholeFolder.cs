@@ -6,8 +6,8 @@ internal static class WholeFolder
     private const string Partial = ".partial", Lock = "lock", New = "new", Older = "older";
 
     /// <summary>
-    /// Writes the files into a folder of their own, and moves them when all are there: a new folder appears whole. In one that is there
-    /// already they take the places of older ones, which come back if one cannot be replaced, and what else it holds stays.
+    /// Writes the files into a folder of their own, and moves them when all are there: a new folder appears whole. In one that is
+    /// there already they take the places of older ones, which come back if one cannot be replaced, and what else it holds stays.
     /// </summary>
     /// <param name="path">The folder, made if need be with those above it.</param>
     /// <param name="write">Receives the folder to write into.</param>
@@ -99,8 +99,9 @@ internal static class WholeFolder
         var kept = new List<string>();
         try
         {
-            foreach (string file in Directory.GetFiles(from, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(from, file)))
+            foreach (string path in Directory.GetFiles(from, "*", SearchOption.AllDirectories))
             {
+                string file = Path.GetRelativePath(from, path);
                 string target = Path.Combine(full, file);
                 if (File.Exists(target))
                 {
@@ -108,7 +109,7 @@ internal static class WholeFolder
                     kept.Add(file);
                 }
 
-                Move(Path.Combine(from, file), target);
+                Move(path, target);
                 placed.Add(file);
             }
         }

@@ -5,7 +5,7 @@ namespace HiMo.MLNet.HuggingFace;
 
 /// <summary>
 /// <c>config.json</c> and <c>preprocessor_config.json</c> with the fields of <c>CLIPModel</c> and <c>CLIPImageProcessor</c>;
-/// <see cref="Checkpoints.ConfigurationFile"/> reads the first.
+/// <see cref="Modeling.ConfigurationFile"/> reads the first.
 /// </summary>
 internal static class HuggingFaceConfiguration
 {
@@ -17,7 +17,8 @@ internal static class HuggingFaceConfiguration
     /// <param name="transformersJs">What transformers.js is to take unasked.</param>
     public static JsonObject Model(ClipArchitecture architecture, ClipTokenizer tokenizer, string type, JsonObject? transformersJs)
     {
-        JsonObject text = Tower(architecture, "clip_text_model", architecture.TextWidth, architecture.TextMlpWidth, architecture.TextLayers, architecture.TextHeads);
+        JsonObject text = Tower(
+            architecture, "clip_text_model", architecture.TextWidth, architecture.TextMlpWidth, architecture.TextLayers, architecture.TextHeads);
         text["vocab_size"] = architecture.VocabularySize;
         text["max_position_embeddings"] = architecture.ContextLength;
         text["bos_token_id"] = tokenizer.StartToken;
@@ -25,7 +26,8 @@ internal static class HuggingFaceConfiguration
         text["pad_token_id"] = tokenizer.EndToken;
 
         JsonObject vision = Tower(
-            architecture, "clip_vision_model", architecture.VisionWidth, architecture.VisionMlpWidth, architecture.VisionLayers[0], architecture.VisionHeads);
+            architecture, "clip_vision_model", architecture.VisionWidth, architecture.VisionMlpWidth, architecture.VisionLayers[0],
+            architecture.VisionHeads);
         vision["image_size"] = architecture.ImageSize;
         vision["patch_size"] = architecture.PatchSize;
         vision["num_channels"] = 3;

@@ -1,14 +1,15 @@
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet.HuggingFace;
 
-/// <summary>A model as Hugging Face keeps a <c>CLIPModel</c>: configuration, tokenizer, weights, and ONNX graphs as transformers.js expects them.</summary>
+/// <summary>
+/// A model as Hugging Face keeps a <c>CLIPModel</c>: configuration, tokenizer, weights, and ONNX graphs as transformers.js expects them.
+/// </summary>
 internal static class HuggingFaceFolder
 {
     private const string ConfigurationName = "config.json", WeightsName = "model.safetensors";
@@ -24,6 +25,7 @@ internal static class HuggingFaceFolder
     /// <param name="folder">Made if need be.</param>
     /// <param name="precisions">Of the ONNX graphs; transformers.js takes the first unasked.</param>
     /// <exception cref="NotSupportedException">The image tower is a ResNet.</exception>
+    /// <exception cref="CheckpointFormatException">The vocabulary is not the model's.</exception>
     /// <exception cref="IOException">The folder cannot be written, or holds another model.</exception>
     public static void Save(ClipModel model, ClipTokenizer tokenizer, string folder, IReadOnlyList<OnnxPrecision> precisions)
     {
@@ -32,9 +34,10 @@ internal static class HuggingFaceFolder
         {
             throw new NotSupportedException(
                 $"The image tower is a ResNet ({architecture}), and Hugging Face's CLIPModel has none: "
-                + $"expected a vision transformer. {nameof(HiMoClipTransformer.SaveOnnx)} and {nameof(HiMoClipTransformer.SaveCheckpoint)} write any model.");
+                + "expected a vision transformer. SaveOnnx and SaveCheckpoint write any model.");
         }
 
+        architecture.RequireVocabulary(tokenizer, folder);
         CheckFolder(folder);
         WholeFolder.Write(folder, part =>
         {
@@ -49,7 +52,8 @@ internal static class HuggingFaceFolder
             }
 
             JsonObject? transformersJs = precisions is [var first, ..] ? TransformersJs(first, part) : null;
-            Write(part, ConfigurationName, HuggingFaceConfiguration.Model(architecture, tokenizer, HuggingFaceWeights.Type(model), transformersJs));
+            Write(part, ConfigurationName,
+                HuggingFaceConfiguration.Model(architecture, tokenizer, HuggingFaceWeights.Type(model), transformersJs));
             Write(part, "preprocessor_config.json", HuggingFaceConfiguration.Preprocessor(architecture.ImageSize));
             HuggingFaceTokenizer.Save(tokenizer, architecture.ContextLength, part);
         });
@@ -99,7 +103,8 @@ internal static class HuggingFaceFolder
         if (File.Exists(configuration) && !ConfigurationFile.Beside(folder).Any(file => file.IsHuggingFace))
         {
             throw new IOException(
-                $"'{folder}' cannot be written: expected no {ConfigurationName} but that of a CLIP model, found '{configuration}' of something else.");
+                $"'{folder}' cannot be written: expected no {ConfigurationName} but that of a CLIP model, "
+                + $"found '{configuration}' of something else.");
         }
     }
 }

@@ -26,7 +26,8 @@ internal static class HuggingFaceTokenizer
     {
         HuggingFaceFolder.Write(folder, "tokenizer.json", Fast(tokenizer));
         HuggingFaceFolder.Write(folder, "vocab.json", Vocabulary(tokenizer));
-        File.WriteAllText(Path.Combine(folder, "merges.txt"), string.Concat(tokenizer.Merges.Prepend("#version: 0.2").Select(line => line + "\n")));
+        File.WriteAllText(
+            Path.Combine(folder, "merges.txt"), string.Concat(tokenizer.Merges.Prepend("#version: 0.2").Select(line => line + "\n")));
         HuggingFaceFolder.Write(folder, "special_tokens_map.json", SpecialTokens());
         HuggingFaceFolder.Write(folder, "tokenizer_config.json", Configuration(tokenizer, contextLength));
     }

@@ -93,7 +93,8 @@ internal static class HuggingFaceWeights
         {
             string kind = name["attn.in_proj_".Length..];
             long rows = tensor.shape[0] / 3;
-            return [.. new[] { "q", "k", "v" }.Select((part, i) => ($"{layer}self_attn.{part}_proj.{kind}", tensor.narrow(0, i * rows, rows)))];
+            return [.. new[] { "q", "k", "v" }
+                .Select((part, i) => ($"{layer}self_attn.{part}_proj.{kind}", tensor.narrow(0, i * rows, rows)))];
         }
 
         return [(layer + name.Replace("attn.out_proj.", "self_attn.out_proj.", StringComparison.Ordinal)

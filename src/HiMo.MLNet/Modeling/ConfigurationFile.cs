@@ -157,8 +157,8 @@ internal sealed class ConfigurationFile
         if (Number(_text, "eos_token_id") is { } end && end != LegacyEndToken && end != vocabularySize - 1)
         {
             throw Error(
-                $"text_config.eos_token_id: expected the last id of the vocabulary, {vocabularySize - 1} (or {LegacyEndToken}, as old files have "
-                + $"it), found {end}");
+                $"text_config.eos_token_id: expected the last id of the vocabulary, {vocabularySize - 1} "
+                + $"(or {LegacyEndToken}, as old files have it), found {end}");
         }
     }
 

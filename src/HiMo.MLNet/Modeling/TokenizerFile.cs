@@ -22,7 +22,9 @@ internal static class TokenizerFile
     /// <summary>The tokenizer of a checkpoint that has a configuration beside it.</summary>
     /// <param name="checkpoint">A file, or a folder.</param>
     /// <returns>CLIP's own where there are no such files, or where they have its vocabulary.</returns>
-    /// <exception cref="CheckpointFormatException">The vocabulary is not of CLIP's kind: byte-level pairs, ids in the order of the merges.</exception>
+    /// <exception cref="CheckpointFormatException">
+    /// The vocabulary is not of CLIP's kind: byte-level pairs, ids in the order of the merges.
+    /// </exception>
     public static ClipTokenizer Beside(string checkpoint)
     {
         if (ConfigurationFile.Beside(checkpoint).FirstOrDefault() is not { } configuration)
@@ -30,7 +32,8 @@ internal static class TokenizerFile
             return ClipTokenizer.Default;
         }
 
-        string folder = Path.GetDirectoryName(configuration.Path)!, fast = Path.Combine(folder, "tokenizer.json"), merges = Path.Combine(folder, "merges.txt");
+        string folder = Path.GetDirectoryName(configuration.Path)!;
+        string fast = Path.Combine(folder, "tokenizer.json"), merges = Path.Combine(folder, "merges.txt");
         return File.Exists(fast) ? ReadFast(fast) : File.Exists(merges) ? ReadMerges(merges) : ClipTokenizer.Default;
     }
 
@@ -49,10 +52,12 @@ internal static class TokenizerFile
             CheckIds(path, model.GetProperty("vocab"), tokenizer);
             return tokenizer;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException and not CheckpointFormatException)
+        catch (Exception e) when (
+            e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException and not CheckpointFormatException)
         {
             // The parser quotes all that it does not understand.
-            throw Error(path, $"expected JSON with the type, merges and vocab of a BPE model: {CheckpointFormatException.Quote(e.Message)}", e);
+            string problem = CheckpointFormatException.Quote(e.Message);
+            throw Error(path, $"expected JSON with the type, merges and vocab of a BPE model: {problem}", e);
         }
     }
 

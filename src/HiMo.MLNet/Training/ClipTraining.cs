@@ -1,4 +1,3 @@
-using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Text;
 using TorchSharp;

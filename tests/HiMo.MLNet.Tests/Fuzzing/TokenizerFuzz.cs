@@ -1,5 +1,6 @@
 using System.Text;
 using HiMo.MLNet.HuggingFace;
+using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet.Tests.Fuzzing;

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Images;
-using HiMo.MLNet.Scoring;
 using HiMo.MLNet.Tests.Samples;
 using Microsoft.ML;
 using TorchSharp;
