@@ -363,7 +363,7 @@ def compare(path, data):
     with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
         there, here = entries(path, file.read()), entries(path, data)
     different = [pair for pair in itertools.zip_longest(there, here) if pair[0] != pair[1]]
-    print(f"{os.path.basename(path):30}{len(there):6,} {'strings' if path.endswith('.json') else 'lines':7}, {len(different)} differ")
+    print(f"{os.path.basename(path):30}{len(there):6,} {'strings,' if path.endswith('.json') else 'lines,':8} {len(different)} differ")
     for recorded, computed in different[:3]:
         print(f"  recorded {recorded!r}\n  computed {computed!r}")
     return not different
