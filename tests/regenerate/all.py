@@ -19,7 +19,9 @@ SCRIPTS = {
     "text.py": {"regex": "python3-regex", "wcwidth": "python3-wcwidth"},
     "images.py": {"PIL": "python3-pil"},
     "networks.py": {"torch": "python3-torch", "numpy": "python3-numpy"},
+    "objectives.py": {"torch": "python3-torch", "numpy": "python3-numpy"},
     "optimizer.py": {"torch": "python3-torch", "numpy": "python3-numpy"},
+    "metrics.py": {"torch": "python3-torch", "numpy": "python3-numpy"},
 }
 
 
@@ -45,7 +47,7 @@ def main():
     good = "as recorded"
     print("==")
     for script, result in results.items():
-        print(f"{script:14}{'written' if given.write and result == good else result}")
+        print(f"{script:15}{'written' if given.write and result == good else result}")
     return 0 if all(result == good for result in results.values()) else 1
 
 

@@ -4,6 +4,7 @@ using Microsoft.ML.Data;
 namespace HiMo.MLNet.Tests.Images;
 
 /// <summary>Small pictures in every mode and format against Pillow: tests/regenerate/images.py makes both.</summary>
+[Trait("Category", "Fidelity")]
 public sealed class ImageModesTests
 {
     private const int Size = 16;
@@ -23,7 +24,7 @@ public sealed class ImageModesTests
         byte[] planes = TestPicture.Preprocess(ImageDecoder.Decode(PathOf(picture)), Size);
         int[] differences = Differences(picture, planes);
         string format = Path.GetExtension(picture).TrimStart('.').ToUpperInvariant();
-        Fidelity.Record($"decode, resize, crop, convert: {format} of every mode", planes.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
+        Fidelity.Record($"images: decode, resize, crop, {format} of every mode", planes.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
         int within = picture.EndsWith(".jpg", StringComparison.Ordinal) ? 2 : 0;
         Assert.True(differences[..(within + 1)].Sum() >= 0.999 * planes.Length, string.Join(' ', differences));
     }

@@ -45,7 +45,7 @@ public sealed class AdamWGoldenTests
             {
                 compared++;
                 Closeness.Within(2e-6, Golden($"decay_{decay}.after{step + 1}.{name}"), parameter, $"{name} after step {step + 1}",
-                    $"parameters over 40 AdamW steps, weight decay {decay}");
+                    $"optimizer: parameters over 40 AdamW steps, weight decay {decay}");
             }
         }
 
@@ -58,7 +58,7 @@ public sealed class AdamWGoldenTests
         using DisposeScope scope = NewDisposeScope();
         var schedule = new LearningRateSchedule(1, Warmup, Steps);
         Closeness.Within(1e-7, Golden("schedule"), tensor(Enumerable.Range(0, Steps).Select(schedule.At).ToArray()), "factors",
-            "learning rate, warm-up and cosine");
+            "schedule: warm-up and cosine");
     }
 
     [Fact]
