@@ -13,7 +13,8 @@ internal static class Fidelity
     private static readonly SortedDictionary<string, (long Values, double Largest, string Unit)> s_stages = new(StringComparer.Ordinal);
 
     // The way of the data.
-    private static readonly string[] s_groups = ["text", "images", "networks", "objectives", "gradients", "optimizer", "schedule", "metrics"];
+    private static readonly string[] s_groups =
+        ["text", "images", "networks", "objectives", "gradients", "optimizer", "schedule", "metrics"];
 
     /// <summary>Of what is either the same or not: strings, ids.</summary>
     public static void Record(string stage, long values, bool same) => Record(stage, values, same ? 0 : double.PositiveInfinity, "");
@@ -36,8 +37,8 @@ internal static class Fidelity
             File.WriteAllLines(s_file, [
                 "| stage | values | largest difference |",
                 "| --- | --- | --- |",
-                .. s_stages.OrderBy(s => Array.IndexOf(s_groups, s.Key.Split(':')[0])).Select(s => string.Create(CultureInfo.InvariantCulture,
-                    $"| {s.Key} | {s.Value.Values:n0} | {Text(s.Value.Largest, s.Value.Unit)} |"))]);
+                .. s_stages.OrderBy(s => Array.IndexOf(s_groups, s.Key.Split(':')[0])).Select(s => string.Create(
+                    CultureInfo.InvariantCulture, $"| {s.Key} | {s.Value.Values:n0} | {Text(s.Value.Largest, s.Value.Unit)} |"))]);
         }
     }
 

@@ -415,7 +415,8 @@ def compare_photographs(path):
         values = normalized(*named(name))
         differences = [abs(a - b) for a, b in zip(values, struct.unpack(f"<{len(values)}f", data))]
         same &= max(differences) < 1e-3
-        print(f"  {name:21}{len(values):8,} values, {sum(d > 1e-3 for d in differences)} other bytes, largest difference {max(differences):.1e}")
+        print(f"  {name:21}{len(values):8,} values, {sum(d > 1e-3 for d in differences)} other bytes, "
+              f"largest difference {max(differences):.1e}")
     return same
 
 

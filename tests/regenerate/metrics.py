@@ -36,7 +36,8 @@ def inputs():
     for k in (2, 3, 5):
         rising = numpy.linspace(0, 0.3, k)
         given[f"similarities_{k}"] = rising + 0.15 * dice.standard_normal((GROWING, k))
-    return {name: torch.from_numpy(values.astype(numpy.int64 if values.dtype.kind == "i" else numpy.float32)) for name, values in given.items()}
+    return {name: torch.from_numpy(values.astype(numpy.int64 if values.dtype.kind == "i" else numpy.float32))
+            for name, values in given.items()}
 
 
 def cosines(a, b):
@@ -50,7 +51,7 @@ def recall(similarities, right, k):
 
 
 def computed(tensors):
-    given = {name: tensor.numpy().astype(numpy.int64 if name in ("image_of_text", "labels") else numpy.float64) for name, tensor in tensors.items()}
+    given = {name: (tensor.double() if tensor.is_floating_point() else tensor).numpy() for name, tensor in tensors.items()}
     similarities = cosines(given["images"], given["texts"])
     right = given["image_of_text"][None, :] == numpy.arange(IMAGES)[:, None]
     for k in (1, 5, 10):

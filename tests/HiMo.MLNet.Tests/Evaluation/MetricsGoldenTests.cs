@@ -42,7 +42,8 @@ public sealed class MetricsGoldenTests
         Same("zero_shot_5", metrics.Top5Accuracy);
     }
 
-    private static EmbeddingMatrix Embeddings(string name) => new EmbeddingMatrix([.. s_golden[name].Values], (int)s_golden[name].Shape[1]).Normalize();
+    private static EmbeddingMatrix Embeddings(string name) =>
+        new EmbeddingMatrix([.. s_golden[name].Values], (int)s_golden[name].Shape[1]).Normalize();
 
     private static int[] Numbers(string name) => [.. s_golden[name].Values.Select(value => (int)value)];
 

@@ -6,13 +6,16 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
 
-/// <summary>Every objective on random embeddings, against the equations in PyTorch: <c>tests/regenerate/objectives.py</c> makes the file.</summary>
+/// <summary>
+/// Every objective on random embeddings, against the equations in PyTorch: <c>tests/regenerate/objectives.py</c> makes the file.
+/// </summary>
 [Trait("Category", "Fidelity")]
 public sealed class ObjectivesGoldenTests
 {
     private const double Loss = 1e-5, Gradient = 1e-4;
 
-    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden = GoldenFile.Read("objectives.expected.safetensors");
+    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden =
+        GoldenFile.Read("objectives.expected.safetensors");
 
     private static Tensor Golden(string name) => tensor(s_golden[name].Values).reshape(s_golden[name].Shape);
 
@@ -44,12 +47,13 @@ public sealed class ObjectivesGoldenTests
             Tensor total = Objective(name, paths).Compute(leaves[0], leaves[1..^1], leaves[^1], batch).Total;
             total.backward();
 
-            Closeness.Within(Loss, Golden($"{run}.loss"), total, $"{run}, loss", $"objectives: {title}'s loss, random embeddings, full and local");
+            string stage = $"{title}'s loss, random embeddings, full and local";
+            Closeness.Within(Loss, Golden($"{run}.loss"), total, $"{run}, loss", $"objectives: {stage}");
             string[] recorded = [.. s_golden.Keys.Where(key => key.StartsWith($"{run}.grad.", StringComparison.Ordinal))];
             Assert.Equal([.. embeddings.Select(e => $"{run}.grad.{e}"), $"{run}.grad.logit_scale"], recorded);
             foreach ((string gradient, Tensor leaf) in recorded.Zip(leaves))
             {
-                Closeness.Within(Gradient, Golden(gradient), leaf.grad!, gradient, $"gradients: {title}'s loss, random embeddings, full and local");
+                Closeness.Within(Gradient, Golden(gradient), leaf.grad!, gradient, $"gradients: {stage}");
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HiMo.MLNet.Tests.Modeling;
 using HiMo.MLNet.Training;
 using TorchSharp;
@@ -13,7 +14,8 @@ public sealed class AdamWGoldenTests
     private const int Steps = 40, Warmup = 8;
     private const double Rate = 1e-2;
 
-    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden = GoldenFile.Read("optimizer.expected.safetensors");
+    private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden =
+        GoldenFile.Read("optimizer.expected.safetensors");
 
     private static Tensor Golden(string name) => tensor(s_golden[name].Values).reshape(s_golden[name].Shape);
 
@@ -24,14 +26,12 @@ public sealed class AdamWGoldenTests
     public void Forty_steps_under_the_schedule_are_those_of_PyTorch(string decay)
     {
         using DisposeScope scope = NewDisposeScope();
-        string[] names = [.. s_golden.Keys.Where(key => key.StartsWith("start.", StringComparison.Ordinal)).Select(key => key["start.".Length..])];
-        Assert.Equal(["weight", "bias", "scale", "unreached", "mask"], names);
+        string[] names = ["weight", "bias", "scale", "unreached", "mask"];
         Dictionary<string, Parameter> parameters = names.ToDictionary(name => name, name => nn.Parameter(Golden($"start.{name}")));
         Dictionary<string, Tensor> gradients = names.ToDictionary(name => name, name => Golden($"gradients.{name}"));
         var schedule = new LearningRateSchedule(1, Warmup, Steps);
         using var optimizer = new AdamW(
-            parameters.Select(p => (p.Key, p.Value, p.Key == "mask" ? 10 * Rate : Rate)), double.Parse(decay, System.Globalization.CultureInfo.InvariantCulture));
-        int compared = 0;
+            parameters.Select(p => (p.Key, p.Value, p.Key == "mask" ? 10 * Rate : Rate)), double.Parse(decay, CultureInfo.InvariantCulture));
         for (int step = 0; step < Steps; step++)
         {
             optimizer.ZeroGradients();
@@ -41,15 +41,12 @@ public sealed class AdamWGoldenTests
             }
 
             optimizer.Step(schedule.At(step));
-            foreach ((string name, Parameter parameter) in parameters.Where(p => s_golden.ContainsKey($"decay_{decay}.after{step + 1}.{p.Key}")))
+            if (step + 1 is 1 or 5 or 10 or 20 or Steps)
             {
-                compared++;
-                Closeness.Within(2e-6, Golden($"decay_{decay}.after{step + 1}.{name}"), parameter, $"{name} after step {step + 1}",
-                    $"optimizer: parameters over 40 AdamW steps, weight decay {decay}");
+                Assert.All(parameters, p => Closeness.Within(2e-6, Golden($"decay_{decay}.after{step + 1}.{p.Key}"), p.Value,
+                    $"{p.Key} after step {step + 1}", $"optimizer: parameters over 40 AdamW steps, weight decay {decay}"));
             }
         }
-
-        Assert.Equal(25, compared);                                           // after 1, 5, 10, 20 and 40 steps
     }
 
     [Fact]
