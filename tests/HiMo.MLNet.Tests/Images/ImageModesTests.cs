@@ -70,6 +70,30 @@ public sealed class ImageModesTests
         }
     }
 
+    [Fact]
+    public void A_gif_whose_frame_is_grey_beside_colours_for_all_is_read_though_Pillow_refuses_it()
+    {
+        byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/grey-palette.gif"));
+        byte[] greys = file[13..(13 + 768)];
+        Assert.Equal((byte)',', file[781]);
+        byte[] colours = [.. greys.Select((value, i) => i % 3 == 0 ? value : (byte)90)];
+        byte[] both = [.. file[..13], .. colours, .. file[781..790], (byte)(file[790] | 0x87), .. greys, .. file[791..]];
+
+        Assert.Equal(Preprocess(file), Preprocess(both));
+    }
+
+    [Fact]
+    public void A_bitmap_of_one_bit_and_one_colour_is_read_though_Pillow_refuses_it()
+    {
+        byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/black-and-white.bmp"));
+        file[46] = 1;                                                         // colours used
+
+        // What was white lies beyond the palette now: the grey of its number.
+        Assert.Equal([0, 1], [.. Preprocess(file).Distinct().Order()]);
+    }
+
+    private static byte[] Preprocess(byte[] file) => TestPicture.Preprocess(ImageDecoder.Decode(new MemoryStream(file), "picture"), Size);
+
     private static string PathOf(string picture) => GoldenFile.PathOf(Path.Combine(s_folder, picture));
 
     // How many values differ by 0, 1, 2, ...
