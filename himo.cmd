@@ -1,14 +1,78 @@
 @echo off
+rem himo demo | test | fidelity | fuzz | bench | stress | format | anything the command line or the samples know
 setlocal
 set DOTNET_CLI_TELEMETRY_OPTOUT=1
 set DOTNET_NOLOGO=1
-where dotnet >nul 2>nul || (echo himo: the .NET 10 SDK is needed: https://dotnet.microsoft.com/download & exit /b 1)
-if "%1"=="demo" (dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- quickstart %2 %3 %4 %5 & exit /b)
-if "%1"=="test" (cd /d "%~dp0" & dotnet test HiMo.MLNet.sln -c Release & exit /b)
-if "%1"=="fuzz" (cd /d "%~dp0" & (if "%2"=="" (set HIMO_FUZZ_CASES=20000) else (set HIMO_FUZZ_CASES=%2)) & dotnet test tests\HiMo.MLNet.Tests -c Release --filter FullyQualifiedName~FuzzTests --logger "console;verbosity=detailed" & exit /b)
-if "%1"=="bench" (dotnet run -c Release --project "%~dp0tests\HiMo.MLNet.Benchmarks" -- %2 %3 %4 %5 %6 & exit /b)
-if "%1"=="stress" (dotnet run -c Release --project "%~dp0tests\HiMo.MLNet.Benchmarks" -- stress %2 %3 %4 & exit /b)
-if "%1"=="format" (cd /d "%~dp0" & dotnet format HiMo.MLNet.sln & exit /b)
-if "%1"=="" (echo usage: himo demo ^| test ^| fuzz ^| bench ^| stress ^| format ^| inspect ^| embed ^| classify ^| search ^| train ^| eval ^| export ^| sample; 'himo train --help' tells how & exit /b)
-for %%s in (quickstart compare-objectives sample) do if "%1"=="%%s" (dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- %* & exit /b)
+rem Threads that wait leave the cores to others.
+if not defined OMP_WAIT_POLICY set OMP_WAIT_POLICY=PASSIVE
+where dotnet >nul 2>nul || (echo himo: the .NET 10 SDK is needed: https://dotnet.microsoft.com/download>&2 & exit /b 1)
+
+rem %args:*demo=% is what follows the word demo.
+set args=%*
+for %%v in (demo test fidelity fuzz bench stress format help) do if "%~1"=="%%v" goto %%v
+for %%v in (-h --help) do if "%~1"=="%%v" goto help
+if "%~1"=="" goto help
+for %%v in (quickstart compare-objectives sample) do if "%~1"=="%%v" goto samples
 dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Cli" -- %*
+exit /b
+
+:samples
+dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- %*
+exit /b
+
+:demo
+dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- quickstart %args:*demo=%
+exit /b
+
+:test
+cd /d "%~dp0"
+dotnet test HiMo.MLNet.sln -c Release %args:*test=%
+exit /b
+
+:fidelity
+cd /d "%~dp0"
+set HIMO_FIDELITY=%TEMP%\himo-fidelity-%RANDOM%%RANDOM%.txt
+dotnet test tests\HiMo.MLNet.Tests -c Release --filter Category=Fidelity %args:*fidelity=%
+set status=%errorlevel%
+if exist "%HIMO_FIDELITY%" type "%HIMO_FIDELITY%" & del "%HIMO_FIDELITY%"
+exit /b %status%
+
+:fuzz
+cd /d "%~dp0"
+set HIMO_FUZZ_CASES=%~2
+if "%~2"=="" set HIMO_FUZZ_CASES=20000
+dotnet test tests\HiMo.MLNet.Tests -c Release --filter FullyQualifiedName~FuzzTests --logger "console;verbosity=detailed" %3 %4 %5 %6 %7 %8 %9
+exit /b
+
+:bench
+dotnet run -c Release --project "%~dp0tests\HiMo.MLNet.Benchmarks" -- %args:*bench=%
+exit /b
+
+:stress
+dotnet run -c Release --project "%~dp0tests\HiMo.MLNet.Benchmarks" -- stress %args:*stress=%
+exit /b
+
+:format
+cd /d "%~dp0"
+dotnet format HiMo.MLNet.sln %args:*format=%
+exit /b
+
+:help
+echo usage: himo demo      train on the sample pictures, save, load in another process, classify, report
+echo        himo test      build and run all tests
+echo        himo fidelity  compare every stage with the original's numbers, and print the largest differences
+echo        himo fuzz      damage untrusted input of every kind, 20,000 times each or 'fuzz N' times, and read it
+echo        himo bench     measure time and peak memory of loading and of a training step
+echo        himo bench soak ^| web ^| kills   long runs, the web sample at its limit, kills at random moments: see docs\reliability.md
+echo        himo stress    repeat all kinds of work under constant garbage collections for some MINUTES (default 10), and compare results bit for bit
+echo        himo format    apply the code style (--verify-no-changes to check)
+echo        himo inspect   tell what a checkpoint or model holds, embed a picture or a text
+echo        himo embed     write the embeddings of pictures or of texts to a file
+echo        himo classify  tell which of some labels pictures show
+echo        himo search    find the pictures that match a description
+echo        himo train     train or fine-tune on pictures with captions
+echo        himo eval      measure models as the papers do, and write a report
+echo        himo export    write a model for ONNX Runtime, transformers, transformers.js or ML.NET
+echo        himo sample    run a sample in the shape that Model Builder generates
+echo 'himo train --help' tells how, and so for the others from inspect on.
+exit /b 0

@@ -12,7 +12,14 @@ internal static class Fidelity
 
     private static readonly SortedDictionary<string, (long Values, double Largest, string Unit)> s_stages = new(StringComparer.Ordinal);
 
-    /// <param name="stage">What was compared.</param>
+    // The way of the data.
+    private static readonly string[] s_groups =
+        ["text", "images", "networks", "objectives", "gradients", "optimizer", "schedule", "metrics"];
+
+    /// <summary>Of what is either the same or not: strings, ids.</summary>
+    public static void Record(string stage, long values, bool same) => Record(stage, values, same ? 0 : double.PositiveInfinity, "");
+
+    /// <param name="stage">What was compared: one of the groups, a colon, which.</param>
     /// <param name="values">How many numbers, strings or bytes.</param>
     /// <param name="difference">The largest difference among them.</param>
     /// <param name="unit">Of the difference.</param>
@@ -30,8 +37,15 @@ internal static class Fidelity
             File.WriteAllLines(s_file, [
                 "| stage | values | largest difference |",
                 "| --- | --- | --- |",
-                .. s_stages.Select(s => string.Create(CultureInfo.InvariantCulture,
-                    $"| {s.Key} | {s.Value.Values:n0} | {(s.Value.Largest == 0 ? "none" : $"{s.Value.Largest:g2} {s.Value.Unit}")} |"))]);
+                .. s_stages.OrderBy(s => Array.IndexOf(s_groups, s.Key.Split(':')[0])).Select(s => string.Create(
+                    CultureInfo.InvariantCulture, $"| {s.Key} | {s.Value.Values:n0} | {Text(s.Value.Largest, s.Value.Unit)} |"))]);
         }
     }
+
+    private static string Text(double difference, string unit) => difference switch
+    {
+        0 => "none",
+        double.PositiveInfinity => "SOME DIFFER",
+        _ => string.Create(CultureInfo.InvariantCulture, $"{difference:g2} {unit}"),
+    };
 }

@@ -1,21 +1,18 @@
-"""Makes Golden/images-modes: small pictures in every mode and format, and what the original's preprocessing gives.
+"""Pictures, and what the original's preprocessing gives: Golden/images-modes and Golden/preprocess.expected.safetensors.
 
 The original opens a picture with Pillow, resizes its shorter side to n (bicubic, in the file's own mode), crops the
 centre and only then converts to RGB. Needs nothing but Python and Pillow (Debian: python3-pil):
 
-    python3 tests/regenerate/images.py
+    python3 tests/regenerate/images.py            compares what is there; ends with 1 where a value differs
+    python3 tests/regenerate/images.py --write    makes it anew
 
-The expected bytes (3 x n x n: planes of red, green and blue) were made with Pillow 9.4.0; the version is written into
-the file. The inputs are written as their formats define them, by hand where Pillow writes no such file.
+images-modes has small pictures in every mode and format, written as their formats define them, by hand where Pillow writes
+no such file, and the expected bytes (3 x n x n: planes of red, green and blue). The photographs in Golden/images are given;
+their values are normalised as CLIP's are. All were recorded with Pillow 9.4.0.
 
 Other sizes and pictures, as many as wanted, for a test run with HIMO_IMAGE_CASES=FOLDER:
 
     python3 tests/regenerate/images.py --fuzz 50 --seed 1 FOLDER
-
-The photographs in Golden/images, against the values in Golden/preprocess.expected.safetensors; writes nothing, ends with 1
-where one differs:
-
-    python3 tests/regenerate/images.py --photographs
 """
 
 import argparse
@@ -32,7 +29,8 @@ from pathlib import Path
 import PIL
 from PIL import Image
 
-GOLDEN = Path(__file__).parent.parent / "HiMo.MLNet.Tests" / "Golden" / "images-modes"
+GOLDEN = Path(__file__).parent.parent / "HiMo.MLNet.Tests" / "Golden"
+PHOTOGRAPHS = GOLDEN / "images"
 SIZE = 16
 MEAN, STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 
@@ -62,6 +60,9 @@ class Scene:
 
     def indices(self, count):
         return self.grid(lambda x, y: int(sum(self.colour(x, y)) / 3 * (count - 1) + 0.5))
+
+
+SCENES = [("", Scene(37, 29))]
 
 
 def scaled(numbers, top):
@@ -319,24 +320,104 @@ def preprocessed(data, size):
     return b"".join(bytes(band.getdata()) for band in image.split())
 
 
-def write(folder, scenes):
+def pictures(scenes):
+    """Names, files and expected bytes."""
     warnings.simplefilter("ignore")
-    folder.mkdir(parents=True, exist_ok=True)
-    header, values = {"__metadata__": {"pillow": PIL.__version__}}, b""
     for prefix, scene in scenes:
         for files in (png_files(scene), gif_files(scene), bmp_files(scene), other_files(scene)):
             for name, data in files:
-                name = prefix + name
                 try:
-                    expected = preprocessed(data, SIZE)
+                    yield prefix + name, data, preprocessed(data, SIZE)
                 except OSError as error:
-                    print(name, scene.width, scene.height, error)
-                    continue
-                (folder / name).write_bytes(data)
-                header[name] = {"dtype": "U8", "shape": [3, SIZE, SIZE], "data_offsets": [len(values), len(values) + len(expected)]}
-                values += expected
+                    print(prefix + name, scene.width, scene.height, error)
+
+
+# safetensors: the length of a JSON header, the header, the bytes
+
+def read_tensors(path):
+    data = path.read_bytes()
+    length, = struct.unpack_from("<Q", data)
+    header, values = json.loads(data[8:8 + length]), data[8 + length:]
+    metadata = header.pop("__metadata__")
+    return {name: values[slice(*entry["data_offsets"])] for name, entry in header.items()}, metadata
+
+
+def write_tensors(path, tensors, kind, metadata, alignment=1):
+    """tensors: names, sizes and bytes."""
+    header, values = {"__metadata__": metadata}, b""
+    for name, size, data in tensors:
+        header[name] = {"dtype": kind, "shape": [3, size, size], "data_offsets": [len(values), len(values) + len(data)]}
+        values += data
     text = json.dumps(header).encode()
-    (folder / "expected.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + values)
+    text += b" " * (-len(text) % alignment)
+    path.write_bytes(struct.pack("<Q", len(text)) + text + values)
+
+
+def write_pictures(folder, scenes):
+    folder.mkdir(parents=True, exist_ok=True)
+    expected = []
+    for name, data, values in pictures(scenes):
+        (folder / name).write_bytes(data)
+        expected.append((name, SIZE, values))
+    write_tensors(folder / "expected.safetensors", expected, "U8", {"pillow": PIL.__version__})
+
+
+def compare_pictures(folder, scenes):
+    """Prints how the files in the folder differ from those made now, and from what is expected of them; whether no value does."""
+    expected, metadata = read_tensors(folder / "expected.safetensors")
+    print(f"images-modes: recorded with Pillow {metadata['pillow']} - here {PIL.__version__}")
+    made = {name: data for name, data, _ in pictures(scenes)}
+    others = sorted(name for name in expected if (folder / name).read_bytes() != made.get(name))
+    different = sorted(name for name, values in expected.items() if preprocessed((folder / name).read_bytes(), SIZE) != values)
+    print(f"  {len(expected)} files, {len(others)} of them made with other bytes here {others or ''}")
+    print(f"  {sum(map(len, expected.values())):,} expected values, {len(different)} files with others here {different or ''}")
+    return not different and made.keys() == expected.keys()
+
+
+# The photographs
+
+def float32(number):
+    return struct.unpack("<f", struct.pack("<f", number))[0]
+
+
+# Each step in float32, as PyTorch has it; a quotient of float32 numbers, rounded twice, is rounded as once.
+NORMALIZED = [[float32(float32(float32(value / 255) - float32(mean)) / float32(std)) for value in range(256)]
+              for mean, std in zip(MEAN, STD)]
+
+
+def normalized(picture, size):
+    pixels = preprocessed((PHOTOGRAPHS / picture).read_bytes(), size)
+    plane = len(pixels) // 3
+    return [NORMALIZED[i // plane][pixel] for i, pixel in enumerate(pixels)]
+
+
+def named(name):
+    """PICTURE@SIZE"""
+    picture, size = name.split("@")
+    return picture, int(size)
+
+
+def write_photographs(path):
+    recorded, metadata = read_tensors(path)
+    tensors = []
+    for name in recorded:
+        values = normalized(*named(name))
+        tensors.append((name, named(name)[1], struct.pack(f"<{len(values)}f", *values)))
+    write_tensors(path, tensors, "F32", {**metadata, "pillow": PIL.__version__}, alignment=8)
+
+
+def compare_photographs(path):
+    """Prints, for each recorded picture, how many of its values differ; whether none does by a byte's step, 0.014 or more."""
+    recorded, metadata = read_tensors(path)
+    print(f"photographs: recorded with Pillow {metadata['pillow']} - here {PIL.__version__}")
+    same = True
+    for name, data in recorded.items():
+        values = normalized(*named(name))
+        differences = [abs(a - b) for a, b in zip(values, struct.unpack(f"<{len(values)}f", data))]
+        same &= max(differences) < 1e-3
+        print(f"  {name:21}{len(values):8,} values, {sum(d > 1e-3 for d in differences)} other bytes, "
+              f"largest difference {max(differences):.1e}")
+    return same
 
 
 def random_scenes(count, seed):
@@ -347,38 +428,27 @@ def random_scenes(count, seed):
         yield f"{number}-", Scene(width, height, dice.uniform(0.3, 40), dice.randint(2, 20), blocks, dice.choice([0.5, 3, 100]))
 
 
-def compare_photographs(folder):
-    """Prints, for each recorded picture, how many of its bytes differ; whether none does."""
-    data = (folder / "preprocess.expected.safetensors").read_bytes()
-    length, = struct.unpack_from("<Q", data)
-    header, same = json.loads(data[8:8 + length]), True
-    print("recorded with Pillow", header.pop("__metadata__")["pillow"], "- here", PIL.__version__)
-    for picture, entry in header.items():
-        name, size = picture.split("@")
-        pixels = preprocessed((folder / "images" / name).read_bytes(), int(size))
-        start, end = (8 + length + offset for offset in entry["data_offsets"])
-        recorded = struct.unpack(f"<{len(pixels)}f", data[start:end])
-        plane = len(pixels) // 3
-        expected = [(pixel / 255 - MEAN[i // plane]) / STD[i // plane] for i, pixel in enumerate(pixels)]
-        # A step of one byte is 0.014 or more.
-        largest = max(abs(value - other) for value, other in zip(expected, recorded))
-        different = sum(abs(value - other) > 1e-3 for value, other in zip(expected, recorded))
-        same &= different == 0
-        print(f"{picture:22}{different:7} of {len(pixels):7} bytes differ; largest difference when normalised {largest:.1e}")
-    return same
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", type=Path, default=GOLDEN)
-    parser.add_argument("--fuzz", type=int, metavar="COUNT")
+    ways = parser.add_mutually_exclusive_group()
+    ways.add_argument("--check", action="store_true", help="compare what is there (the default)")
+    ways.add_argument("--write", action="store_true", help="make it anew")
+    ways.add_argument("--fuzz", type=int, metavar="COUNT", help="random pictures into FOLDER")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--photographs", action="store_true")
+    parser.add_argument("folder", nargs="?", type=Path)
     options = parser.parse_args()
-    if options.photographs:
-        sys.exit(0 if compare_photographs(GOLDEN.parent) else 1)
-    write(options.folder, random_scenes(options.fuzz, options.seed) if options.fuzz else [("", Scene(37, 29))])
+    if (options.folder is None) != (options.fuzz is None):
+        parser.error("--fuzz and FOLDER go together")
+    modes, photographs = GOLDEN / "images-modes", GOLDEN / "preprocess.expected.safetensors"
+    if options.fuzz:
+        write_pictures(options.folder, random_scenes(options.fuzz, options.seed))
+    elif options.write:
+        write_pictures(modes, SCENES)
+        write_photographs(photographs)
+    else:
+        return 0 if all([compare_pictures(modes, SCENES), compare_photographs(photographs)]) else 1
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -248,8 +248,9 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=GOLDEN)
     ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--double", action="store_true")
-    ways.add_argument("--write", action="store_true")
+    ways.add_argument("--check", action="store_true", help="compare what is there (the default)")
+    ways.add_argument("--double", action="store_true", help="compare in float64")
+    ways.add_argument("--write", action="store_true", help="make it anew")
     options = parser.parse_args()
     torch.set_num_threads(1)
     dtype = torch.float64 if options.double else torch.float32

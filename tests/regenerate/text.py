@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
-"""Regenerates what the library's text stages are held against, and their tables.
+"""What the library's text stages are held against, and their tables.
 
-    python3 tests/regenerate/text.py FTFY           the golden file and the embedded tables
-    python3 tests/regenerate/text.py FTFY --fuzz N  N random strings with what they should give, by --seed
-    python3 tests/regenerate/text.py FTFY --characters    strings with every assigned character
+    python3 tests/regenerate/text.py                 compares what is there; ends with 1 where something differs
+    python3 tests/regenerate/text.py --write         makes it anew
+    python3 tests/regenerate/text.py --fuzz N        N random strings with what they should give, by --seed
+    python3 tests/regenerate/text.py --characters    strings with every assigned character
 
 The last two write JSON lines on standard output; TextGoldenTests reads a file of them too that HIMO_TEXT_CASES names.
 
-FTFY is a folder with the source of ftfy 6.3.1 (its package `ftfy` lies directly in it). Debian's python3,
-python3-regex and python3-wcwidth are enough. The tokenizer below is CLIP's, written down anew: repair, unescape, fold,
-lower, cut, merge; the merges are those that the library ships.
+All need ftfy 6.3.1, installed or in a folder that --ftfy names (`pip install --target FOLDER ftfy==6.3.1`, or its source),
+and Debian's python3, python3-regex and python3-wcwidth. The tokenizer below is CLIP's, written down anew: repair,
+unescape, fold, lower, cut, merge; the merges are those that the library ships. The captions of tokenizer.expected.json
+are given: those, and what the original tokenizer made of them, were recorded elsewhere.
 """
 
 import argparse
@@ -17,6 +19,7 @@ import functools
 import gzip
 import html
 import html.entities
+import itertools
 import json
 import os
 import random
@@ -74,22 +77,23 @@ class Tokenizer:
             parts = merged
         return [self.id[part] for part in parts]
 
+    def ids(self, clean):
+        return [id for word in WORDS.findall(clean) for id in self.word(word)]
+
+    def padded(self, ids, length):
+        """A row of a batch: both ends, zeros; of a text that is too long the beginning and the end token."""
+        row = [self.id["<|startoftext|>"], *ids, self.id["<|endoftext|>"]]
+        return row + [0] * (length - len(row)) if len(row) <= length else row[:length - 1] + row[-1:]
+
     def case(self, kind, text):
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")  # Halves side by side are one.
         clean = self.clean(text)
         units = text.encode("utf-16-le", "surrogatepass").hex()
         whole = {"text": text} if not any("\ud800" <= c <= "\udfff" for c in text) else {"utf16": units}
-        repaired = self.fix_text(text)
-        ids = [id for word in WORDS.findall(clean) for id in self.word(word)]
-        return {"kind": kind} | whole | {"repaired": repaired, "clean": clean, "ids": ids}
+        return {"kind": kind} | whole | {"repaired": self.fix_text(text), "clean": clean, "ids": self.ids(clean)}
 
 
 # ---- The embedded tables ---------------------------------------------------------------------------------------------
-
-def write_table(name, lines):
-    with open(os.path.join(RESOURCES, name), "wb") as file:
-        file.write(gzip.compress("".join(line + "\n" for line in lines).encode("utf-8"), 9, mtime=0))
-
 
 def entity_table():
     """A mark, the name, a tab, the characters. `;` only with a semicolon, `=` without too, `^` capitals that ftfy adds."""
@@ -329,30 +333,87 @@ def every_character():
             yield from ["Ã©" + c + "é", "Ã " + c, c + "Â£ Ã©", "a\u0316" + c + "\u0301", "&" + c + "amp;&amp" + c]
 
 
+# ---- What there is, and what there should be --------------------------------------------------------------------------
+
+def captions(tokenizer):
+    """The captions that tokenizer.expected.json has, and what they give."""
+    with open(os.path.join(GOLDEN, "tokenizer.expected.json"), encoding="utf-8") as file:
+        for text in (case["text"] for case in json.load(file)):
+            ids = tokenizer.ids(tokenizer.clean(text))
+            yield {"text": text, "ids": ids, "padded248": tokenizer.padded(ids, 248)}
+
+
+def made(tokenizer):
+    """Paths, and the bytes that belong there before any compression."""
+    texts = {
+        os.path.join(GOLDEN, "text.expected.json"): "[\n" + ",\n".join(json.dumps(case) for case in cases(tokenizer)) + "\n]\n",
+        os.path.join(GOLDEN, "tokenizer.expected.json"): json.dumps([*captions(tokenizer)]),
+        os.path.join(RESOURCES, "html-entities.txt.gz"): "".join(line + "\n" for line in entity_table()),
+        os.path.join(RESOURCES, "unicode-normalization.txt.gz"): "".join(line + "\n" for line in normalization_table()),
+    }
+    return {path: text.encode("utf-8") for path, text in texts.items()}
+
+
+def entries(path, data):
+    return json.loads(data) if path.endswith(".json") else data.decode("utf-8").split("\n")[:-1]
+
+
+def compare(path, data):
+    """Prints how many strings or lines differ; whether none does."""
+    with (gzip.open if path.endswith(".gz") else open)(path, "rb") as file:
+        there, here = entries(path, file.read()), entries(path, data)
+    different = [pair for pair in itertools.zip_longest(there, here) if pair[0] != pair[1]]
+    print(f"{os.path.basename(path):30}{len(there):6,} {'strings,' if path.endswith('.json') else 'lines,':8} {len(different)} differ")
+    for recorded, computed in different[:3]:
+        print(f"  recorded {recorded!r}\n  computed {computed!r}")
+    return not different
+
+
+def write(path, data):
+    with open(path, "wb") as file:
+        file.write(gzip.compress(data, 9, mtime=0) if path.endswith(".gz") else data)
+
+
+def repair(folder):
+    """ftfy.fix_text of the version that the values are of."""
+    sys.path[:0] = [folder] if folder else []
+    try:
+        import ftfy
+        found = ftfy.__version__
+    except ModuleNotFoundError as error:
+        if error.name != "ftfy":
+            raise
+        found = "none"
+    if found != "6.3.1":
+        sys.exit(f"Expected ftfy 6.3.1, found {found}: pip install --target FOLDER ftfy==6.3.1, then --ftfy FOLDER.")
+    return ftfy.fix_text
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("ftfy", help="folder with the source of ftfy 6.3.1")
-    arguments.add_argument("--fuzz", type=int, metavar="N")
+    arguments.add_argument("--ftfy", metavar="FOLDER", help="where ftfy lies, if it is not installed")
+    ways = arguments.add_mutually_exclusive_group()
+    ways.add_argument("--check", action="store_true", help="compare what is there (the default)")
+    ways.add_argument("--write", action="store_true", help="make it anew")
+    ways.add_argument("--fuzz", type=int, metavar="N")
+    ways.add_argument("--characters", action="store_true")
     arguments.add_argument("--seed", type=int, default=1)
-    arguments.add_argument("--characters", action="store_true")
     given = arguments.parse_args()
-    sys.path.insert(0, given.ftfy)
-    import ftfy
-    if ftfy.__version__ != "6.3.1":
-        sys.exit(f"Expected ftfy 6.3.1, found {ftfy.__version__}.")
-
-    tokenizer = Tokenizer(ftfy.fix_text)
+    tokenizer = Tokenizer(repair(given.ftfy))
     if given.fuzz or given.characters:
         rng = random.Random(given.seed)
         for text in every_character() if given.characters else (random_text(rng) for _ in range(given.fuzz)):
             print(json.dumps(tokenizer.case("random", text)))
-        return
+        return 0
 
-    write_table("html-entities.txt.gz", entity_table())
-    write_table("unicode-normalization.txt.gz", normalization_table())
-    with open(os.path.join(GOLDEN, "text.expected.json"), "w", encoding="utf-8") as file:
-        file.write("[\n" + ",\n".join(json.dumps(case) for case in cases(tokenizer)) + "\n]\n")
+    print(f"recorded with Unicode 14.0.0, regex 2.5.123 - here {unicodedata.unidata_version}, {regex.__version__}")
+    files = made(tokenizer)
+    if given.write:
+        for path, data in files.items():
+            write(path, data)
+        return 0
+    return 0 if all([compare(path, data) for path, data in files.items()]) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -2,6 +2,7 @@ using HiMo.MLNet.Images;
 
 namespace HiMo.MLNet.Tests.Images;
 
+[Trait("Category", "Fidelity")]
 public sealed class ClipPreprocessorTests
 {
     private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden = GoldenFile.Read("preprocess.expected.safetensors");
@@ -27,8 +28,8 @@ public sealed class ClipPreprocessorTests
             differences[(int)Math.Round(Math.Abs(values[i] - expected[i]) * ClipPreprocessor.Std[channel] * 255)]++;
         }
 
-        Fidelity.Record($"preprocessed photographs, {Path.GetExtension(file).TrimStart('.').ToUpperInvariant()}, 99.9 % of the values",
-            values.Length, Quantile(differences, 0.999 * values.Length), "of 255");
+        Fidelity.Record($"images: decode, resize, crop, normalise, photographs, {Path.GetExtension(file).TrimStart('.').ToUpperInvariant()}",
+            values.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
 
         string summary = string.Join(", ", differences.Index().Where(pair => pair.Item > 0).Select(pair => $"{pair.Item} values differ by {pair.Index}"));
         if (file.EndsWith(".png", StringComparison.Ordinal))
@@ -42,17 +43,6 @@ public sealed class ClipPreprocessorTests
 
         // Normalisation itself.
         Assert.All(values.Zip(expected), pair => Assert.Equal(pair.Second, pair.First, differences[0] == values.Length ? 1e-6f : 0.2f));
-    }
-
-    private static int Quantile(int[] counts, double enough)
-    {
-        int value = 0;
-        for (long seen = counts[0]; seen < enough; seen += counts[value])
-        {
-            value++;
-        }
-
-        return value;
     }
 
     [Fact]

@@ -4,6 +4,7 @@ using Microsoft.ML.Data;
 namespace HiMo.MLNet.Tests.Images;
 
 /// <summary>Small pictures in every mode and format against Pillow: tests/regenerate/images.py makes both.</summary>
+[Trait("Category", "Fidelity")]
 public sealed class ImageModesTests
 {
     private const int Size = 16;
@@ -23,7 +24,7 @@ public sealed class ImageModesTests
         byte[] planes = TestPicture.Preprocess(ImageDecoder.Decode(PathOf(picture)), Size);
         int[] differences = Differences(picture, planes);
         string format = Path.GetExtension(picture).TrimStart('.').ToUpperInvariant();
-        Fidelity.Record($"decode, resize, crop, convert: {format} of every mode", planes.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
+        Fidelity.Record($"images: decode, resize, crop, {format} of every mode", planes.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
         int within = picture.EndsWith(".jpg", StringComparison.Ordinal) ? 2 : 0;
         Assert.True(differences[..(within + 1)].Sum() >= 0.999 * planes.Length, string.Join(' ', differences));
     }
@@ -68,6 +69,30 @@ public sealed class ImageModesTests
             Assert.Contains(planes, value => value == 255);
         }
     }
+
+    [Fact]
+    public void A_gif_whose_frame_is_grey_beside_colours_for_all_is_read_though_Pillow_refuses_it()
+    {
+        byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/grey-palette.gif"));
+        byte[] greys = file[13..(13 + 768)];
+        Assert.Equal((byte)',', file[781]);
+        byte[] colours = [.. greys.Select((value, i) => i % 3 == 0 ? value : (byte)90)];
+        byte[] both = [.. file[..13], .. colours, .. file[781..790], (byte)(file[790] | 0x87), .. greys, .. file[791..]];
+
+        Assert.Equal(Preprocess(file), Preprocess(both));
+    }
+
+    [Fact]
+    public void A_bitmap_of_one_bit_and_one_colour_is_read_though_Pillow_refuses_it()
+    {
+        byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/black-and-white.bmp"));
+        file[46] = 1;                                                         // colours used
+
+        // What was white lies beyond the palette now: the grey of its number.
+        Assert.Equal([0, 1], [.. Preprocess(file).Distinct().Order()]);
+    }
+
+    private static byte[] Preprocess(byte[] file) => TestPicture.Preprocess(ImageDecoder.Decode(new MemoryStream(file), "picture"), Size);
 
     private static string PathOf(string picture) => GoldenFile.PathOf(Path.Combine(s_folder, picture));
 

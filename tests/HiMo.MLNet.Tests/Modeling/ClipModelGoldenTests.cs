@@ -4,6 +4,7 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Modeling;
 
+[Trait("Category", "Fidelity")]
 public class ClipModelGoldenTests
 {
     private const double Forward = 1e-5;
@@ -44,9 +45,9 @@ public class ClipModelGoldenTests
         using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name, extension);
         using IDisposable _ = no_grad();
-        Closeness.Within(Forward, clip.Expected("image_features"), clip.Model.EncodeImage(clip.Images), "image features", $"image tower, {name}, .{extension}");
+        Closeness.Within(Forward, clip.Expected("image_features"), clip.Model.EncodeImage(clip.Images), "image features", $"networks: image tower, {name}, .{extension}");
         Closeness.Within(
-            Forward, clip.Expected("text_features"), clip.Model.EncodeText(clip.Tokens), "text features", $"text tower, {name}, .{extension}");
+            Forward, clip.Expected("text_features"), clip.Model.EncodeText(clip.Tokens), "text features", $"networks: text tower, {name}, .{extension}");
     }
 
     [Theory]

@@ -7,6 +7,7 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Objectives;
 
+[Trait("Category", "Fidelity")]
 public class HiMoObjectiveGoldenTests
 {
     private const double Losses = 1e-5, Gradients = 1e-4, AfterThreeSteps = 1e-3;
@@ -30,7 +31,7 @@ public class HiMoObjectiveGoldenTests
         using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name);
         Tensor texts = nn.functional.normalize(clip.Expected("text_features"), dim: 1);
-        Closeness.Within(1e-5, clip.Expected(FormattableString.Invariant($"hide_{varianceRatio}")), HiDe.Decompose(texts, varianceRatio).Components, "components", $"HiDe, {name}, four τ");
+        Closeness.Within(1e-5, clip.Expected(FormattableString.Invariant($"hide_{varianceRatio}")), HiDe.Decompose(texts, varianceRatio).Components, "components", $"objectives: HiDe, {name}, four τ");
     }
 
     [Theory]
@@ -55,8 +56,8 @@ public class HiMoObjectiveGoldenTests
             ObjectiveValue value = objective.Compute(clip.Model.EncodeImage(clip.Images), [clip.Model.EncodeText(clip.Tokens)], clip.Model.LogitScale, batch);
             var parts = value.Parts.ToDictionary(p => p.Name, p => p.Value);
             double share = cancels && step > 0 ? LossesAfterCancelledGradients : Losses;
-            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), parts["global"], $"global loss of step {step}", $"losses, {name}, {run}");
-            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), parts["component"], $"component loss of step {step}", $"losses, {name}, {run}");
+            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_global"), parts["global"], $"global loss of step {step}", $"objectives: HiMo-CLIP's losses, {name}, {run}");
+            Closeness.Within(share, clip.Expected($"{run}.step{step}.loss_component"), parts["component"], $"component loss of step {step}", $"objectives: HiMo-CLIP's losses, {name}, {run}");
             value.Total.backward();
             if (step == 0)
             {
@@ -67,8 +68,8 @@ public class HiMoObjectiveGoldenTests
         }
 
         using IDisposable _ = no_grad();
-        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.image_features"), clip.Model.EncodeImage(clip.Images), "image features", $"features after three AdamW steps, {name}, {run}");
-        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.text_features"), clip.Model.EncodeText(clip.Tokens), "text features", $"features after three AdamW steps, {name}, {run}");
+        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.image_features"), clip.Model.EncodeImage(clip.Images), "image features", $"optimizer: features after three AdamW steps, {name}, {run}");
+        Closeness.Within(AfterThreeSteps, clip.Expected($"{run}.after3.text_features"), clip.Model.EncodeText(clip.Tokens), "text features", $"optimizer: features after three AdamW steps, {name}, {run}");
     }
 
     private static void CompareGradients(TinyClip clip, string prefix, string run, double textTower)
@@ -80,7 +81,7 @@ public class HiMoObjectiveGoldenTests
         {
             string parameter = name[prefix.Length..];
             double share = IsTextTower(parameter) ? textTower : Gradients;
-            Closeness.Within(share, clip.Expected(name), parameters[parameter].grad!, name, $"gradients, {(IsTextTower(parameter) ? "text" : "image")} tower, {run}");
+            Closeness.Within(share, clip.Expected(name), parameters[parameter].grad!, name, $"gradients: {(IsTextTower(parameter) ? "text" : "image")} tower, {run}");
         }
     }
 

@@ -18,6 +18,10 @@ public sealed class HtmlEntitiesTests
     [InlineData("&EACUTE;", "&EACUTE;")]
     public void Unescapes_as_Python_does(string text, string unescaped) => Assert.Equal(unescaped, HtmlEntities.Unescape(text));
 
+    [Fact]
+    public void Reads_numbers_of_any_length() => // Python ends with an error after 4,300 digits.
+        Assert.Equal("\uFFFD a", HtmlEntities.Unescape($"&#{new string('9', 5_000)}; &#{new string('0', 5_000)}97;"));
+
     [Theory]
     [InlineData("&eacute; &EACUTE; &SZLIG; &eACUTE;", "é É SS &eACUTE;")]
     [InlineData("&eacute &notit; this&not that", "&eacute &notit; this&not that")]

@@ -51,6 +51,14 @@ public sealed class TextRepairTests
         Assert.EndsWith("xÉé", new TextRepair().Line("🐱🐱🐱🐱" + new string('x', 999_988) + "&EACUTE;é"));
     }
 
+    [Fact]
+    public void Decodes_entities_in_entities_while_the_text_is_short_and_at_least_64_times()
+    {
+        static string Nested(int levels) => "&" + string.Concat(Enumerable.Repeat("amp;", levels)) + "eacute;";
+        Assert.Equal("é", new TextRepair().Line(Nested(1_000)));
+        Assert.InRange(new TextRepair().Line(Nested(100_000)).Length, 2, Nested(100_000 - 64).Length);
+    }
+
     public static TheoryData<string, string> Endless => new()
     {
         { "nested entities", "&" + string.Concat(Enumerable.Repeat("amp;", 100_000)) },
