@@ -74,6 +74,26 @@ public sealed class HostileDiskTests : IDisposable
     }
 
     [Fact]
+    public void A_checkpoint_that_becomes_too_large_costs_a_warning_and_not_the_training()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;                                                           // nothing limits a process's files there
+        }
+
+        string zip = At("model.zip"), folder = At("checkpoints");
+
+        // Room for the weights of 13 MB, and not for a checkpoint, which holds them and the optimizer's averages: 39 MB.
+        ProgramResult result = RunWithLittleRoom(20_000,
+            "train", "--data", _table, "--checkpoint", _checkpoint, "--epochs", "1", "--batch-size", "8", "--checkpoints", folder, "--output", zip);
+
+        Assert.True(result.ExitCode == 0, result.Errors);
+        Assert.Matches(@"The checkpoint of step 2 could not be written to '.*checkpoints': '.*step-00000002\.safetensors' could not be written", result.Errors);
+        Assert.True(File.Exists(zip));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
+    }
+
+    [Fact]
     public void Two_that_write_one_file_are_told_apart()
     {
         string zip = Older("model.zip");
