@@ -60,7 +60,7 @@ internal static class EmbedCommand
     }
 
     private static void Write(
-        ModelFile model, FileStream stream, string file, string nameField, string nameColumn, string embeddingColumn, IEnumerable<(string Name, float[] Embedding)> rows)
+        ModelFile model, Stream stream, string file, string nameField, string nameColumn, string embeddingColumn, IEnumerable<(string Name, float[] Embedding)> rows)
     {
         string extension = Path.GetExtension(file).ToLowerInvariant();
         if (extension == ".idv")

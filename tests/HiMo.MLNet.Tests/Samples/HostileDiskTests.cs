@@ -68,9 +68,9 @@ public sealed class HostileDiskTests : IDisposable
             argument switch { "CHECKPOINT" => _checkpoint, "LIST" => list, "TABLE" => _table, "FILE" => file, _ => argument })]);
 
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
-        Assert.StartsWith("himo: ", TheLine(result), StringComparison.Ordinal);
+        Assert.StartsWith($"himo: '{file}' could not be written: ", TheLine(result), StringComparison.Ordinal);
         Assert.Equal("older", File.ReadAllText(file));
-        Assert.Empty(Directory.EnumerateFiles(_toys.Folder, "*.partial"));
+        Assert.Equal([file], Directory.EnumerateFiles(_toys.Folder, name + "*"));
     }
 
     [Fact]
@@ -99,7 +99,7 @@ public sealed class HostileDiskTests : IDisposable
         string zip = Older("model.zip");
         string[] train = ["train", "--data", _table, "--checkpoint", _checkpoint, "--epochs", "1000000", "--batch-size", "8", "--output", zip];
         using Process first = HimoProgram.Start(train);
-        while (!File.Exists(zip + ".partial") && !first.HasExited)
+        while (!File.Exists(zip + ".in-use") && !first.HasExited)
         {
             Thread.Sleep(20);
         }
@@ -109,7 +109,7 @@ public sealed class HostileDiskTests : IDisposable
         Assert.Equal((1, ""), (second.ExitCode, second.Output));
         Assert.Contains("model.zip", TheLine(second), StringComparison.Ordinal);
         Assert.False(first.HasExited);
-        Assert.True(File.Exists(zip + ".partial"));
+        Assert.True(File.Exists(zip + ".in-use"));
         Assert.Equal("older", File.ReadAllText(zip));
         first.Kill();
     }
@@ -128,7 +128,7 @@ public sealed class HostileDiskTests : IDisposable
         string table = Table([new() { ImagePath = pipe, Caption = "Two colours." }, .. _toys.Rows]);
         string[] Train(string output) => ["train", "--data", table, "--checkpoint", _checkpoint, "--epochs", "1", "--batch-size", "17", "--checkpoints", At("checkpoints"), "--output", output];
         using Process training = HimoProgram.Start(Train(Path.Combine(folder, "model.zip")));
-        while (!File.Exists(Path.Combine(folder, "model.zip.partial")) && !training.HasExited)
+        while (!File.Exists(Path.Combine(folder, "model.zip.in-use")) && !training.HasExited)
         {
             Thread.Sleep(20);
         }
