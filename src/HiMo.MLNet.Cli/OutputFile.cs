@@ -21,39 +21,11 @@ internal static class OutputFile
     }
 
     /// <summary>
-    /// Creates the file at once, so that a place that cannot be written, or that another process writes, shows before the work.
+    /// Opens the file at once, so that a place that cannot be written, or that another process writes, shows before the work.
     /// </summary>
-    public static void Write(string path, Action<FileStream> write)
+    public static void Write(string path, Action<Stream> write)
     {
-        string partial = path + ".partial";
-        using (FileStream stream = File.Create(partial))
-        {
-            try
-            {
-                write(stream);
-                stream.Flush(flushToDisk: true);
-            }
-            catch
-            {
-                Discard(stream, partial);
-                throw;
-            }
-        }
-
-        File.Move(partial, path, overwrite: true);
-    }
-
-    private static void Discard(FileStream stream, string partial)
-    {
-        try
-        {
-            stream.Dispose();
-        }
-        catch
-        {
-            // What was not yet written is written now, and fails once more where the disk is full: the first error is the one to tell.
-        }
-
-        File.Delete(partial);
+        using var held = new FileStream(path + ".in-use", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        WholeFile.Write(path, write);
     }
 }

@@ -18,8 +18,8 @@ internal readonly record struct ContentKey(UInt128 Value)
 }
 
 /// <summary>
-/// Embeddings of one model on disk. They are kept in files of up to <see cref="FileEntries"/>, each written under another name
-/// and then moved, so that an interrupted run leaves whole files; a damaged one is reported, computed again and removed.
+/// Embeddings of one model on disk. They are kept in files of up to <see cref="FileEntries"/>, each there whole or not at all;
+/// a damaged one is reported, computed again and removed.
 /// </summary>
 /// <remarks>
 /// A file holds <c>HIMOEMB1</c>, d and the number n of entries (Int32 each), n keys, n checks (the first 8 bytes of SHA-256 of key
@@ -29,7 +29,7 @@ internal sealed class EmbeddingCache : IDisposable
 {
     public const int FileEntries = 512;
     private const int HeaderBytes = 16, CheckBytes = 8;
-    private const string Extension = ".emb", Partial = ".partial";
+    private const string Extension = ".emb";
 
     private readonly string _folder;
     private readonly int _dimension;
@@ -51,16 +51,11 @@ internal sealed class EmbeddingCache : IDisposable
         _warn = warn;
         try
         {
-            foreach (FileInfo file in Directory.CreateDirectory(_folder).EnumerateFiles())
+            Directory.CreateDirectory(_folder);
+            WholeFile.DeleteAbandoned(_folder, "*" + Extension);
+            foreach (string file in Directory.EnumerateFiles(_folder, "*" + Extension))
             {
-                if (file.Extension == Extension)
-                {
-                    Index(file.FullName);
-                }
-                else if (file.Extension == Partial && file.LastWriteTimeUtc < DateTime.UtcNow.AddDays(-1))
-                {
-                    file.Delete();
-                }
+                Index(file);
             }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -151,7 +146,7 @@ internal sealed class EmbeddingCache : IDisposable
         string path = Path.Combine(_folder, Guid.NewGuid().ToString("n") + Extension);
         try
         {
-            using (FileStream file = File.Create(path + Partial))
+            WholeFile.Write(path, file =>
             {
                 file.Write("HIMOEMB1"u8);
                 file.Write(MemoryMarshal.AsBytes<int>([_dimension, keys.Length]));
@@ -165,10 +160,7 @@ internal sealed class EmbeddingCache : IDisposable
                 {
                     file.Write(MemoryMarshal.AsBytes(_pending[key].AsSpan()));
                 }
-
-                file.Flush(flushToDisk: true);
-            }
-            File.Move(path + Partial, path);
+            });
             for (int i = 0; i < keys.Length; i++)
             {
                 _places[keys[i]] = (path, i);

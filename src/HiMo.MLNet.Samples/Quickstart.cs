@@ -26,9 +26,13 @@ internal static class Quickstart
         AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
         HiMoClipMetrics metrics = Measure(model, test, cancellation);
 
-        // Written beside and moved, so that an older model stays until the new one is whole.
+        // Written beside and moved, so that an older model stays until the new one is whole; docs/reliability.md tells more.
         string zip = Path.GetFullPath(Path.Combine(output, "emoji-model.zip")), partial = zip + ".partial";
-        mlContext.Model.Save(model.ForZeroShot(Kinds(mlContext, train), ["{0}."]), train.Schema, partial);
+        using (FileStream file = File.Create(partial))
+        {
+            mlContext.Model.Save(model.ForZeroShot(Kinds(mlContext, train), ["{0}."]), train.Schema, file);
+            file.Flush(flushToDisk: true);
+        }
         File.Move(partial, zip, overwrite: true);
         model.Dispose();
         AnsiConsole.MarkupLineInterpolated($"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");

@@ -1,10 +1,8 @@
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Embedding;
-using HiMo.MLNet.HuggingFace;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
-using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -163,69 +161,14 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <inheritdoc/>
     public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => ClipBinding.Create(this, inputSchema, forRows: true);
 
-    /// <summary>
-    /// Writes the weights as safetensors under the names of the original CLIP state dict, in the types they were loaded in:
-    /// the way back to Python.
-    /// </summary>
-    /// <param name="path">The file; written beside under another name and moved, so that an older one survives a failure.</param>
-    public void SaveCheckpoint(string path)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(path);
-        using ClipEncoder held = Encoder.Share();
-        WholeFile.Write(path, file => ClipWeights.Save(held.Model, file));
-    }
+    /// <inheritdoc cref="ClipEmbedder.SaveCheckpoint"/>
+    public void SaveCheckpoint(string path) => Encoder.SaveCheckpoint(path);
 
-    /// <summary>
-    /// Writes the two towers as ONNX graphs (opset 17) in the layout and with the names of Hugging Face's exports:
-    /// <c>onnx/vision_model.onnx</c>, <c>pixel_values</c> (B, 3, n, n) to <c>image_embeds</c> (B, d), and <c>onnx/text_model.onnx</c>,
-    /// <c>input_ids</c> (B, T) to <c>text_embeds</c> (B, d), not normalised; <c>_fp16</c> or <c>_int8</c> behind the names of the others.
-    /// </summary>
-    /// <param name="folder">Made if need be. Weights beyond 2 GiB go into a file beside the graph.</param>
-    /// <param name="precision">Of the weights.</param>
-    /// <exception cref="IOException">The folder cannot be written, or is a file; an older export is as it was.</exception>
-    public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        CheckPrecision(precision, nameof(precision));
-        using ClipEncoder held = Encoder.Share();
-        WholeFolder.Write(folder, part => OnnxExport.Save(held.Model, part, precision));
-    }
+    /// <inheritdoc cref="ClipEmbedder.SaveOnnx"/>
+    public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32) => Encoder.SaveOnnx(folder, precision);
 
-    /// <summary>
-    /// Writes the model as Hugging Face keeps a <c>CLIPModel</c>, for transformers in Python and transformers.js: <c>config.json</c>,
-    /// <c>preprocessor_config.json</c>, the tokenizer's files, <c>model.safetensors</c> with the types that the weights were loaded in,
-    /// and <c>onnx/</c> as <see cref="SaveOnnx"/> has it. <c>HiMoClip("folder")</c> and <see cref="ClipEmbedder.Load"/> read it.
-    /// </summary>
-    /// <param name="folder">Made if need be. All files are there in the end or none; others in the folder stay.</param>
-    /// <param name="precisions">Of the ONNX graphs, which transformers.js needs: it takes the first unless it is told. None: no graphs.</param>
-    /// <remarks>
-    /// The tokenizer's files give the same ids for texts that need no repair; curly quotes, entities, mojibake and the like, which are
-    /// repaired here, are not there. The mask network of a SmartCLIP training is no part of the form.
-    /// </remarks>
-    /// <exception cref="NotSupportedException">The image tower is a ResNet, which <c>CLIPModel</c> does not have.</exception>
-    /// <exception cref="CheckpointFormatException">The model's vocabulary is not its tokenizer's.</exception>
-    /// <exception cref="IOException">The folder cannot be written, is a file, or holds another model; an older export is as it was.</exception>
-    /// <example>
-    /// <code>
-    /// model.SaveHuggingFace("folder", OnnxPrecision.Float32, OnnxPrecision.Int8);
-    /// </code>
-    /// </example>
-    public void SaveHuggingFace(string folder, params OnnxPrecision[] precisions)
-    {
-        ArgumentException.ThrowIfNullOrEmpty(folder);
-        ArgumentNullException.ThrowIfNull(precisions);
-        Array.ForEach(precisions, precision => CheckPrecision(precision, nameof(precisions)));
-        using ClipEncoder held = Encoder.Share();
-        HuggingFaceFolder.Save(held.Model, held.Tokenizer, folder, precisions);
-    }
-
-    private static void CheckPrecision(OnnxPrecision precision, string name)
-    {
-        if (!Enum.IsDefined(precision))
-        {
-            throw new ArgumentOutOfRangeException(name, precision, $"Expected one of {string.Join(", ", Enum.GetNames<OnnxPrecision>())}.");
-        }
-    }
+    /// <inheritdoc cref="ClipEmbedder.SaveHuggingFace"/>
+    public void SaveHuggingFace(string folder, params OnnxPrecision[] precisions) => Encoder.SaveHuggingFace(folder, precisions);
 
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {

@@ -63,7 +63,7 @@ internal static class EmbedCommand
         return command;
     }
 
-    private static void Write(FileStream stream, string file, string nameField, string nameColumn, string embeddingColumn, int dimension,
+    private static void Write(Stream stream, string file, string nameField, string nameColumn, string embeddingColumn, int dimension,
         IEnumerable<(string Name, float[] Embedding)> rows)
     {
         string extension = Path.GetExtension(file).ToLowerInvariant();

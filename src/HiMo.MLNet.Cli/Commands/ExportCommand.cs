@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Cli.Commands;
 /// <summary>A model in the form that other libraries and languages read.</summary>
 internal static class ExportCommand
 {
-    private const string Onnx = "onnx", HuggingFace = "huggingface", Safetensors = "safetensors", WeightsName = "model.safetensors";
+    private const string Onnx = "onnx", HuggingFace = "huggingface", Safetensors = "safetensors", MLNet = "mlnet", WeightsName = "model.safetensors";
 
     public static Command Create()
     {
@@ -14,11 +14,11 @@ internal static class ExportCommand
         Option<string> form = new("--to")
         {
             Description = "onnx: the two towers for ONNX Runtime. huggingface: a folder for transformers (Python) and transformers.js, "
-                + "with ONNX graphs in it. safetensors: the weights alone, under the original CLIP's names.",
-            HelpName = $"{Onnx}|{HuggingFace}|{Safetensors}",
+                + "with ONNX graphs in it. safetensors: the weights alone, under the original CLIP's names. mlnet: a .zip for mlContext.Model.Load.",
+            HelpName = $"{Onnx}|{HuggingFace}|{Safetensors}|{MLNet}",
             Required = true,
         };
-        form.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Onnx, HuggingFace, Safetensors);
+        form.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Onnx, HuggingFace, Safetensors, MLNet);
         Option<string> output = new("--output", "-o", "--out")
         {
             Description = "Where to; made if need be. Other files in it stay.",
@@ -41,21 +41,32 @@ internal static class ExportCommand
         };
         command.Validators.Add(result =>
         {
-            if (result.GetResult(precisions) is { Implicit: false }
-                && string.Equals(result.GetResult(form)?.GetValueOrDefault<string>(), Safetensors, StringComparison.OrdinalIgnoreCase))
+            string? chosen = result.GetResult(form)?.GetValueOrDefault<string>()?.ToLowerInvariant();
+            if (result.GetResult(precisions) is { Implicit: false } && chosen is Safetensors or MLNet)
             {
-                result.AddError($"Expected no --precision with --to {Safetensors}: the weights stay in the types that they have.");
+                result.AddError($"Expected no --precision with --to {chosen}: the weights stay in the types that they have.");
+            }
+
+            string? file = result.GetResult(output)?.GetValueOrDefault<string>();
+            if (chosen == MLNet && !".zip".Equals(Path.GetExtension(file), StringComparison.OrdinalIgnoreCase))
+            {
+                result.AddError($"--output: expected a file that ends in .zip with --to {MLNet}, found '{file}'.");
             }
         });
         command.SetWork((args, cancellation) =>
         {
-            string folder = args.GetRequiredValue(output);
+            string folder = args.GetRequiredValue(output), chosen = args.GetRequiredValue(form).ToLowerInvariant();
+            if (chosen == MLNet)
+            {
+                SaveMLNet(args.GetRequiredValue(model), folder, args.GetValue(json));
+                return;
+            }
+
             CheckFolder(folder);
-            string chosen = args.GetRequiredValue(form).ToLowerInvariant();
             ProgressDisplay.Show($"writing {folder}", report =>
             {
-                using HiMoClipTransformer transformer = Open(args.GetRequiredValue(model));
-                Export(transformer, chosen, folder, [.. args.GetValue(precisions)!.Distinct()], cancellation);
+                using ClipEmbedder opened = ModelFile.Open(args.GetRequiredValue(model), gpu: false);
+                Export(opened, chosen, folder, [.. args.GetValue(precisions)!.Distinct()], cancellation);
                 report(1, 1);
             });
             Tell(folder, chosen, args.GetValue(json));
@@ -72,19 +83,28 @@ internal static class ExportCommand
         }
     }
 
-    private static HiMoClipTransformer Open(string path)
+    // The model as it is, for both columns under their usual names.
+    private static void SaveMLNet(string model, string zip, bool asJson)
     {
-        MLContext mlContext = Context.Create(gpu: false);
-        return mlContext.Transforms.HiMoClip(path).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<Row>()));
+        OutputFile.Write(zip, stream => ProgressDisplay.Show($"writing {zip}", report =>
+        {
+            MLContext mlContext = Context.Create(gpu: false);
+            IDataView none = mlContext.Data.LoadFromEnumerable(Array.Empty<Row>());
+            using HiMoClipTransformer transformer = mlContext.Transforms.HiMoClip(model).Fit(none);
+            mlContext.Model.Save(transformer, none.Schema, stream);
+            report(1, 1);
+        }));
+        long bytes = new FileInfo(zip).Length;
+        Console.WriteLine(asJson ? Json.Line(new { Output = zip, Bytes = bytes }) : $"{zip}: {bytes / 1e6:f1} MB");
     }
 
     private sealed class Row
     {
         public string ImagePath { get; set; } = "";
+        public string Caption { get; set; } = "";
     }
 
-    private static void Export(
-        HiMoClipTransformer model, string form, string folder, OnnxPrecision[] precisions, CancellationToken cancellation)
+    private static void Export(ClipEmbedder model, string form, string folder, OnnxPrecision[] precisions, CancellationToken cancellation)
     {
         cancellation.ThrowIfCancellationRequested();
         switch (form)

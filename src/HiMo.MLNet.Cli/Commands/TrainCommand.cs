@@ -92,7 +92,7 @@ internal static class TrainCommand
             });
             mlContext.Model.Save(model, data.Schema, stream);
         });
-        TrainingProgress? last = report?.Last;                                 // null after no epochs: the checkpoint as it was
+        TrainingProgress? last = report?.Last;                                 // null where a resumed training was over already
         Console.WriteLine(args.GetValue(s_json)
             ? Json.Line(new { Output = output, Steps = last?.Step ?? 0, last?.Loss, last?.ImagesPerSecond })
             : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB" + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));

@@ -21,10 +21,14 @@ internal static class SampleCommand
         Option<string?> checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint. Default: a small model is trained on the sample drawings.", HelpName = "FILE" };
         Option<int> epochs = new("--epochs") { Description = "Passes over the drawings, without a checkpoint: about five seconds each.", DefaultValueFactory = _ => 20, HelpName = "COUNT" };
         Option<int?> drawings = new("--drawings") { Description = "Try it on so many drawings. Default: all 682 that are held out of the training.", HelpName = "COUNT" };
-        Command command = new(name, $"{description}\nExample: himo sample {name} --checkpoint longclip-B.pt --drawings 200") { checkpoint, epochs, drawings };
+        Option<string> output = new("--output", "-o") { Description = "Where the models and tables go.", DefaultValueFactory = _ => "himo-sample", HelpName = "FOLDER" };
+        Command command = new(name, $"{description}\nExample: himo sample {name} --checkpoint longclip-B.pt --drawings 200") { checkpoint, epochs, drawings, output };
         command.SetWork((args, cancellation) =>
         {
-            string file = args.GetValue(checkpoint) ?? SampleModel.Train(args.GetValue(epochs), cancellation);
+            string? given = args.GetValue(checkpoint) is { } path ? Path.GetFullPath(path) : null;
+            // Model Builder's code looks for its model in the working folder.
+            Environment.CurrentDirectory = Directory.CreateDirectory(args.GetRequiredValue(output)).FullName;
+            string file = given ?? SampleModel.Train("sample-model.safetensors", args.GetValue(epochs), cancellation);
             string folder = SampleData.Unpack();
             var mlContext = new MLContext();
             Drawing[] heldOut = [.. mlContext.Data.CreateEnumerable<Drawing>(SampleData.Load(mlContext, folder).Test, reuseRowObject: false)];
@@ -38,14 +42,12 @@ internal static class SampleCommand
         return command;
     }
 
-    private static string Saved(string name) => Path.Combine(AppContext.BaseDirectory, name);
-
     // The captions of the drawings start with a capital; labels stand within a sentence.
     private static string Label(this Drawing drawing) => char.ToLowerInvariant(drawing.Kind()[0]) + drawing.Kind()[1..];
 
     private static void ZeroShot(string checkpoint, Drawing[] drawings)
     {
-        ZeroShotImages.Train(Saved("ZeroShotImages.mlnet"), checkpoint);
+        ZeroShotImages.Train("ZeroShotImages.mlnet", checkpoint);
 
         string[] labels = [.. ZeroShotImages.PredictAllLabels(new() { ImagePath = drawings[0].ImagePath }).Select(label => label.Key)];
         Drawing[] known = [.. drawings.Where(drawing => labels.Contains(drawing.Label()))];
@@ -60,7 +62,7 @@ internal static class SampleCommand
 
     private static void Search(string checkpoint, Drawing[] drawings)
     {
-        string folder = Saved("drawings-to-search");
+        string folder = Path.GetFullPath("drawings-to-search");
         if (Directory.Exists(folder))
         {
             Directory.Delete(folder, recursive: true);
@@ -72,7 +74,7 @@ internal static class SampleCommand
             File.Copy(drawing.ImagePath, Path.Combine(folder, $"{drawing.Name.Replace('/', ' ')}.png"), overwrite: true);
         }
 
-        ImageSearch.Train(Saved("ImageSearch.mlnet"), folder, checkpoint);
+        ImageSearch.Train("ImageSearch.mlnet", folder, checkpoint);
 
         foreach (string sentence in (string[])["A food that is a fruit. It shows a red apple.", "An animal of the sea. It shows a tropical fish.", "Transport on land. It shows a bus."])
         {
@@ -86,13 +88,13 @@ internal static class SampleCommand
 
     private static void Match(string checkpoint, Drawing[] drawings)
     {
-        string table = Saved("caption-matching.tsv");
+        const string table = "caption-matching.tsv";
         var mlContext = new MLContext();
         string folder = SampleData.Unpack();
         IDataView train = SampleData.Load(mlContext, folder, most: 256).Train;
         File.WriteAllLines(table, ["ImagePath\tCaption", .. mlContext.Data.CreateEnumerable<Drawing>(train, reuseRowObject: true)
             .Select(drawing => $"{Path.Combine(folder, drawing.ImagePath)}\t{drawing.Caption}")]);
-        CaptionMatching.Train(Saved("CaptionMatching.mlnet"), table, checkpoint);
+        CaptionMatching.Train("CaptionMatching.mlnet", table, checkpoint);
 
         Drawing[] some = [.. Spread(drawings, 3)];
         foreach ((Drawing drawing, Drawing other) in some.Zip(some[1..].Append(some[0])))
@@ -111,9 +113,9 @@ internal static class SampleCommand
     private static void Tag(string checkpoint, Drawing[] drawings)
     {
         // Half of the drawings to measure the threshold on, the others to use it.
-        string table = Saved("product-tags.tsv");
+        const string table = "product-tags.tsv";
         File.WriteAllLines(table, ["ImagePath\tLabel", .. drawings.Where((_, i) => i % 2 == 0).Select(drawing => $"{drawing.ImagePath}\t{drawing.Label()}")]);
-        ProductTags.Train(Saved("ProductTags.mlnet"), table, checkpoint);
+        ProductTags.Train("ProductTags.mlnet", table, checkpoint);
 
         Drawing[] others = [.. drawings.Where((_, i) => i % 2 == 1)];
         string[] tags = [.. ProductTags.PredictAllLabels(new() { ImagePath = others[0].ImagePath }).Select(tag => tag.Key)];

@@ -7,10 +7,10 @@ namespace HiMo.MLNet.Samples.ModelBuilder;
 internal static class SampleModel
 {
     /// <summary>Trains a small CLIP on the sample drawings and writes it as a checkpoint.</summary>
-    public static string Train(int epochs, CancellationToken cancellation)
+    public static string Train(string checkpoint, int epochs, CancellationToken cancellation)
     {
         var mlContext = new MLContext(seed: 1);
-        string folder = SampleData.Unpack(), checkpoint = Path.Combine(AppContext.BaseDirectory, "sample-model.safetensors");
+        string folder = SampleData.Unpack();
         (IDataView train, _) = SampleData.Load(mlContext, folder);
         using HiMoClipTransformer model = ProgressDisplay.Show("starting", report =>
         {

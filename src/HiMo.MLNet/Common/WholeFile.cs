@@ -10,7 +10,7 @@ internal static class WholeFile
     /// of two that write one file at a time the last one's stays, whole.
     /// </summary>
     /// <exception cref="DirectoryNotFoundException">The folder is not there, or not any more; the message names it.</exception>
-    /// <exception cref="IOException">The disk is full or refuses.</exception>
+    /// <exception cref="IOException">The disk is full or refuses, or the file would be too large for it.</exception>
     public static void Write(string path, Action<Stream> write)
     {
         string full = Path.GetFullPath(path), folder = Path.GetDirectoryName(full) ?? full;
@@ -24,6 +24,12 @@ internal static class WholeFile
                 file.Flush(flushToDisk: true);
             }
             File.Move(partial, full, overwrite: true);
+        }
+        catch (ArgumentOutOfRangeException e) when (e.ParamName == "value")
+        {
+            // So .NET tells of EFBIG.
+            File.Delete(partial);
+            throw new IOException($"'{full}' could not be written: it would be larger than its disk or a limit of this process allows.", e);
         }
         catch (Exception e)
         {

@@ -1,7 +1,9 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.HuggingFace;
 using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Text;
 using HiMo.MLNet.Training;
 using TorchSharp;
@@ -200,6 +202,38 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         return Normalized(model.EncodeText(tensor(tokens, texts.Count, context).narrow(1, 0, longest).to(device)));
+    }
+
+    public void SaveCheckpoint(string path)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using ClipEncoder held = Share();
+        WholeFile.Write(path, file => ClipWeights.Save(model, file));
+    }
+
+    public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        CheckPrecision(precision, nameof(precision));
+        using ClipEncoder held = Share();
+        WholeFolder.Write(folder, part => OnnxExport.Save(model, part, precision));
+    }
+
+    public void SaveHuggingFace(string folder, params OnnxPrecision[] precisions)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(folder);
+        ArgumentNullException.ThrowIfNull(precisions);
+        Array.ForEach(precisions, precision => CheckPrecision(precision, nameof(precisions)));
+        using ClipEncoder held = Share();
+        HuggingFaceFolder.Save(model, tokenizer, folder, precisions);
+    }
+
+    private static void CheckPrecision(OnnxPrecision precision, string name)
+    {
+        if (!Enum.IsDefined(precision))
+        {
+            throw new ArgumentOutOfRangeException(name, precision, $"Expected one of {string.Join(", ", Enum.GetNames<OnnxPrecision>())}.");
+        }
     }
 
     private static float[] Normalized(Tensor embeddings) =>

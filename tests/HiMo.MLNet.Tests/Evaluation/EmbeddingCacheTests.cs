@@ -125,15 +125,17 @@ public sealed class EmbeddingCacheTests : IDisposable
     }
 
     [Fact]
-    public void What_an_interrupted_write_left_is_not_read()
+    public void What_an_interrupted_write_left_is_not_read_and_goes()
     {
         Write("a");
-        File.Move(Assert.Single(Files), Files[0] + ".partial");
+        string partial = Files[0] + ".abcdefgh.partial";
+        File.Move(Assert.Single(Files), partial);
 
         using EmbeddingCache cache = Open();
 
         Assert.Null(Get(cache, "a"));
         Assert.Empty(_warnings);
+        Assert.Empty(Files);
     }
 
     [Fact]

@@ -1,4 +1,5 @@
 using HiMo.MLNet.Evaluation;
+using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Tests.Evaluation;
 

@@ -241,7 +241,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         string zip = files.At("cancelled.zip");
         using Process training = HimoProgram.Start(
             "train", "--data", files.Table, "--checkpoint", files.Checkpoint, "--epochs", "1000000", "--batch-size", "8", "--output", zip);
-        while (!File.Exists(zip + ".partial") && !training.HasExited)
+        while (!File.Exists(zip + ".in-use") && !training.HasExited)
         {
             Thread.Sleep(20);
         }

@@ -10,14 +10,18 @@ internal sealed class HeldUpload : IDisposable
     private readonly TcpClient _connection = new();
     private byte[] _rest = [];
 
+    /// <param name="server">Where to.</param>
+    /// <param name="body">What to upload.</param>
+    /// <param name="chunked">As one chunk of a body whose length the head does not tell.</param>
     /// <returns>Null if the server refused it.</returns>
-    public static async Task<HeldUpload?> BeginAsync(Uri server, byte[] body)
+    public static async Task<HeldUpload?> BeginAsync(Uri server, byte[] body, bool chunked = false)
     {
         var upload = new HeldUpload();
         await upload._connection.ConnectAsync(server.Host, server.Port);
         NetworkStream stream = upload._connection.GetStream();
+        string length = chunked ? "Transfer-Encoding: chunked" : $"Content-Length: {body.Length}";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /classify HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Type: image/png\r\nContent-Length: {body.Length}\r\n\r\n"));
+            $"POST /classify HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Type: image/png\r\n{length}\r\n\r\n"));
         // The server says so when the application begins to read the body.
         const string go = "HTTP/1.1 100 Continue\r\n\r\n";
         byte[] answer = new byte[go.Length];
@@ -27,8 +31,13 @@ internal sealed class HeldUpload : IDisposable
             return null;
         }
 
+        if (chunked)
+        {
+            await stream.WriteAsync(Encoding.ASCII.GetBytes($"{body.Length:x}\r\n"));
+        }
+
         await stream.WriteAsync(body.AsMemory(..^1));
-        upload._rest = body[^1..];
+        upload._rest = chunked ? [body[^1], .. "\r\n0\r\n\r\n"u8] : body[^1..];
         return upload;
     }
 

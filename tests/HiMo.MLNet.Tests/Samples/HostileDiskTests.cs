@@ -53,7 +53,7 @@ public sealed class HostileDiskTests : IDisposable
     [Theory]
     [InlineData("embed|--model|CHECKPOINT|--images|LIST|--output|FILE", "e.tsv")]
     [InlineData("embed|--model|CHECKPOINT|--images|LIST|--output|FILE", "e.jsonl")]
-    [InlineData("train|--data|TABLE|--checkpoint|CHECKPOINT|--epochs|0|--output|FILE", "m.zip")]
+    [InlineData("export|CHECKPOINT|--to|mlnet|--output|FILE", "m.zip")]
     public void A_disk_without_room_leaves_the_older_file(string arguments, string name)
     {
         if (OperatingSystem.IsWindows())
@@ -68,9 +68,29 @@ public sealed class HostileDiskTests : IDisposable
             argument switch { "CHECKPOINT" => _checkpoint, "LIST" => list, "TABLE" => _table, "FILE" => file, _ => argument })]);
 
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
-        Assert.StartsWith("himo: ", TheLine(result), StringComparison.Ordinal);
+        Assert.StartsWith($"himo: '{file}' could not be written: ", TheLine(result), StringComparison.Ordinal);
         Assert.Equal("older", File.ReadAllText(file));
-        Assert.Empty(Directory.EnumerateFiles(_toys.Folder, "*.partial"));
+        Assert.Equal([file], Directory.EnumerateFiles(_toys.Folder, name + "*"));
+    }
+
+    [Fact]
+    public void A_checkpoint_that_becomes_too_large_costs_a_warning_and_not_the_training()
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return;                                                           // nothing limits a process's files there
+        }
+
+        string zip = At("model.zip"), folder = At("checkpoints");
+
+        // Room for the weights of 13 MB, and not for a checkpoint, which holds them and the optimizer's averages: 39 MB.
+        ProgramResult result = RunWithLittleRoom(20_000,
+            "train", "--data", _table, "--checkpoint", _checkpoint, "--epochs", "1", "--batch-size", "8", "--checkpoints", folder, "--output", zip);
+
+        Assert.True(result.ExitCode == 0, result.Errors);
+        Assert.Matches(@"The checkpoint of step 2 could not be written to '.*checkpoints': '.*step-00000002\.safetensors' could not be written", result.Errors);
+        Assert.True(File.Exists(zip));
+        Assert.Empty(Directory.EnumerateFileSystemEntries(folder));
     }
 
     [Fact]
@@ -79,7 +99,7 @@ public sealed class HostileDiskTests : IDisposable
         string zip = Older("model.zip");
         string[] train = ["train", "--data", _table, "--checkpoint", _checkpoint, "--epochs", "1000000", "--batch-size", "8", "--output", zip];
         using Process first = HimoProgram.Start(train);
-        while (!File.Exists(zip + ".partial") && !first.HasExited)
+        while (!File.Exists(zip + ".in-use") && !first.HasExited)
         {
             Thread.Sleep(20);
         }
@@ -89,7 +109,7 @@ public sealed class HostileDiskTests : IDisposable
         Assert.Equal((1, ""), (second.ExitCode, second.Output));
         Assert.Contains("model.zip", TheLine(second), StringComparison.Ordinal);
         Assert.False(first.HasExited);
-        Assert.True(File.Exists(zip + ".partial"));
+        Assert.True(File.Exists(zip + ".in-use"));
         Assert.Equal("older", File.ReadAllText(zip));
         first.Kill();
     }
@@ -108,7 +128,7 @@ public sealed class HostileDiskTests : IDisposable
         string table = Table([new() { ImagePath = pipe, Caption = "Two colours." }, .. _toys.Rows]);
         string[] Train(string output) => ["train", "--data", table, "--checkpoint", _checkpoint, "--epochs", "1", "--batch-size", "17", "--checkpoints", At("checkpoints"), "--output", output];
         using Process training = HimoProgram.Start(Train(Path.Combine(folder, "model.zip")));
-        while (!File.Exists(Path.Combine(folder, "model.zip.partial")) && !training.HasExited)
+        while (!File.Exists(Path.Combine(folder, "model.zip.in-use")) && !training.HasExited)
         {
             Thread.Sleep(20);
         }

@@ -71,11 +71,11 @@ internal sealed class KillHarness : IDisposable
     private Result Saving(int kills)
     {
         string zip = At("saved.zip"), other = _toys.Checkpoint(seed: 12);
-        string[] Save(string checkpoint, string output) => ["train", "--data", _table, "--checkpoint", checkpoint, "--epochs", "0", "--output", output];
+        string[] Save(string checkpoint, string output) => ["export", checkpoint, "--to", "mlnet", "--output", output];
         Finish(Save(other, At("expected.zip")));
         Finish(Save(_checkpoint, zip));
         byte[] expected = Weights(At("expected.zip")), older = File.ReadAllBytes(zip);
-        return Kill(kills, new("saving", Save(other, zip), zip + ".partial",
+        return Kill(kills, new("saving", Save(other, zip), _toys.Folder,
             () => Whole(zip, older, path => Weights(path).AsSpan().SequenceEqual(expected)), () => File.WriteAllBytes(zip, older)));
     }
 
@@ -103,7 +103,7 @@ internal sealed class KillHarness : IDisposable
         Finish(Embed(At("expected.tsv")));
         byte[] expected = File.ReadAllBytes(At("expected.tsv")), older = [.. "older"u8];
         File.WriteAllBytes(output, older);
-        return Kill(kills, new("embedding", Embed(output), output + ".partial",
+        return Kill(kills, new("embedding", Embed(output), _toys.Folder,
             () => Whole(output, older, path => File.ReadAllBytes(path).AsSpan().SequenceEqual(expected)), () => File.WriteAllBytes(output, older)));
     }
 
@@ -163,9 +163,8 @@ internal sealed class KillHarness : IDisposable
         return new(job.Kind, killed, writing, finished, [.. losses.Select(loss => $"{job.Kind} after {killed} kills: {loss}")]);
     }
 
-    private static DateTime LastWrite(string path) =>
-        Directory.Exists(path) ? Directory.EnumerateFileSystemEntries(path).Select(File.GetLastWriteTimeUtc).DefaultIfEmpty().Max()
-        : File.Exists(path) ? File.GetLastWriteTimeUtc(path) : default;
+    private static DateTime LastWrite(string folder) =>
+        Directory.Exists(folder) ? Directory.EnumerateFileSystemEntries(folder).Select(File.GetLastWriteTimeUtc).DefaultIfEmpty().Max() : default;
 
     private static IEnumerable<string> Whole(string path, byte[] older, Func<string, bool> isExpected)
     {

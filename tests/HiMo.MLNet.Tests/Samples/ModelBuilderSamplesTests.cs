@@ -16,10 +16,13 @@ public sealed class ModelBuilderSamplesTests : IDisposable
     [InlineData("product-tags", @"\d+ of \d+ products have their tag; \d+ of \d+ others have none")]
     public void A_sample_trains_saves_loads_and_predicts(string name, string expected)
     {
-        ProgramResult result = SamplesProgram.Run("sample", name, "--checkpoint", _pictures.Checkpoint(), "--drawings", "40");
+        string folder = Path.Combine(_pictures.Folder, "sample");
+
+        ProgramResult result = SamplesProgram.Run("sample", name, "--checkpoint", _pictures.Checkpoint(), "--drawings", "40", "--output", folder);
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         Assert.Matches(expected, result.Output.ReplaceLineEndings("\n"));
+        Assert.Single(Directory.EnumerateFiles(folder, "*.mlnet"));
     }
 
     [Theory]

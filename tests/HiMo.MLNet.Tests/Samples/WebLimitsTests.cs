@@ -103,6 +103,33 @@ public sealed class WebLimitsTests : IDisposable
     }
 
     [Fact]
+    public async Task An_upload_slower_than_the_least_rate_is_cut_off()
+    {
+        WebProgram web = Web("--minrate", "1000000000");                     // so that a machine of any speed is slower
+        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture);
+
+        (int status, string text) = await upload!.FinishAsync(sendRest: false);
+
+        Assert.Equal(408, status);
+        Assert.Contains("too slowly", text, StringComparison.Ordinal);
+        Assert.Equal("Healthy", await web.Client.GetStringAsync("/health/ready"));
+    }
+
+    [Fact]
+    public async Task A_body_of_untold_length_is_read_no_further_than_the_limit()
+    {
+        WebProgram web = Web("--maxbytes", "100000");
+        using HeldUpload? within = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture, chunked: true),
+            beyond = await HeldUpload.BeginAsync(web.Client.BaseAddress!, new byte[100_002], chunked: true);
+
+        (int status, string text) = await beyond!.FinishAsync(sendRest: false);
+
+        Assert.Equal(413, status);
+        Assert.Contains("100000", text, StringComparison.Ordinal);
+        Assert.Equal(200, (await within!.FinishAsync()).Status);
+    }
+
+    [Fact]
     public async Task No_file_is_written()
     {
         WebProgram web = Web();

@@ -36,7 +36,7 @@ public partial class CaptionMatching
 
     #endregion
 
-    private static readonly string MLNetModelPath = Path.GetFullPath("CaptionMatching.mlnet", AppContext.BaseDirectory);
+    private static readonly string MLNetModelPath = Path.GetFullPath("CaptionMatching.mlnet");
 
     public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
 

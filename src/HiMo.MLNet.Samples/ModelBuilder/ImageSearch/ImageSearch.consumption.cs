@@ -37,7 +37,7 @@ public partial class ImageSearch
 
     #endregion
 
-    private static readonly string MLNetModelPath = Path.GetFullPath("ImageSearch.mlnet", AppContext.BaseDirectory);
+    private static readonly string MLNetModelPath = Path.GetFullPath("ImageSearch.mlnet");
 
     public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
 

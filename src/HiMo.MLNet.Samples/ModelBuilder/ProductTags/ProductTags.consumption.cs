@@ -39,7 +39,7 @@ public partial class ProductTags
 
     #endregion
 
-    private static readonly string MLNetModelPath = Path.GetFullPath("ProductTags.mlnet", AppContext.BaseDirectory);
+    private static readonly string MLNetModelPath = Path.GetFullPath("ProductTags.mlnet");
 
     public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
 

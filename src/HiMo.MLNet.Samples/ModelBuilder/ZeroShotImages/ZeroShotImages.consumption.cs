@@ -34,7 +34,7 @@ public partial class ZeroShotImages
 
     #endregion
 
-    private static readonly string MLNetModelPath = Path.GetFullPath("ZeroShotImages.mlnet", AppContext.BaseDirectory);
+    private static readonly string MLNetModelPath = Path.GetFullPath("ZeroShotImages.mlnet");
 
     public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
 
