@@ -7,7 +7,9 @@ namespace HiMo.MLNet.Cli;
 /// <summary>Pictures with captions out of a data set, or out of a table of one's own.</summary>
 internal static class CaptionedPictures
 {
-    public const string Help = "A table (.tsv with a header), or a data set (urban1k:FOLDER, sharegpt4v:FILE, docci:FOLDER, coco:FOLDER …; the format may be left out).";
+    public const string Help =
+        "A table (.tsv with a header), or a data set (urban1k:FOLDER, sharegpt4v:FILE, docci:FOLDER, coco:FOLDER …; the format may be left "
+        + "out).";
 
     public static Option<string> ImageColumn { get; } = Column("--image-column", "The column of picture paths in a table.", "ImagePath");
 
@@ -21,7 +23,8 @@ internal static class CaptionedPictures
     /// <exception cref="IOException">There is no such file or folder, or nothing known in it.</exception>
     public static (IDataView Data, string? Folder) Load(MLContext mlContext, string spec)
     {
-        return Table(spec) is { } path ? (LoadTable(mlContext, path), Path.GetDirectoryName(Path.GetFullPath(path))) : (mlContext.Data.LoadFromImageCaptions(spec), null);
+        return Table(spec) is { } path ? (LoadTable(mlContext, path), Path.GetDirectoryName(Path.GetFullPath(path)))
+            : (mlContext.Data.LoadFromImageCaptions(spec), null);
     }
 
     private static Option<string> Column(string name, string description, string standard) =>
@@ -40,7 +43,8 @@ internal static class CaptionedPictures
     // Every column as text: the estimator picks its two, and says what there is if one is missing.
     private static IDataView LoadTable(MLContext mlContext, string path) => mlContext.Data.CreateTextLoader(new TextLoader.Options
     {
-        Columns = [.. Header(path).Select((name, i) => new TextLoader.Column(name.Trim('"'), DataKind.String, i)).Where(column => column.Name.Length > 0)],
+        Columns = [.. Header(path).Select((name, i) => new TextLoader.Column(name.Trim('"'), DataKind.String, i))
+            .Where(column => column.Name.Length > 0)],
         HasHeader = true,
         AllowQuoting = true,
         Separators = ['\t'],

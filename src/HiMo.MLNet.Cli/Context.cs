@@ -16,10 +16,12 @@ internal static class Context
     {
         if (gpu && !torch.cuda.is_available())
         {
-            string built = typeof(Context).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(m => m.Key == "TorchBackend").Value!;
+            string built = typeof(Context).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>()
+                .Single(m => m.Key == "TorchBackend").Value!;
             string cuda = OperatingSystem.IsWindows() ? "cuda-windows" : "cuda-linux";
             throw new InvalidOperationException(built == "cpu"
-                ? $"--gpu: this build computes on the CPU alone (package TorchSharp-cpu). Build it with -p:TorchBackend={cuda}, which takes TorchSharp-{cuda}."
+                ? $"--gpu: this build computes on the CPU alone (package TorchSharp-cpu). "
+                    + $"Build it with -p:TorchBackend={cuda}, which takes TorchSharp-{cuda}."
                 : $"--gpu: this build has CUDA (package TorchSharp-{built}), but torch sees no CUDA GPU. Is its driver installed?");
         }
     }

@@ -25,9 +25,12 @@ internal sealed record Failure(int ExitCode, string Text)
             // The library names its options as properties, the user knows them as options.
             ArgumentException { ParamName: { } name } when name.StartsWith(nameof(HiMoClipOptions), StringComparison.Ordinal) =>
                 new(Usage, Line(cause.Message.Replace(
-                    name, "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(name[(nameof(HiMoClipOptions).Length + 1)..]), StringComparison.Ordinal))),
-            IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException or InvalidOperationException
-                or NotSupportedException or OutOfMemoryException or TypeLoadException or ExternalException => new(Failed, Line(cause.Message)),
+                    name, "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(name[(nameof(HiMoClipOptions).Length + 1)..]),
+                    StringComparison.Ordinal))),
+            IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException
+                or InvalidOperationException
+                or NotSupportedException or OutOfMemoryException or TypeLoadException
+                or ExternalException => new(Failed, Line(cause.Message)),
             _ => new(Failed, e.ToString()),
         };
     }
@@ -45,7 +48,8 @@ internal sealed record Failure(int ExitCode, string Text)
     private static Exception Cause(Exception e) => e switch
     {
         AggregateException or TargetInvocationException or TypeInitializationException when e.InnerException is { } inner => Cause(inner),
-        InvalidOperationException when e.InnerException is AggregateException or TargetInvocationException or InvalidOperationException or IOException
+        InvalidOperationException when e.InnerException is AggregateException or TargetInvocationException or InvalidOperationException
+            or IOException
             or FormatException or OperationCanceledException or ExternalException => Cause(e.InnerException),
         _ => e,
     };

@@ -25,7 +25,8 @@ internal static class OutputFile
     /// </summary>
     public static void Write(string path, Action<Stream> write)
     {
-        using var held = new FileStream(path + ".in-use", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+        using var held = new FileStream(path + ".in-use", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1,
+            FileOptions.DeleteOnClose);
         WholeFile.Write(path, write);
     }
 }

@@ -24,7 +24,8 @@ internal sealed class PictureFolder(string root)
                     string path = Path.Combine(folder.Path, entry.Name), real = Path.Combine(folder.Real, entry.Name);
                     if (entry.LinkTarget is not null)
                     {
-                        _links.Enqueue(path);                                 // after the others: a file goes by its own name where it has one here
+                        // After the others: a file goes by its own name where it has one here.
+                        _links.Enqueue(path);
                     }
                     else if (entry is DirectoryInfo)
                     {

@@ -40,7 +40,8 @@ internal static class PictureList
         string[] found = [.. files.Order(StringComparer.Ordinal)];
         return found.Length > 0
             ? found
-            : throw new FileNotFoundException($"'{Path.Combine(folder, pattern)}': expected pictures ({string.Join(", ", s_extensions)}), found none.");
+            : throw new FileNotFoundException(
+                $"'{Path.Combine(folder, pattern)}': expected pictures ({string.Join(", ", s_extensions)}), found none.");
     }
 
     private static IEnumerable<string> Listed(string list)

@@ -43,7 +43,8 @@ internal static class ProgressDisplay
         try
         {
             return s_live.Progress().HideCompleted(true)
-                .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(), new RemainingTimeColumn())
+                .Columns(new TaskDescriptionColumn { Alignment = Justify.Left }, new ProgressBarColumn(), new PercentageColumn(),
+                    new RemainingTimeColumn())
                 .Start(context =>
                 {
                     ProgressTask task = context.AddTask(Markup.Escape(note));
@@ -64,7 +65,8 @@ internal static class ProgressDisplay
         }
     }
 
-    /// <summary>As <see cref="Show(string, Action{Report})"/>, for work that prints results as they come: on a terminal they tell how far it is.</summary>
+    /// <summary>As <see cref="Show(string, Action{Report})"/>, for work that prints results as they come: on a terminal they tell how far
+    /// it is.</summary>
     public static void ShowWithResults(string note, Action<Report> work)
     {
         if (Console.IsOutputRedirected || Console.IsErrorRedirected)

@@ -41,7 +41,8 @@ internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, ClipE
         try
         {
             float[][] embeddings = model.EmbedImages(batch.Select(ClipImage.FromFile));
-            return [.. embeddings.Zip(batch, (embedding, picture) => new ScoredPicture(picture, score?.Invoke(embedding) ?? embedding, null))];
+            return [.. embeddings.Zip(batch,
+                (embedding, picture) => new ScoredPicture(picture, score?.Invoke(embedding) ?? embedding, null))];
         }
         catch (ImageReadException) when (batch.Length > 1)
         {

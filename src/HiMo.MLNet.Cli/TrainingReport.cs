@@ -8,7 +8,8 @@ internal sealed class TrainingReport(ProgressDisplay.Report report, int epochs) 
     public void Report(TrainingProgress value)
     {
         Last = value;
+        string components = value.Components > 0 ? $", {value.Components} components" : "";
         report(value.Step, value.TotalSteps,
-            $"epoch {value.Epoch}/{epochs}, loss {value.Loss:f3}{(value.Components > 0 ? $", {value.Components} components" : "")}, {value.ImagesPerSecond:f0} images/s");
+            $"epoch {value.Epoch}/{epochs}, loss {value.Loss:f3}{components}, {value.ImagesPerSecond:f0} images/s");
     }
 }

@@ -2,7 +2,8 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Evaluation;
 
-/// <summary>COLA-multi over embeddings in the order of the data set: image A, image B of the first row, then of the second, and so on.</summary>
+/// <summary>COLA-multi over embeddings in the order of the data set: image A, image B of the first row, then of the second, and so
+/// on.</summary>
 internal static class Cola
 {
     /// <param name="images">Normalised embeddings, two consecutive ones a row.</param>
@@ -13,12 +14,14 @@ internal static class Cola
         texts.ThrowIfNotNormalized(nameof(texts));
         if (images.Dimension != texts.Dimension)
         {
-            throw new ArgumentException($"Expected texts of dimension {images.Dimension}, as the images have, found {texts.Dimension}.", nameof(texts));
+            throw new ArgumentException($"Expected texts of dimension {images.Dimension}, as the images have, found {texts.Dimension}.",
+                nameof(texts));
         }
 
         if (images.Count % 2 != 0 || texts.Count != images.Count)
         {
-            throw new ArgumentException($"Expected two images and two captions a row, found {images.Count} images and {texts.Count} captions.", nameof(texts));
+            throw new ArgumentException(
+                $"Expected two images and two captions a row, found {images.Count} images and {texts.Count} captions.", nameof(texts));
         }
 
         int correct = 0;

@@ -25,7 +25,8 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
         var keys = new ContentKey?[pictures.Count];
         if (cache is not null)
         {
-            InParallel([.. Enumerable.Range(0, pictures.Count)], failures, i => keys[i] = pictures[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfPicture) : null);
+            InParallel([.. Enumerable.Range(0, pictures.Count)], failures,
+                i => keys[i] = pictures[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfPicture) : null);
         }
 
         List<int> missing = [];
@@ -125,12 +126,14 @@ internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, Cance
         {
             if (!float.IsFinite(value))
             {
-                throw new InvalidOperationException($"The model's embedding of {what} holds {value}; expected finite numbers. Its weights are damaged.");
+                throw new InvalidOperationException(
+                    $"The model's embedding of {what} holds {value}; expected finite numbers. Its weights are damaged.");
             }
         }
     }
 
-    private static void InParallel(IReadOnlyList<int> indices, ImageReadException?[] failures, Action<int> read) => ParallelLoop.For(indices.Count, at =>
+    private static void InParallel(IReadOnlyList<int> indices, ImageReadException?[] failures, Action<int> read) =>
+        ParallelLoop.For(indices.Count, at =>
     {
         int i = indices[at];
         try

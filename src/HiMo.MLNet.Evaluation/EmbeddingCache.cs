@@ -86,7 +86,8 @@ internal sealed class EmbeddingCache : IDisposable
             Span<byte> check = stackalloc byte[CheckBytes];
             file.Position = HeaderBytes + ((long)count * ContentKey.Bytes) + ((long)place.Entry * CheckBytes);
             file.ReadExactly(check);
-            file.Position = HeaderBytes + ((long)count * (ContentKey.Bytes + CheckBytes)) + ((long)place.Entry * _dimension * sizeof(float));
+            file.Position = HeaderBytes + ((long)count * (ContentKey.Bytes + CheckBytes))
+                + ((long)place.Entry * _dimension * sizeof(float));
             file.ReadExactly(MemoryMarshal.AsBytes(embedding));
             if (check.SequenceEqual(Check(key, embedding)))
             {

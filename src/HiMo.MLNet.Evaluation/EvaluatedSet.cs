@@ -12,7 +12,8 @@ internal sealed record EvaluatedSet(IReadOnlyList<string?> Pictures, IReadOnlyLi
     /// <summary>For every caption the growing texts that the data brings, the whole caption last; null where sentences are cut.</summary>
     public IReadOnlyList<IReadOnlyList<string>>? OwnTexts { get; init; }
 
-    /// <summary>The texts that HiMo@K compares: the data's own, or the first 1, 2, … K groups of sentences; none if there are fewer.</summary>
+    /// <summary>The texts that HiMo@K compares: the data's own, or the first 1, 2, … K groups of sentences; none if there are
+    /// fewer.</summary>
     public IReadOnlyList<string> GrowingTexts(int caption, int? k) =>
         OwnTexts?[caption] ?? GrowingText.Segments(Sentences.Split(Captions[caption]), k!.Value);
 
@@ -46,4 +47,5 @@ internal sealed record Growth(int? K, IReadOnlyList<float[]> Similarities);
 /// <param name="ImageRanks">Where each picture's best caption stands, null without retrieval.</param>
 /// <param name="TextRanks">Where each caption's picture stands, null without retrieval.</param>
 internal sealed record EvaluationDetails(
-    EvaluatedSet Set, EmbeddingMatrix Images, EmbeddingMatrix? Texts, IReadOnlyList<Growth> Growths, QueryRanks? ImageRanks, QueryRanks? TextRanks);
+    EvaluatedSet Set, EmbeddingMatrix Images, EmbeddingMatrix? Texts, IReadOnlyList<Growth> Growths, QueryRanks? ImageRanks,
+    QueryRanks? TextRanks);

@@ -41,103 +41,47 @@ internal sealed class Evaluator : IDisposable
     /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
     public (EvaluatedSet Set, EmbeddingMatrix Images) EmbedPictures(IEnumerable<EvaluationRow> rows, int? total, int captionsPerRow = 1)
     {
-        int d = _embedder.Dimension, done = 0;
-        Dictionary<string, int> known = new(StringComparer.Ordinal);
-        List<string?> paths = [];
-        List<string> captions = [];
-        List<int> pictureOfCaption = [];                                      // −1 for one that cannot be read
-        float[] embeddings = new float[Math.Min((total ?? 0L) * d, Array.MaxLength)];   // enough, if every row is a picture of its own
-        ImageReadException? firstFailure = null;
+        var pictures = new EmbeddedPictures(_embedder, total ?? 0, mayLeaveOut: _options.MaxUnreadableShare > 0);
+        int done = 0;
         foreach (EvaluationRow[] batch in rows.Chunk(Embedder.BatchSize))
         {
-            List<PictureSource> fresh = [];
-            foreach (PictureSource picture in batch.Select(row => row.Picture))
-            {
-                if (picture.Path is null || known.TryAdd(picture.Path, -1))
-                {
-                    fresh.Add(picture);
-                }
-            }
-
-            float[] computed = new float[fresh.Count * d];
-            ImageReadException?[] failures = _embedder.EmbedPictures(fresh, computed);
-            Queue<int> unnamed = [];
-            for (int i = 0; i < fresh.Count; i++)
-            {
-                if (failures[i] is { } failure)
-                {
-                    UnreadableCount++;
-                    firstFailure ??= failure;
-                    if (_options.MaxUnreadableShare == 0)
-                    {
-                        throw failure;
-                    }
-
-                    continue;
-                }
-                if (fresh[i].Path is { } path)
-                {
-                    known[path] = paths.Count;
-                }
-                else
-                {
-                    unnamed.Enqueue(paths.Count);
-                }
-
-                if (embeddings.Length == paths.Count * d)
-                {
-                    Array.Resize(ref embeddings, Math.Max(2 * embeddings.Length, Embedder.BatchSize * d));
-                }
-
-                computed.AsSpan(i * d, d).CopyTo(embeddings.AsSpan(paths.Count * d));
-                paths.Add(fresh[i].Path);
-            }
-            foreach (EvaluationRow row in batch)
-            {
-                int picture = row.Picture.Path is { } path ? known[path] : unnamed.Dequeue();
-                captions.AddRange(row.Captions);
-                pictureOfCaption.AddRange(Enumerable.Repeat(picture, row.Captions.Count));
-            }
+            pictures.Add(batch);
+            UnreadableCount = pictures.UnreadableCount;
             Report("pictures", done += batch.Length, total);
         }
 
-        if (UnreadableCount > _options.MaxUnreadableShare * known.Count)
+        if (pictures.UnreadableCount > _options.MaxUnreadableShare * pictures.FileCount)
         {
             throw new InvalidDataException(
-                $"{UnreadableCount} of {known.Count} pictures cannot be read; {nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {_options.MaxUnreadableShare:p0}. {firstFailure!.Message}", firstFailure);
+                $"{UnreadableCount} of {pictures.FileCount} pictures cannot be read; "
+                + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {_options.MaxUnreadableShare:p0}. "
+                + pictures.FirstFailure!.Message, pictures.FirstFailure);
         }
 
-        bool[] kept = [.. pictureOfCaption.Select(picture => picture >= 0)];
-        for (int first = 0; first < kept.Length; first += captionsPerRow)
-        {
-            Span<bool> row = kept.AsSpan(first, Math.Min(captionsPerRow, kept.Length - first));
-            if (row.Contains(false))
-            {
-                row.Clear();
-            }
-        }
+        (EvaluatedSet set, EmbeddingMatrix images, int captionsLeftOut) = pictures.Finish(captionsPerRow);
         if (UnreadableCount > 0)
         {
-            Notes.Add($"{UnreadableCount} of {known.Count} pictures cannot be read and are left out with {kept.Count(k => !k)} captions. {firstFailure!.Message}");
+            Notes.Add(
+                $"{UnreadableCount} of {pictures.FileCount} pictures cannot be read and are left out with {captionsLeftOut} captions. "
+                + pictures.FirstFailure!.Message);
         }
 
-        var set = new EvaluatedSet(paths,
-            [.. captions.Where((_, i) => kept[i])], [.. pictureOfCaption.Where((_, i) => kept[i])]);
-        Array.Resize(ref embeddings, paths.Count * d);
-        return (set, new EmbeddingMatrix(embeddings, d).Normalize());
+        return (set, images);
     }
 
     public EmbeddingMatrix EmbedTexts(IReadOnlyList<string> texts, string stage) =>
         _embedder.EmbedTexts(texts, (done, total) => Report(stage, done, total));
 
-    /// <summary>The similarities of every picture with the growing texts of its captions, for each K; null is the data's own texts.</summary>
+    /// <summary>The similarities of every picture with the growing texts of its captions, for each K; null is the data's own
+    /// texts.</summary>
     public IReadOnlyList<Growth> Grow(EvaluatedSet set, EmbeddingMatrix images, EmbeddingMatrix? wholeTexts, IReadOnlyList<int?> ks)
     {
         List<float[]>[] similarities = [.. ks.Select(_ => new List<float[]>(set.Captions.Count))];
         for (int first = 0; first < set.Captions.Count; first += CaptionsAtATime)
         {
             int end = Math.Min(first + CaptionsAtATime, set.Captions.Count);
-            IReadOnlyList<string>[][] texts = [.. ks.Select(k => Enumerable.Range(first, end - first).Select(caption => set.GrowingTexts(caption, k)).ToArray())];
+            IReadOnlyList<string>[][] texts =
+                [.. ks.Select(k => Enumerable.Range(first, end - first).Select(caption => set.GrowingTexts(caption, k)).ToArray())];
 
             // The last text usually is the caption itself, which is embedded already.
             List<string> fresh = [];
@@ -201,8 +145,10 @@ internal sealed class Evaluator : IDisposable
         int[] labels = new int[set.Pictures.Count];
         for (int i = 0; i < set.Captions.Count; i++)
         {
-            labels[set.PictureOfCaption[i]] = indices.TryGetValue(set.Captions[i], out int label) ? label : throw new ArgumentException(
-                $"The picture '{set.Pictures[set.PictureOfCaption[i]]}' is of the class '{set.Captions[i]}'; expected one of {string.Join(", ", classes.Take(12).Select(c => $"'{c}'"))}"
+            int picture = set.PictureOfCaption[i];
+            labels[picture] = indices.TryGetValue(set.Captions[i], out int label) ? label : throw new ArgumentException(
+                $"The picture '{set.Pictures[picture]}' is of the class '{set.Captions[i]}'; "
+                + $"expected one of {string.Join(", ", classes.Take(12).Select(c => $"'{c}'"))}"
                 + (classes.Count > 12 ? $" and {classes.Count - 12} more." : "."));
         }
 

@@ -19,7 +19,8 @@ public static class HiMoClipEvaluation
     /// <param name="dataSet">A folder or a file that lists pictures, after the name of its format and a colon if that is not to be
     /// told from what is there: <c>urban1k:data/Urban1k</c>. Formats: see <c>mlContext.Data.LoadFromImageCaptions</c>.</param>
     /// <param name="options">What to measure; null for the defaults.</param>
-    /// <exception cref="ArgumentException">No such format, or an option out of range; or a folder is not among <see cref="HiMoClipEvaluationOptions.ClassNames"/>.</exception>
+    /// <exception cref="ArgumentException">No such format, or an option out of range; or a folder is not among
+    /// <see cref="HiMoClipEvaluationOptions.ClassNames"/>.</exception>
     /// <exception cref="FileNotFoundException">No such folder or file.</exception>
     /// <exception cref="InvalidDataException">The format is not found there; a row is not as it wants it; or pictures are missing or
     /// unreadable beyond <see cref="HiMoClipEvaluationOptions.MaxUnreadableShare"/>.</exception>
@@ -63,7 +64,8 @@ public static class HiMoClipEvaluation
             EvaluatedSet texts = Captions(data);
             texts = data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts;
             evaluator.Notes.Add(
-                $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are counted.");
+                $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are "
+                + $"counted.");
             return Metrics(model, options, name, data.Format, texts, evaluator) with { PictureCount = 0 };
         }
 
@@ -125,7 +127,8 @@ public static class HiMoClipEvaluation
         return Evaluate(model, rows, data, options ?? new());
     }
 
-    private static HiMoClipMetrics Evaluate(ClipEmbedder model, IEnumerable<EvaluationRow> rows, IDataView data, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics Evaluate(
+        ClipEmbedder model, IEnumerable<EvaluationRow> rows, IDataView data, HiMoClipEvaluationOptions options)
     {
         using var evaluator = new Evaluator(model, options);
         return Evaluate(model, options, options.DataName ?? "data", null, evaluator, rows, Count(data));
@@ -164,7 +167,8 @@ public static class HiMoClipEvaluation
     /// of them; the score is the mean Pearson correlation of (1, 2, …) with the similarities.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's caption column and, as text, its picture column: <c>LoadFromImageCaptions("himo-docci:PATH")</c>.</param>
+    /// <param name="data">Rows with the model's caption column and, as text, its picture column:
+    /// <c>LoadFromImageCaptions("himo-docci:PATH")</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data)
@@ -174,7 +178,8 @@ public static class HiMoClipEvaluation
         if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
         {
             throw InputColumns.WrongType(
-                column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" }, column.Type);
+                column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" },
+                column.Type);
         }
 
         return Run(model, data, null, (evaluator, set, images) =>
@@ -187,10 +192,12 @@ public static class HiMoClipEvaluation
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ArgumentException">The number of rows is odd.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
-    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) => Run(model, data, null, (evaluator, set, images) =>
+    public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) =>
+        Run(model, data, null, (evaluator, set, images) =>
         Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
 
-    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its best label.</summary>
+    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its
+    /// best label.</summary>
     /// <param name="model">A model with labels: <c>model.ForZeroShot(labels, templates)</c>.</param>
     /// <param name="data">Rows with the model's picture column and the label.</param>
     /// <param name="labelColumnName">A text column with one of the model's labels in each row. Of class folders read by
@@ -216,7 +223,8 @@ public static class HiMoClipEvaluation
         ArgumentNullException.ThrowIfNull(model);
         using ClipEmbedder embedder = model.CreateEmbedder();
         using var evaluator = new Evaluator(embedder, new());
-        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text), Count(data));
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text),
+            Count(data));
         return measure(evaluator, set, images);
     }
 
@@ -232,7 +240,8 @@ public static class HiMoClipEvaluation
 
         if (set.Pictures.Count - set.PictureOfCaption.Distinct().Count() is > 0 and var silent)
         {
-            evaluator.Notes.Add($"{silent} of {set.Pictures.Count} pictures have no caption: captions are searched among them, but they ask for none.");
+            evaluator.Notes.Add(
+                $"{silent} of {set.Pictures.Count} pictures have no caption: captions are searched among them, but they ask for none.");
         }
 
         switch (format)
@@ -242,19 +251,22 @@ public static class HiMoClipEvaluation
                 string[] names = [.. folders.Select(folder => options.ClassNames?[folder] ?? folder)];
                 ZeroShotHead.Check(folders, options.Templates, threshold: null);
                 EmbeddingMatrix classes = ZeroShotClassification.ClassEmbeddings(
-                    evaluator.EmbedTexts([.. names.SelectMany(n => options.Templates.Select(t => t.Replace("{0}", n, StringComparison.Ordinal)))], "classes"), options.Templates.Count);
+                    evaluator.EmbedTexts([.. names.SelectMany(n => options.Templates
+                        .Select(t => t.Replace("{0}", n, StringComparison.Ordinal)))], "classes"), options.Templates.Count);
                 return Metrics(model, options, name, format, set, evaluator, new(set, images, null, [], null, null)) with
                 {
                     ZeroShot = Evaluator.ZeroShot(set, images, folders, names, classes),
                 };
             case "cola":
                 EmbeddingMatrix pairs = evaluator.EmbedTexts(set.Captions, "captions");
-                return Metrics(model, options, name, format, set, evaluator, new(set, images, pairs, [], null, null)) with { Cola = Evaluator.Cola(set, images, pairs) };
+                return Metrics(model, options, name, format, set, evaluator,
+                    new(set, images, pairs, [], null, null)) with { Cola = Evaluator.Cola(set, images, pairs) };
             default:
                 set = format == "himo-docci" ? set.AsGrowingTexts() : set;
                 EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");
                 (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, set.PictureOfCaption);
-                IReadOnlyList<Growth> growths = evaluator.Grow(set, images, texts, set.OwnTexts is null ? [.. options.K.Distinct()] : [null]);
+                IReadOnlyList<Growth> growths = evaluator.Grow(set, images, texts,
+                    set.OwnTexts is null ? [.. options.K.Distinct()] : [null]);
                 return Metrics(model, options, name, format, set, evaluator, new(set, images, texts, growths, imageRanks, textRanks)) with
                 {
                     Retrieval = Retrieval.Recalls(imageRanks, textRanks),
@@ -283,7 +295,8 @@ public static class HiMoClipEvaluation
     private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn) =>
         Rows(data, model.Columns.Image, textColumn, model.ImageFolder, model.Encoder.Planes);
 
-    private static IEnumerable<EvaluationRow> Rows(IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)
+    private static IEnumerable<EvaluationRow> Rows(
+        IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)
     {
         ArgumentNullException.ThrowIfNull(data);
         DataViewSchema.Column image = InputColumns.Image(data.Schema, imageColumn), text = InputColumns.Text(data.Schema, textColumn);

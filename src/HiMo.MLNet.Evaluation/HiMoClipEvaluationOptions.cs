@@ -1,6 +1,7 @@
 namespace HiMo.MLNet;
 
-/// <summary>What <see cref="HiMoClipEvaluation.Evaluate(HiMoClipTransformer, string, HiMoClipEvaluationOptions?)"/> measures, and how.</summary>
+/// <summary>What <see cref="HiMoClipEvaluation.Evaluate(HiMoClipTransformer, string, HiMoClipEvaluationOptions?)"/> measures, and
+/// how.</summary>
 public sealed class HiMoClipEvaluationOptions
 {
     /// <summary>What tables and reports call the model. Default: <c>model</c>.</summary>
@@ -18,7 +19,8 @@ public sealed class HiMoClipEvaluationOptions
     /// </summary>
     public IReadOnlyDictionary<string, string>? ClassNames { get; set; }
 
-    /// <summary>For class folders: texts with <c>{0}</c> in the place of the class. Default: <see cref="HiMoClipTemplates.Plain"/>.</summary>
+    /// <summary>For class folders: texts with <c>{0}</c> in the place of the class. Default:
+    /// <see cref="HiMoClipTemplates.Plain"/>.</summary>
     public IReadOnlyList<string> Templates { get; set; } = HiMoClipTemplates.Plain;
 
     /// <summary>
@@ -42,7 +44,8 @@ public sealed class HiMoClipEvaluationOptions
     /// <summary>Told after every batch. Default: null.</summary>
     public IProgress<HiMoClipEvaluationProgress>? Progress { get; set; }
 
-    /// <summary>Stops the evaluation with an <see cref="OperationCanceledException"/>; what the cache has by then stays. Default: none.</summary>
+    /// <summary>Stops the evaluation with an <see cref="OperationCanceledException"/>; what the cache has by then stays. Default:
+    /// none.</summary>
     public CancellationToken CancellationToken { get; set; }
 
     internal void Validate()
@@ -64,5 +67,6 @@ public sealed class HiMoClipEvaluationOptions
 /// <param name="Stage">What is embedded: <c>pictures</c>, <c>captions</c>, <c>growing texts</c> or <c>classes</c>.</param>
 /// <param name="Done">How many of them are embedded.</param>
 /// <param name="Total">How many there are, or null if the data does not say.</param>
-/// <param name="FromCache">How many embeddings of the whole evaluation came from <see cref="HiMoClipEvaluationOptions.CacheFolder"/>.</param>
+/// <param name="FromCache">How many embeddings of the whole evaluation came from
+/// <see cref="HiMoClipEvaluationOptions.CacheFolder"/>.</param>
 public sealed record HiMoClipEvaluationProgress(string Stage, int Done, int? Total, int FromCache);

@@ -32,7 +32,8 @@ internal sealed record ScoredPairs(EmbeddingMatrix Images, EmbeddingMatrix Texts
         List<int> imageOfText = [];
         var known = new Dictionary<string, int>(StringComparer.Ordinal);
         using DataViewRowCursor cursor = data.GetRowCursor(name is { } column ? [ofImages, ofTexts, column] : [ofImages, ofTexts]);
-        ValueGetter<VBuffer<float>> readImage = cursor.GetGetter<VBuffer<float>>(ofImages), readText = cursor.GetGetter<VBuffer<float>>(ofTexts);
+        ValueGetter<VBuffer<float>> readImage = cursor.GetGetter<VBuffer<float>>(ofImages),
+            readText = cursor.GetGetter<VBuffer<float>>(ofTexts);
         Func<string>? readName = name is { } named ? InputColumns.TextReader(cursor, named) : null;
         VBuffer<float> embedding = default;
         while (cursor.MoveNext())

@@ -18,7 +18,8 @@ internal static class ZeroShotClassification
         (int classes, int left) = Math.DivRem(templateTexts.Count, templatesPerClass);
         if (left != 0)
         {
-            throw new ArgumentException($"Expected {templatesPerClass} texts a class, found {templateTexts.Count} texts.", nameof(templateTexts));
+            throw new ArgumentException($"Expected {templatesPerClass} texts a class, found {templateTexts.Count} texts.",
+                nameof(templateTexts));
         }
 
         int dimension = templateTexts.Dimension;
@@ -36,7 +37,8 @@ internal static class ZeroShotClassification
     /// <param name="classes">Normalised class embeddings, of the same dimension.</param>
     /// <param name="labels">For every image the row of its class.</param>
     /// <param name="names">The names of the classes.</param>
-    public static ZeroShotMetrics Evaluate(EmbeddingMatrix images, EmbeddingMatrix classes, ReadOnlySpan<int> labels, IReadOnlyList<string> names)
+    public static ZeroShotMetrics Evaluate(
+        EmbeddingMatrix images, EmbeddingMatrix classes, ReadOnlySpan<int> labels, IReadOnlyList<string> names)
     {
         Check(images, classes, labels, names);
 
@@ -84,7 +86,8 @@ internal static class ZeroShotClassification
         classes.ThrowIfNotNormalized(nameof(classes));
         if (images.Dimension != classes.Dimension)
         {
-            throw new ArgumentException($"Expected classes of dimension {images.Dimension}, as the images have, found {classes.Dimension}.", nameof(classes));
+            throw new ArgumentException($"Expected classes of dimension {images.Dimension}, as the images have, found {classes.Dimension}.",
+                nameof(classes));
         }
 
         if (names.Count != classes.Count)
@@ -94,14 +97,16 @@ internal static class ZeroShotClassification
 
         if (labels.Length != images.Count)
         {
-            throw new ArgumentException($"Expected the class of each of {images.Count} images, found {labels.Length} labels.", nameof(labels));
+            throw new ArgumentException($"Expected the class of each of {images.Count} images, found {labels.Length} labels.",
+                nameof(labels));
         }
 
         for (int image = 0; image < labels.Length; image++)
         {
             if ((uint)labels[image] >= (uint)classes.Count)
             {
-                throw new ArgumentException($"Image {image}: expected a class from 0 to {classes.Count - 1}, found {labels[image]}.", nameof(labels));
+                throw new ArgumentException($"Image {image}: expected a class from 0 to {classes.Count - 1}, found {labels[image]}.",
+                    nameof(labels));
             }
         }
     }

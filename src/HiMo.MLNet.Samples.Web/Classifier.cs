@@ -36,7 +36,8 @@ internal sealed class Classifier : IDisposable
         {
             throw e.IsTooLarge
                 ? new BadHttpRequestException(
-                    FormattableString.Invariant($"Expected a picture of at most {HiMoClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
+                    FormattableString.Invariant(
+                        $"Expected a picture of at most {HiMoClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
                     StatusCodes.Status413PayloadTooLarge, e)
                 : new BadHttpRequestException($"The picture could not be read: {e.Reason}.", e);
         }

@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace HiMo.MLNet.Samples.Web;
 
-/// <summary>What the server takes on, each settable by an argument (<c>--queue 16</c>), an environment variable or a settings file.</summary>
+/// <summary>What the server takes on, each settable by an argument (<c>--queue 16</c>), an environment variable or a settings
+/// file.</summary>
 internal sealed class Limits
 {
     /// <summary>Pictures decoded and classified at a time.</summary>

@@ -5,7 +5,8 @@ namespace HiMo.MLNet.Samples.Web;
 /// <summary>The picture in a request, in memory: as the body, or as the first file of a form.</summary>
 internal static class PictureBody
 {
-    /// <exception cref="BadHttpRequestException">There is no picture, or the body is too large, too slow or malformed; with the status to answer.</exception>
+    /// <exception cref="BadHttpRequestException">There is no picture, or the body is too large, too slow or malformed; with the status to
+    /// answer.</exception>
     public static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
         if (!IsForm(request))
@@ -23,7 +24,8 @@ internal static class PictureBody
             await using Stream picture = file.OpenReadStream();
             return await ReadAsync(picture, cancellation);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException && !cancellation.IsCancellationRequested)
+        catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException
+            && !cancellation.IsCancellationRequested)
         {
             throw new BadHttpRequestException("Expected a form with a picture, found a malformed one: " + e.Message, e);
         }
@@ -44,7 +46,8 @@ internal static class PictureBody
             }
 
             // The second is what curl --data-binary declares of whatever it sends.
-            if (type.Type.Equals("image", StringComparison.OrdinalIgnoreCase) || type.MediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
+            if (type.Type.Equals("image", StringComparison.OrdinalIgnoreCase)
+                || type.MediaType.Equals("application/x-www-form-urlencoded", StringComparison.OrdinalIgnoreCase)
                 || type.MediaType.Equals("application/octet-stream", StringComparison.OrdinalIgnoreCase))
             {
                 return false;
@@ -52,7 +55,8 @@ internal static class PictureBody
         }
 
         throw new BadHttpRequestException(
-            "Expected a picture (image/*, application/octet-stream) or a form with one (multipart/form-data).", StatusCodes.Status415UnsupportedMediaType);
+            "Expected a picture (image/*, application/octet-stream) or a form with one (multipart/form-data).",
+            StatusCodes.Status415UnsupportedMediaType);
     }
 
     private static async Task<byte[]> ReadAsync(Stream stream, CancellationToken cancellation)

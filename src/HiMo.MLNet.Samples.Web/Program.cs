@@ -6,7 +6,9 @@ using Microsoft.AspNetCore.RateLimiting;
 WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
 if (builder.Configuration["model"] is not { } path)
 {
-    Console.Error.WriteLine("usage: himo-web --model MODEL.zip [--urls http://localhost:5000] [--concurrency COUNT] [--queue COUNT] [--timeout SECONDS] [--minrate BYTES] [--maxbytes BYTES] [--maxpixels COUNT]\n"
+    Console.Error.WriteLine(
+        "usage: himo-web --model MODEL.zip [--urls http://localhost:5000] [--concurrency COUNT] [--queue COUNT] [--timeout SECONDS] "
+        + "[--minrate BYTES] [--maxbytes BYTES] [--maxpixels COUNT]\n"
         + "The model is one that was saved with labels, such as the emoji-model.zip of './himo demo'.");
     return 2;
 }
@@ -39,7 +41,8 @@ builder.WebHost.ConfigureKestrel(server =>
     // Clients that dawdle.
     server.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
     server.Limits.KeepAliveTimeout = TimeSpan.FromSeconds(60);
-    server.Limits.MinRequestBodyDataRate = new Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate(limits.MinRate, gracePeriod: TimeSpan.FromSeconds(5));
+    server.Limits.MinRequestBodyDataRate = new Microsoft.AspNetCore.Server.Kestrel.Core.MinDataRate(limits.MinRate,
+        gracePeriod: TimeSpan.FromSeconds(5));
 });
 builder.Services.Configure<FormOptions>(form =>
 {
@@ -54,8 +57,10 @@ builder.Services.AddHealthChecks();
 builder.Services.AddRateLimiter(limiter =>
 {
     // Uploading and waiting count; pictures take turns behind this, so that a slow upload keeps none from being classified.
-    limiter.AddConcurrencyLimiter("classify", classify => (classify.PermitLimit, classify.QueueLimit) = (limits.Concurrency + limits.Queue, 0));
-    limiter.OnRejected = async (rejected, _) => await Busy(rejected.HttpContext, StatusCodes.Status429TooManyRequests).ExecuteAsync(rejected.HttpContext);
+    limiter.AddConcurrencyLimiter("classify",
+        classify => (classify.PermitLimit, classify.QueueLimit) = (limits.Concurrency + limits.Queue, 0));
+    limiter.OnRejected = async (rejected, _) =>
+        await Busy(rejected.HttpContext, StatusCodes.Status429TooManyRequests).ExecuteAsync(rejected.HttpContext);
 });
 
 WebApplication app = builder.Build();
@@ -64,7 +69,9 @@ app.UseStatusCodePages();
 app.UseRateLimiter();
 app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
 app.MapHealthChecks("/health/ready");
-app.MapGet("/", () => $"POST a picture to /classify, as the body or as a form's file:\ncurl --data-binary @tom.jpg HOST/classify\ncurl -F picture=@tom.jpg HOST/classify\nLabels: {string.Join(", ", classifier.Labels)}\n");
+app.MapGet("/",
+    () => $"POST a picture to /classify, as the body or as a form's file:\ncurl --data-binary @tom.jpg HOST/classify\ncurl -F "
+    + $"picture=@tom.jpg HOST/classify\nLabels: {string.Join(", ", classifier.Labels)}\n");
 app.MapPost("/classify", async (HttpContext context) =>
 {
     using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);

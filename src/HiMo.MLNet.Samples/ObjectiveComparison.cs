@@ -33,10 +33,12 @@ internal static class ObjectiveComparison
             }
         }
 
-        Table table = new Table().AddColumns("objective", "recall@1, picture to caption", "recall@1, caption to picture", "HiMo@2", "HiMo@3");
+        Table table = new Table().AddColumns("objective", "recall@1, picture to caption", "recall@1, caption to picture", "HiMo@2",
+            "HiMo@3");
         foreach ((string name, List<Result> runs) in results)
         {
-            table.AddRow(name, Spread(runs, r => r.ImageToText), Spread(runs, r => r.TextToImage), Spread(runs, r => r.HiMoAt2), Spread(runs, r => r.HiMoAt3));
+            table.AddRow(name, Spread(runs, r => r.ImageToText), Spread(runs, r => r.TextToImage), Spread(runs, r => r.HiMoAt2),
+                Spread(runs, r => r.HiMoAt3));
         }
 
         AnsiConsole.Write(table);
@@ -52,7 +54,8 @@ internal static class ObjectiveComparison
         options.CancellationToken = cancellation;
         using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(options).Fit(train);
         RetrievalMetrics recall = model.EvaluateRetrieval(test);
-        return new(recall.ImageToTextRecallAt1, recall.TextToImageRecallAt1, model.EvaluateMonotonicity(test, 2).Score, model.EvaluateMonotonicity(test, 3).Score);
+        return new(recall.ImageToTextRecallAt1, recall.TextToImageRecallAt1, model.EvaluateMonotonicity(test, 2).Score,
+            model.EvaluateMonotonicity(test, 3).Score);
     }
 
     private static string Spread(List<Result> runs, Func<Result, double> value)

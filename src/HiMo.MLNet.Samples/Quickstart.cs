@@ -7,7 +7,8 @@ using Spectre.Console;
 
 namespace HiMo.MLNet.Samples;
 
-/// <summary>Trains on the sample drawings, saves, has a second process load the model and classify drawings it never saw, and writes a report.</summary>
+/// <summary>Trains on the sample drawings, saves, has a second process load the model and classify drawings it never saw, and writes a
+/// report.</summary>
 internal static class Quickstart
 {
     /// <param name="output">The folder of the model and the report.</param>
@@ -35,11 +36,13 @@ internal static class Quickstart
         }
         File.Move(partial, zip, overwrite: true);
         model.Dispose();
-        AnsiConsole.MarkupLineInterpolated($"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");
+        AnsiConsole.MarkupLineInterpolated(
+            $"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");
 
         AnsiConsole.MarkupLine("\n[bold]4. A second process[/] loads it with mlContext.Model.Load and classifies five held-out drawings.");
         using Process second = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
-            Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal) ? [typeof(Quickstart).Assembly.Location, "classify-samples", zip] : ["classify-samples", zip]))!;
+            Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
+                ? [typeof(Quickstart).Assembly.Location, "classify-samples", zip] : ["classify-samples", zip]))!;
         second.WaitForExit();
         if (second.ExitCode != 0)
         {
@@ -52,7 +55,8 @@ internal static class Quickstart
         Console.WriteLine(report);
     }
 
-    private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
+    private static HiMoClipTransformer Train(
+        MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
         ProgressDisplay.Show("starting", report =>
             {
                 HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
@@ -63,11 +67,13 @@ internal static class Quickstart
 
     private static HiMoClipMetrics Measure(HiMoClipTransformer model, IDataView test, CancellationToken cancellation)
     {
-        HiMoClipMetrics metrics = model.Evaluate(test, new() { ModelName = "emoji model", DataName = "held-out drawings", CancellationToken = cancellation });
+        HiMoClipMetrics metrics = model.Evaluate(test,
+            new() { ModelName = "emoji model", DataName = "held-out drawings", CancellationToken = cancellation });
         RetrievalMetrics retrieval = metrics.Retrieval!;
         Table table = new Table().AddColumns("held-out drawings", "this model", "chance");
         void Row(string name, double value, double chance) =>
-            table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %", chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
+            table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %",
+                chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
         Row("recall@1, picture to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
         Row("recall@5, picture to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
         Row("recall@1, caption to picture", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
@@ -77,7 +83,8 @@ internal static class Quickstart
     }
 
     private static string[] Kinds(MLContext mlContext, IDataView data) =>
-        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Kind()).Distinct().Order(StringComparer.Ordinal)];
+        [.. mlContext.Data.CreateEnumerable<Drawing>(data, reuseRowObject: true).Select(d => d.Kind()).Distinct()
+            .Order(StringComparer.Ordinal)];
 
     private sealed class Prediction
     {

@@ -8,7 +8,8 @@ public static class HiMoClipCatalog
 {
     /// <summary>Applies a CLIP, Long-CLIP, HiMo-CLIP or SmartCLIP checkpoint as it is; needs no training data.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
-    /// <param name="checkpoint">A PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c> file, a folder of shards, or an ML.NET model zip with one
+    /// <param name="checkpoint">A PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c> file, a folder of shards, or an ML.NET model zip
+    /// with one
     /// <see cref="HiMoClipTransformer"/>, whose vocabulary is used, too. A 77-token CLIP is stretched to 248 tokens.</param>
     /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>). May be missing if the data has captions; null for
     /// captions alone, even in data with such a column.</param>
@@ -25,18 +26,21 @@ public static class HiMoClipCatalog
     /// <param name="similarityColumnName">Output for data with both: their cosine, a single in [-1, 1]. Null for no such column.</param>
     /// <param name="predictedLabelColumnName">Output with labels: the best label, a key.</param>
     /// <param name="scoreColumnName">Output with labels: the probabilities of all labels, a vector.</param>
-    /// <exception cref="ArgumentException">A column name, label, template or the threshold is out of range; the message names it.</exception>
+    /// <exception cref="ArgumentException">A column name, label, template or the threshold is out of range; the message names
+    /// it.</exception>
     /// <example>
     /// <code>
-    /// var both = mlContext.Transforms.HiMoClip("longclip-B.pt");                                 // ImageEmbedding, TextEmbedding, Similarity
-    /// var texts = mlContext.Transforms.HiMoClip("longclip-B.pt", imageColumnName: null);         // TextEmbedding
-    /// var classifier = mlContext.Transforms.HiMoClip("longclip-B.pt", labels: ["cat", "dog"], templates: HiMoClipTemplates.Photo, threshold: 0.2f);
+    /// var both = mlContext.Transforms.HiMoClip("longclip-B.pt");                                 // ImageEmbedding, TextEmbedding,
+    /// Similarity var texts = mlContext.Transforms.HiMoClip("longclip-B.pt", imageColumnName: null);         // TextEmbedding
+    /// var classifier = mlContext.Transforms.HiMoClip("longclip-B.pt", labels: ["cat", "dog"], templates: HiMoClipTemplates.Photo,
+    /// threshold: 0.2f);
     /// </code>
     /// </example>
     public static HiMoClipEstimator HiMoClip(
         this TransformsCatalog catalog, string checkpoint, string? imageColumnName = "ImagePath", string? captionColumnName = "Caption",
         IReadOnlyList<string>? labels = null, IReadOnlyList<string>? templates = null, float? threshold = null, string? imageFolder = null,
-        ClipActivation? activation = null, string imageEmbeddingColumnName = "ImageEmbedding", string textEmbeddingColumnName = "TextEmbedding",
+        ClipActivation? activation = null, string imageEmbeddingColumnName = "ImageEmbedding",
+        string textEmbeddingColumnName = "TextEmbedding",
         string? similarityColumnName = "Similarity", string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score")
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(checkpoint);
@@ -70,7 +74,8 @@ public static class HiMoClipCatalog
     /// mlContext.Model.Save(model, data.Schema, "model.zip");
     /// </code>
     /// </example>
-    public static HiMoClipEstimator HiMoClip(this TransformsCatalog catalog, string imageColumnName, string captionColumnName, int epochs) =>
+    public static HiMoClipEstimator HiMoClip(
+        this TransformsCatalog catalog, string imageColumnName, string captionColumnName, int epochs) =>
         catalog.HiMoClip(new HiMoClipOptions { ImageColumnName = imageColumnName, CaptionColumnName = captionColumnName, Epochs = epochs });
 
     /// <summary>Trains or fine-tunes a CLIP model on pictures and captions with HiMo-CLIP's objective.</summary>
@@ -79,7 +84,8 @@ public static class HiMoClipCatalog
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
     /// <example>
     /// <code>
-    /// var model = mlContext.Transforms.HiMoClip(new HiMoClipOptions { Checkpoint = "longclip-B.pt", Epochs = 3, MicroBatchSize = 32 }).Fit(data);
+    /// var model = mlContext.Transforms.HiMoClip(new HiMoClipOptions { Checkpoint = "longclip-B.pt", Epochs = 3, MicroBatchSize = 32
+    /// }).Fit(data);
     /// </code>
     /// </example>
     public static HiMoClipEstimator HiMoClip(this TransformsCatalog catalog, HiMoClipOptions options)
@@ -89,7 +95,8 @@ public static class HiMoClipCatalog
         return new(MLNetInternals.Environment(catalog), options);
     }
 
-    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each row.</summary>
+    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each
+    /// row.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
     /// <param name="k">The pictures found for a query, at least 1; at most as many as were fitted.</param>
     /// <param name="nameColumnName">What a picture is called in the results, a text column.</param>
@@ -105,17 +112,20 @@ public static class HiMoClipCatalog
     /// var found = search.Transform(queries).GetColumn&lt;string[]&gt;("SearchResults");               // queries have a Caption alone
     /// </code>
     /// </example>
-    public static HiMoClipImageSearchEstimator HiMoClipImageSearch(this TransformsCatalog catalog, int k = 10, string nameColumnName = "ImagePath") =>
+    public static HiMoClipImageSearchEstimator HiMoClipImageSearch(
+        this TransformsCatalog catalog, int k = 10, string nameColumnName = "ImagePath") =>
         catalog.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = k, NameColumnName = nameColumnName });
 
-    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each row.</summary>
+    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each
+    /// row.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
     /// <param name="options">How many pictures to find, and the columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the message names it.</exception>
     /// <example>
     /// <code>
-    /// var embedded = model.Transform(pictures);                                                  // pictures like these, even in data with captions
-    /// var similar = mlContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 5, QueryColumnName = "ImageEmbedding" }).Fit(embedded);
+    /// var embedded = model.Transform(pictures);                                                  // pictures like these, even in data with
+    /// captions var similar = mlContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 5, QueryColumnName =
+    /// "ImageEmbedding" }).Fit(embedded);
     /// </code>
     /// </example>
     public static HiMoClipImageSearchEstimator HiMoClipImageSearch(this TransformsCatalog catalog, HiMoClipImageSearchOptions options)

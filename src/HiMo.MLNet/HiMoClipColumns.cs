@@ -2,7 +2,8 @@ namespace HiMo.MLNet;
 
 /// <summary>The columns that a transformer reads (null: that side is not used) and adds (null: not added).</summary>
 internal sealed record HiMoClipColumns(
-    string? Image, string? Text, string ImageEmbedding, string TextEmbedding, string PredictedLabel, string Score, string? Similarity = null)
+    string? Image, string? Text, string ImageEmbedding, string TextEmbedding, string PredictedLabel, string Score,
+    string? Similarity = null)
 {
     /// <summary>The sides that data has; where it has neither, one that it should have.</summary>
     public (bool Image, bool Text) Sides(Func<string, bool> has)
@@ -17,6 +18,8 @@ internal sealed record HiMoClipColumns(
         string?[] added = [ImageEmbedding, TextEmbedding, Similarity, PredictedLabel, Score];
         return added.OfType<string>().CountBy(name => name).FirstOrDefault(n => n.Value > 1).Key is not { } repeated
             ? this
-            : throw new ArgumentException($"The added columns must have different names; '{repeated}' is the name of two: {string.Join(", ", added.Select(n => $"'{n}'"))}.");
+            : throw new ArgumentException(
+                $"The added columns must have different names; '{repeated}' is the name of "
+                + $"two: {string.Join(", ", added.Select(n => $"'{n}'"))}.");
     }
 }

@@ -41,9 +41,11 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     /// Trains. Reads the data once a pass, in batches; pictures are decoded as they are needed. An estimator that applies a
     /// checkpoint as it is loads it and reads nothing.
     /// </summary>
-    /// <param name="input">Rows with a picture and a caption each, at least two; to apply a checkpoint, any data with one of the columns.</param>
+    /// <param name="input">Rows with a picture and a caption each, at least two; to apply a checkpoint, any data with one of the
+    /// columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
-    /// <exception cref="InvalidOperationException">The data is empty, a row has no picture, the loss is not finite, or there is no native torch library.</exception>
+    /// <exception cref="InvalidOperationException">The data is empty, a row has no picture, the loss is not finite, or there is no native
+    /// torch library.</exception>
     /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model; or captions or labels are to be encoded,
     /// and its vocabulary is not CLIP's.</exception>
     /// <exception cref="ImageReadException">A picture cannot be read.</exception>
@@ -118,7 +120,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         public void Report(TrainingProgress progress)
         {
             estimator._options.Progress?.Report(progress);
-            if (progress.Step == 1 || progress.Step % 10 == 0 || progress.Step == progress.TotalSteps || progress.ValidationScore is not null)
+            if (progress.Step == 1 || progress.Step % 10 == 0 || progress.Step == progress.TotalSteps
+                || progress.ValidationScore is not null)
             {
                 Info(estimator.Line(progress));
             }
@@ -127,7 +130,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
     private string Line(TrainingProgress p)
     {
-        string parts = string.Join(", ", p.LossParts.Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:f4}")));
+        string parts = string.Join(", ", p.LossParts
+            .Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:f4}")));
         string components = p.Components > 0 ? $", {p.Components} components" : "";
         string validation = p.ValidationScore is not { } score ? ""
             : string.Create(CultureInfo.InvariantCulture, $", validation {_options.ValidationMetric} {score:f4}");
@@ -136,7 +140,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             + $"{p.ImagesPerSecond:f0} images/s, {TimeLeft(p.Remaining)} left{validation}");
     }
 
-    private static string TimeLeft(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:d2}:{time.Seconds:d2}");
+    private static string TimeLeft(TimeSpan time) =>
+        string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:d2}:{time.Seconds:d2}");
 
     private static long CountRows(IDataView input, DataViewSchema.Column column)
     {
@@ -157,7 +162,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
     private IEnumerable<TrainingPair> ReadPairs(IDataView data)
     {
-        DataViewSchema.Column image = InputColumns.Image(data.Schema, _options.ImageColumnName), caption = InputColumns.Text(data.Schema, _options.CaptionColumnName);
+        DataViewSchema.Column image = InputColumns.Image(data.Schema, _options.ImageColumnName),
+            caption = InputColumns.Text(data.Schema, _options.CaptionColumnName);
         using DataViewRowCursor cursor = data.GetRowCursor([image, caption]);
         Func<Func<RgbImage>?> readImage = InputColumns.ImageReader(cursor, image, _options.ImageFolder);
         Func<string> readCaption = InputColumns.TextReader(cursor, caption);
@@ -176,7 +182,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         // Training reads both sides; a model that is only applied may find one of them missing.
-        (bool Image, bool Text) sides = !_options.Applies ? (Image: true, Text: true) : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
+        (bool Image, bool Text) sides = !_options.Applies ? (Image: true, Text: true)
+            : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
         if (sides.Image)
         {
             InputColumns.Check(inputSchema, Columns.Image!, InputColumns.Kind.Picture);
@@ -187,6 +194,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             InputColumns.Check(inputSchema, Columns.Text!, InputColumns.Kind.Caption);
         }
         // The shape says vector, not of which size: any known size stands for it.
-        return RowBinding.OutputShape(inputSchema, ClipBinding.Columns(Columns, sides, dimension: 1, _options.Labels).Select(c => c.Column));
+        return RowBinding.OutputShape(inputSchema,
+            ClipBinding.Columns(Columns, sides, dimension: 1, _options.Labels).Select(c => c.Column));
     }
 }

@@ -21,8 +21,10 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         _options = options;
     }
 
-    /// <summary>Reads names and embeddings once and keeps them in memory. A picture without an embedding (NaN) is left out, with a warning.</summary>
-    /// <param name="input">The pictures to search: <see cref="HiMoClipImageSearchOptions.NameColumnName"/> and <see cref="HiMoClipImageSearchOptions.EmbeddingColumnName"/>.</param>
+    /// <summary>Reads names and embeddings once and keeps them in memory. A picture without an embedding (NaN) is left out, with a
+    /// warning.</summary>
+    /// <param name="input">The pictures to search: <see cref="HiMoClipImageSearchOptions.NameColumnName"/> and
+    /// <see cref="HiMoClipImageSearchOptions.EmbeddingColumnName"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
     /// <exception cref="InvalidOperationException">No picture has an embedding.</exception>
     public HiMoClipImageSearchTransformer Fit(IDataView input)
@@ -54,17 +56,21 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         }
         if (names.Count == 0)
         {
-            throw new InvalidOperationException($"An image search needs pictures: of {missing} rows, none has an embedding in column '{embedding.Name}'.");
+            throw new InvalidOperationException(
+                $"An image search needs pictures: of {missing} rows, none has an embedding in column '{embedding.Name}'.");
         }
 
         if (missing > 0)
         {
-            channel.Warning(MessageSensitivity.None, $"{missing} of {names.Count + missing} pictures have no embedding and cannot be found.");
+            channel.Warning(MessageSensitivity.None,
+                $"{missing} of {names.Count + missing} pictures have no embedding and cannot be found.");
         }
 
         if (_options.K > names.Count)
         {
-            channel.Warning(MessageSensitivity.None, $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {names.Count} pictures: a search finds {names.Count}.");
+            channel.Warning(MessageSensitivity.None,
+                $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {names.Count} pictures: a search "
+                + $"finds {names.Count}.");
         }
 
         var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
@@ -73,7 +79,8 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         return new(Math.Min(_options.K, names.Count), columns, new PictureIndex(names, matrix.Normalize()));
     }
 
-    private SearchColumns Columns => new(_options.QueryColumnName, _options.EmbeddingColumnName, _options.ResultsColumnName, _options.ScoresColumnName);
+    private SearchColumns Columns =>
+        new(_options.QueryColumnName, _options.EmbeddingColumnName, _options.ResultsColumnName, _options.ScoresColumnName);
 
     /// <inheritdoc/>
     /// <exception cref="ArgumentOutOfRangeException">A column that <see cref="Fit"/> reads is missing or of the wrong type.</exception>

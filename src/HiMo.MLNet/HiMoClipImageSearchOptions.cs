@@ -30,9 +30,11 @@ public sealed class HiMoClipImageSearchOptions
         Require(K >= 1, nameof(K), K, "at least 1");
         Require(!string.IsNullOrWhiteSpace(NameColumnName), nameof(NameColumnName), NameColumnName, "a column name");
         Require(!string.IsNullOrWhiteSpace(EmbeddingColumnName), nameof(EmbeddingColumnName), EmbeddingColumnName, "a column name");
-        Require(QueryColumnName is null || !string.IsNullOrWhiteSpace(QueryColumnName), nameof(QueryColumnName), QueryColumnName, "a column name, or null");
+        Require(QueryColumnName is null || !string.IsNullOrWhiteSpace(QueryColumnName), nameof(QueryColumnName), QueryColumnName,
+            "a column name, or null");
         Require(!string.IsNullOrWhiteSpace(ResultsColumnName), nameof(ResultsColumnName), ResultsColumnName, "a column name");
-        Require(!string.IsNullOrWhiteSpace(ScoresColumnName) && ScoresColumnName != ResultsColumnName, nameof(ScoresColumnName), ScoresColumnName, $"a column name other than {nameof(ResultsColumnName)}");
+        Require(!string.IsNullOrWhiteSpace(ScoresColumnName) && ScoresColumnName != ResultsColumnName, nameof(ScoresColumnName),
+            ScoresColumnName, $"a column name other than {nameof(ResultsColumnName)}");
     }
 
     private static void Require(bool condition, string name, object? found, string expected) =>

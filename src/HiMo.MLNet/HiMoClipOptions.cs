@@ -30,11 +30,13 @@ public sealed class HiMoClipOptions : TrainingOptions
     public string? SimilarityColumnName { get; set; } = "Similarity";
 
     /// <summary>
-    /// Labels of a zero-shot classifier on top of the embeddings; see <see cref="HiMoClipTransformer.ForZeroShot"/>. Default: null, no classifier.
+    /// Labels of a zero-shot classifier on top of the embeddings; see <see cref="HiMoClipTransformer.ForZeroShot"/>. Default: null, no
+    /// classifier.
     /// </summary>
     public IReadOnlyList<string>? Labels { get; set; }
 
-    /// <summary>Texts with <c>{0}</c> in the place of the label. Default: null, the bare label. See <see cref="HiMoClipTemplates"/>.</summary>
+    /// <summary>Texts with <c>{0}</c> in the place of the label. Default: null, the bare label. See
+    /// <see cref="HiMoClipTemplates"/>.</summary>
     public IReadOnlyList<string>? Templates { get; set; }
 
     /// <summary>

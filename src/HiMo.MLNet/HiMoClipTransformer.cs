@@ -101,11 +101,13 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// softmax of s · cosine between the picture and each label's mean template embedding. Shares this model's weights.
     /// </summary>
     /// <param name="labels">At least one label; all different.</param>
-    /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See <see cref="HiMoClipTemplates"/>.</param>
+    /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See
+    /// <see cref="HiMoClipTemplates"/>.</param>
     /// <param name="predictedLabelColumnName">The key column, with the labels as its <c>KeyValues</c>.</param>
     /// <param name="scoreColumnName">The probabilities, with the labels as its <c>SlotNames</c>.</param>
     /// <param name="threshold">The cosine, in [-1, 1], that a picture needs with the best label's embedding. Below it the predicted
-    /// label is missing ("none of these"; <c>MapKeyToValue</c> makes it an empty text) and the probabilities stay. Null: always a label.</param>
+    /// label is missing ("none of these"; <c>MapKeyToValue</c> makes it an empty text) and the probabilities stay. Null: always a
+    /// label.</param>
     /// <remarks>
     /// Cosines differ from model to model, and their range is narrow. To choose a threshold, score validation pictures, with and
     /// without one of the labels, against the filled template of the label that fits best (as their caption: the
@@ -115,7 +117,8 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; the
     /// threshold is not in [-1, 1]; or two added columns have one name.</exception>
     /// <exception cref="CheckpointFormatException">The model's vocabulary is not CLIP's.</exception>
-    /// <exception cref="InvalidOperationException">The model does not read pictures (<see cref="HiMoClipOptions.ImageColumnName"/> was null).</exception>
+    /// <exception cref="InvalidOperationException">The model does not read pictures (<see cref="HiMoClipOptions.ImageColumnName"/> was
+    /// null).</exception>
     /// <example>
     /// <code>
     /// var classifier = model.ForZeroShot(["cat", "dog"], HiMoClipTemplates.Photo, threshold: 0.2f);
@@ -123,7 +126,8 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// </code>
     /// </example>
     public HiMoClipTransformer ForZeroShot(
-        IEnumerable<string> labels, IEnumerable<string>? templates = null, string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score",
+        IEnumerable<string> labels, IEnumerable<string>? templates = null, string predictedLabelColumnName = "PredictedLabel",
+        string scoreColumnName = "Score",
         float? threshold = null)
     {
         ArgumentNullException.ThrowIfNull(labels);
@@ -142,7 +146,8 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         return new(encoder.Share(), columns, ImageFolder, head);
     }
 
-    /// <summary>The model without a pipeline, to embed single images and texts. Shares this model's weights; to be disposed of by itself.</summary>
+    /// <summary>The model without a pipeline, to embed single images and texts. Shares this model's weights; to be disposed of by
+    /// itself.</summary>
     /// <exception cref="ObjectDisposedException">The transformer is disposed.</exception>
     public ClipEmbedder CreateEmbedder() => new(Encoder.Share());
 

@@ -14,7 +14,11 @@ internal static class ClassifyCommand
             Description = "Labels with commas between, or a file with a label a line. Default: those of a model saved with labels.",
             HelpName = "LABELS",
         };
-        Option<string[]> templates = new("--template") { Description = "A text with {0} in the place of the label; several are averaged. Default: the bare label.", HelpName = "TEXT" };
+        Option<string[]> templates = new("--template")
+        {
+            Description = "A text with {0} in the place of the label; several are averaged. Default: the bare label.",
+            HelpName = "TEXT",
+        };
         Option<int> top = Top("Labels to tell of each picture.", 3);
         Option<bool> json = Json.Option();
         Command command = new("classify",
@@ -50,7 +54,8 @@ internal static class ClassifyCommand
         ProgressDisplay.ShowWithResults($"classifying {pictures.Count}", report =>
         {
             IEnumerable<Answer> answers = scored.Read(report, cancellation)
-                .Select(picture => new Answer(picture.Image, picture.Values is { } scores ? Best(classifier.Labels, scores, top) : null, picture.Error));
+                .Select(picture => new Answer(picture.Image, picture.Values is { } scores ? Best(classifier.Labels, scores, top) : null,
+                    picture.Error));
             if (json)
             {
                 Json.WriteArray(answers);
@@ -59,7 +64,8 @@ internal static class ClassifyCommand
 
             foreach (Answer answer in answers.Where(answer => answer.Labels is not null))
             {
-                Console.WriteLine($"{answer.Image}: {string.Join(", ", answer.Labels!.Select(guess => $"{guess.Label} {100 * guess.Probability:f1} %"))}");
+                IEnumerable<string> guesses = answer.Labels!.Select(guess => $"{guess.Label} {100 * guess.Probability:f1} %");
+                Console.WriteLine($"{answer.Image}: {string.Join(", ", guesses)}");
             }
         });
         return scored.Finish();
@@ -90,7 +96,8 @@ internal static class ClassifyCommand
     private sealed record Guess(string Label, float Probability);
 
     private static Guess[] Best(IReadOnlyList<string> labels, float[] scores, int count) =>
-        [.. labels.Zip(scores, (label, probability) => new Guess(label, probability)).OrderByDescending(guess => guess.Probability).Take(count)];
+        [.. labels.Zip(scores, (label, probability) => new Guess(label, probability)).OrderByDescending(guess => guess.Probability)
+            .Take(count)];
 
     // What ends in .txt is meant as a file even where there is none.
     private static string[] Labels(string given) =>

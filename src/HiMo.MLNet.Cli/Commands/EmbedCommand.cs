@@ -12,14 +12,20 @@ internal static class EmbedCommand
 
     public static Command Create()
     {
-        Option<string[]> images = new("--images") { Description = PictureList.Help, HelpName = "PICTURES", AllowMultipleArgumentsPerToken = true };
+        Option<string[]> images = new("--images")
+        {
+            Description = PictureList.Help,
+            HelpName = "PICTURES",
+            AllowMultipleArgumentsPerToken = true,
+        };
         Option<string?> texts = new("--texts") { Description = "A file with a text a line.", HelpName = "FILE" };
         Option<string> output = OutputFile.Option(
             "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
         Option<bool> json = Json.Option();
         Command command = new("embed",
             "Write the normalised embeddings of pictures or of texts to a file.\n"
-            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output, Context.Gpu, json };
+            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output,
+            Context.Gpu, json };
         command.Validators.Add(result =>
         {
             if (result.GetResult(images) is null == result.GetResult(texts) is null)
@@ -56,7 +62,8 @@ internal static class EmbedCommand
             });
             int count = values.Count(value => skipped?.ContainsKey(value) != true);
             Console.WriteLine(args.GetValue(json)
-                ? Json.Line(new { Output = file, Count = count, Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value }) })
+                ? Json.Line(new { Output = file, Count = count,
+                    Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value }) })
                 : $"{file}: {count} embeddings");
             return exitCode;
         });
@@ -95,5 +102,6 @@ internal static class EmbedCommand
     }
 
     // Quoted as ML.NET's text loader reads it with allowQuoting.
-    private static string Field(string text) => text.AsSpan().ContainsAny('\t', '"') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+    private static string Field(string text) =>
+        text.AsSpan().ContainsAny('\t', '"') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 }

@@ -7,98 +7,139 @@ namespace HiMo.MLNet.Cli.Commands;
 /// <summary>The papers' tables for any models on any data, and a page that shows them.</summary>
 internal static class EvalCommand
 {
+    private static readonly Option<string[]> s_data = new("--data", "-d")
+    {
+        Description = CaptionedPictures.Help + " Several may be given.",
+        HelpName = "DATA",
+        Required = true,
+    };
+
+    private static readonly Option<string[]> s_models = new("--model", "-m")
+    {
+        Description = ModelFile.Help + " Several are compared.",
+        HelpName = "FILE",
+        Required = true,
+    };
+
+    private static readonly Option<int[]> s_k = new("--k")
+    {
+        Description = "The K of HiMo@K; several may be given. Default: 2 and 3.",
+        HelpName = "COUNT",
+    };
+
+    private static readonly Option<string?> s_labels = new("--labels")
+    {
+        Description = "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and "
+        + "what to call it. Default: the folders.",
+        HelpName = "FILE",
+    };
+
+    private static readonly Option<string> s_templates = new("--templates")
+    {
+        Description = "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => "plain",
+    };
+
+    private static readonly Option<double> s_unreadable = new("--max-unreadable-share")
+    {
+        Description = "The share of pictures, from 0 to 1, that may be missing or unreadable.",
+        HelpName = "SHARE",
+    };
+
+    private static readonly Option<string?> s_report = Output("--report", "Write a page with charts and examples (.html).");
+
+    private static readonly Option<string?> s_json = Output("--json", "Write all figures as JSON; without a file, to the standard output.");
+
+    private static readonly Option<string?> s_csv = Output("--csv", "Write the tables as CSV.");
+
+    private static readonly Option<string> s_cache = new("--cache")
+    {
+        Description = "Where embeddings are kept for the next time, by content and by weights.",
+        HelpName = "FOLDER",
+        DefaultValueFactory = _ => DefaultCache(),
+    };
+
+    static EvalCommand() => s_json.Arity = ArgumentArity.ZeroOrOne;
+
     public static Command Create()
     {
-        Option<string[]> data = new("--data", "-d") { Description = CaptionedPictures.Help + " Several may be given.", HelpName = "DATA", Required = true };
-        Option<string[]> models = new("--model", "-m") { Description = ModelFile.Help + " Several are compared.", HelpName = "FILE", Required = true };
-        Option<int[]> k = new("--k") { Description = "The K of HiMo@K; several may be given. Default: 2 and 3.", HelpName = "COUNT" };
-        Option<string?> labels = new("--labels")
-        {
-            Description = "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and what to call it. Default: the folders.",
-            HelpName = "FILE",
-        };
-        Option<string> templates = new("--templates")
-        {
-            Description = "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.",
-            HelpName = "NAME",
-            DefaultValueFactory = _ => "plain",
-        };
-        Option<double> unreadable = new("--max-unreadable-share") { Description = "The share of pictures, from 0 to 1, that may be missing or unreadable.", HelpName = "SHARE" };
-        Option<string?> report = Output("--report", "Write a page with charts and examples (.html).");
-        Option<string?> json = Output("--json", "Write all figures as JSON; without a file, to the standard output.");
-        json.Arity = ArgumentArity.ZeroOrOne;
-        Option<string?> csv = Output("--csv", "Write the tables as CSV.");
-        Option<string> cache = new("--cache")
-        {
-            Description = "Where embeddings are kept for the next time, by content and by weights.",
-            HelpName = "FOLDER",
-            DefaultValueFactory = _ => DefaultCache(),
-        };
         Command command = new("eval",
             "Measure models as the papers do, beside their figures: recall, HiMo@K, COLA, zero-shot.\n"
             + "Example: himo eval --data urban1k:Urban1k --model longclip-L.pt --model model.zip --report report.html")
         {
-            data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, models, k, labels, templates, unreadable, report, json, csv, cache, Context.Gpu,
+            s_data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, s_models, s_k, s_labels, s_templates, s_unreadable,
+            s_report, s_json, s_csv, s_cache, Context.Gpu,
         };
-        command.SetWork((args, cancellation) =>
-        {
-            string? page = args.GetValue(report), jsonFile = args.GetValue(json), csvFile = args.GetValue(csv);
-            foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
-            {
-                if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
-                {
-                    throw new UsageException($"'{file}' cannot be written: there is no folder '{folder}'.");
-                }
-            }
-
-            HiMoClipEvaluationOptions options = new()
-            {
-                K = args.GetValue(k) is { Length: > 0 } ks ? ks : [2, 3],
-                ClassNames = args.GetValue(labels) is { } labelFile ? ClassNames(labelFile) : null,
-                Templates = Templates(args.GetValue(templates)!),
-                MaxUnreadableShare = args.GetValue(unreadable),
-                CacheFolder = args.GetValue(cache),
-                KeepsEmbeddings = page is not null,
-                CancellationToken = cancellation,
-            };
-            (string, string) columns = (args.GetRequiredValue(CaptionedPictures.ImageColumn), args.GetRequiredValue(CaptionedPictures.CaptionColumn));
-            HiMoClipMetrics[] metrics = Measure(
-                args.GetRequiredValue(models), args.GetRequiredValue(data), columns, args.GetValue(Context.Gpu), options);
-
-            if (args.GetResult(json) is not null && jsonFile is null)
-            {
-                Console.WriteLine(HiMoClipReport.ToJson(metrics));
-            }
-            else
-            {
-                foreach (HiMoClipTable table in HiMoClipReport.Tables(metrics))
-                {
-                    Show(table);
-                }
-            }
-
-            if (jsonFile is not null)
-            {
-                HiMoClipReport.SaveJson(jsonFile, metrics);
-            }
-
-            if (csvFile is not null)
-            {
-                HiMoClipReport.SaveCsv(csvFile, metrics);
-            }
-
-            if (page is not null)
-            {
-                HiMoClipReport.SaveHtml(page, metrics);
-            }
-
-            foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
-            {
-                Console.Error.WriteLine($"wrote {Path.GetFullPath(file)}");
-            }
-        });
+        command.SetWork(Evaluate);
         return command;
     }
+
+    private static void Evaluate(ParseResult args, CancellationToken cancellation)
+    {
+        string? page = args.GetValue(s_report), jsonFile = args.GetValue(s_json), csvFile = args.GetValue(s_csv);
+        foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+        {
+            if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
+            {
+                throw new UsageException($"'{file}' cannot be written: there is no folder '{folder}'.");
+            }
+        }
+
+        HiMoClipEvaluationOptions options = Options(args, cancellation);
+        (string, string) columns = (args.GetRequiredValue(CaptionedPictures.ImageColumn),
+            args.GetRequiredValue(CaptionedPictures.CaptionColumn));
+        HiMoClipMetrics[] metrics = Measure(
+            args.GetRequiredValue(s_models), args.GetRequiredValue(s_data), columns, args.GetValue(Context.Gpu), options);
+        Write(args, metrics);
+    }
+
+    private static void Write(ParseResult args, HiMoClipMetrics[] metrics)
+    {
+        string? page = args.GetValue(s_report), jsonFile = args.GetValue(s_json), csvFile = args.GetValue(s_csv);
+        if (args.GetResult(s_json) is not null && jsonFile is null)
+        {
+            Console.WriteLine(HiMoClipReport.ToJson(metrics));
+        }
+        else
+        {
+            foreach (HiMoClipTable table in HiMoClipReport.Tables(metrics))
+            {
+                Show(table);
+            }
+        }
+
+        if (jsonFile is not null)
+        {
+            HiMoClipReport.SaveJson(jsonFile, metrics);
+        }
+
+        if (csvFile is not null)
+        {
+            HiMoClipReport.SaveCsv(csvFile, metrics);
+        }
+
+        if (page is not null)
+        {
+            HiMoClipReport.SaveHtml(page, metrics);
+        }
+
+        foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+        {
+            Console.Error.WriteLine($"wrote {Path.GetFullPath(file)}");
+        }
+    }
+
+    private static HiMoClipEvaluationOptions Options(ParseResult args, CancellationToken cancellation) => new()
+    {
+        K = args.GetValue(s_k) is { Length: > 0 } ks ? ks : [2, 3],
+        ClassNames = args.GetValue(s_labels) is { } labelFile ? ClassNames(labelFile) : null,
+        Templates = Templates(args.GetValue(s_templates)!),
+        MaxUnreadableShare = args.GetValue(s_unreadable),
+        CacheFolder = args.GetValue(s_cache),
+        KeepsEmbeddings = args.GetValue(s_report) is not null,
+        CancellationToken = cancellation,
+    };
 
     private static Option<string?> Output(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
@@ -194,7 +235,8 @@ internal static class EvalCommand
             Table shown = new Table().AddColumn(new TableColumn("").NoWrap());
             foreach (HiMoClipTableColumn column in table.Columns)
             {
-                shown.AddColumn(new TableColumn(Cell($"{Short(column.Group)}\n{column.Name.Replace(" %", "", StringComparison.Ordinal)}")).RightAligned());
+                shown.AddColumn(new TableColumn(
+                    Cell($"{Short(column.Group)}\n{column.Name.Replace(" %", "", StringComparison.Ordinal)}")).RightAligned());
             }
 
             HiMoClipTableSource before = HiMoClipTableSource.Measured;
@@ -206,7 +248,8 @@ internal static class EvalCommand
                 }
 
                 before = row.Source;
-                shown.AddRow([Cell(row.Name), .. row.Values.Zip(table.Columns, (value, column) => Cell(value?.ToString($"f{column.Decimals}") ?? "–"))]);
+                shown.AddRow([Cell(row.Name),
+                    .. row.Values.Zip(table.Columns, (value, column) => Cell(value?.ToString($"f{column.Decimals}") ?? "–"))]);
             }
             if (Console.IsOutputRedirected)
             {
@@ -214,7 +257,8 @@ internal static class EvalCommand
             }
 
             AnsiConsole.Write(shown);
-            Console.WriteLine("In %, r from -1 to 1." + (table.Columns.Any(c => Short(c.Group) == "I→T") ? " I→T: pictures find captions. T→I: captions find pictures." : ""));
+            Console.WriteLine("In %, r from -1 to 1."
+                + (table.Columns.Any(c => Short(c.Group) == "I→T") ? " I→T: pictures find captions. T→I: captions find pictures." : ""));
         }
         foreach (string note in table.Notes)
         {
@@ -223,13 +267,15 @@ internal static class EvalCommand
     }
 
     // Eight figures fit a terminal of 80 columns.
-    private static string Short(string group) => group switch { "picture → caption" => "I→T", "caption → picture" => "T→I", "monotonicity" => "", _ => group };
+    private static string Short(string group) =>
+        group switch { "picture → caption" => "I→T", "caption → picture" => "T→I", "monotonicity" => "", _ => group };
 
     private static Markup Cell(string text) => new(Markup.Escape(text));
 
     private sealed class Steps(ProgressDisplay.Report report, string what) : IProgress<HiMoClipEvaluationProgress>
     {
         public void Report(HiMoClipEvaluationProgress value) => report(
-            value.Done, value.Total ?? value.Done, $"{what}: {value.Done} {value.Stage}{(value.FromCache > 0 ? $", {value.FromCache} from the cache" : "")}");
+            value.Done, value.Total ?? value.Done,
+            $"{what}: {value.Done} {value.Stage}{(value.FromCache > 0 ? $", {value.FromCache} from the cache" : "")}");
     }
 }

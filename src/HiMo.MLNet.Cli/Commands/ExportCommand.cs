@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using Microsoft.ML;
 
 namespace HiMo.MLNet.Cli.Commands;
@@ -6,7 +7,8 @@ namespace HiMo.MLNet.Cli.Commands;
 /// <summary>A model in the form that other libraries and languages read.</summary>
 internal static class ExportCommand
 {
-    private const string Onnx = "onnx", HuggingFace = "huggingface", Safetensors = "safetensors", MLNet = "mlnet", WeightsName = "model.safetensors";
+    private const string Onnx = "onnx", HuggingFace = "huggingface", Safetensors = "safetensors", MLNet = "mlnet",
+        WeightsName = "model.safetensors";
 
     public static Command Create()
     {
@@ -14,7 +16,8 @@ internal static class ExportCommand
         Option<string> form = new("--to")
         {
             Description = "onnx: the two towers for ONNX Runtime. huggingface: a folder for transformers (Python) and transformers.js, "
-                + "with ONNX graphs in it. safetensors: the weights alone, under the original CLIP's names. mlnet: a .zip for mlContext.Model.Load.",
+                + "with ONNX graphs in it. safetensors: the weights alone, under the original CLIP's names. mlnet: a .zip for "
+                + "mlContext.Model.Load.",
             HelpName = $"{Onnx}|{HuggingFace}|{Safetensors}|{MLNet}",
             Required = true,
         };
@@ -39,20 +42,7 @@ internal static class ExportCommand
         {
             model, form, output, precisions, json,
         };
-        command.Validators.Add(result =>
-        {
-            string? chosen = result.GetResult(form)?.GetValueOrDefault<string>()?.ToLowerInvariant();
-            if (result.GetResult(precisions) is { Implicit: false } && chosen is Safetensors or MLNet)
-            {
-                result.AddError($"Expected no --precision with --to {chosen}: the weights stay in the types that they have.");
-            }
-
-            string? file = result.GetResult(output)?.GetValueOrDefault<string>();
-            if (chosen == MLNet && !".zip".Equals(Path.GetExtension(file), StringComparison.OrdinalIgnoreCase))
-            {
-                result.AddError($"--output: expected a file that ends in .zip with --to {MLNet}, found '{file}'.");
-            }
-        });
+        command.Validators.Add(result => Check(result, form, output, precisions));
         command.SetWork((args, cancellation) =>
         {
             string folder = args.GetRequiredValue(output), chosen = args.GetRequiredValue(form).ToLowerInvariant();
@@ -72,6 +62,21 @@ internal static class ExportCommand
             Tell(folder, chosen, args.GetValue(json));
         });
         return command;
+    }
+
+    private static void Check(CommandResult result, Option<string> form, Option<string> output, Option<OnnxPrecision[]> precisions)
+    {
+        string? chosen = result.GetResult(form)?.GetValueOrDefault<string>()?.ToLowerInvariant();
+        if (result.GetResult(precisions) is { Implicit: false } && chosen is Safetensors or MLNet)
+        {
+            result.AddError($"Expected no --precision with --to {chosen}: the weights stay in the types that they have.");
+        }
+
+        string? file = result.GetResult(output)?.GetValueOrDefault<string>();
+        if (chosen == MLNet && !".zip".Equals(Path.GetExtension(file), StringComparison.OrdinalIgnoreCase))
+        {
+            result.AddError($"--output: expected a file that ends in .zip with --to {MLNet}, found '{file}'.");
+        }
     }
 
     // Before the model is read, which takes a while.
@@ -135,7 +140,8 @@ internal static class ExportCommand
             Safetensors => [WeightsName],
             _ =>
             [
-                "config.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
+                "config.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json",
+                "tokenizer_config.json",
                 "vocab.json", WeightsName,
             ],
         };

@@ -25,7 +25,8 @@ internal static class InspectCommand
                 imageEmbedding = args.GetValue(image) is { } path ? model.EmbedImage(path) : null;
                 textEmbedding = args.GetValue(text) is { } words ? model.EmbedText(words) : null;
             }
-            float? cosine = imageEmbedding is not null && textEmbedding is not null ? TensorPrimitives.CosineSimilarity(imageEmbedding, textEmbedding) : null;
+            float? cosine = imageEmbedding is not null && textEmbedding is not null
+                ? TensorPrimitives.CosineSimilarity(imageEmbedding, textEmbedding) : null;
             if (args.GetValue(json))
             {
                 WriteJson(found, imageEmbedding, textEmbedding, cosine);
@@ -48,7 +49,8 @@ internal static class InspectCommand
         string source = found.ArchitectureSource is not { } file ? " (nothing says it; with the heads, the default)"
             : file == found.Path ? "" : $" (with the heads, from {file})";
         Console.WriteLine($"activation  {(sizes.Activation == ClipActivation.Gelu ? "GELU" : "QuickGELU")}{source}");
-        Console.WriteLine($"tokens      {stored}{(stored == sizes.ContextLength ? "" : $" (stretched to {sizes.ContextLength})")} of a vocabulary of {sizes.VocabularySize:n0}");
+        string stretched = stored == sizes.ContextLength ? "" : $" (stretched to {sizes.ContextLength})";
+        Console.WriteLine($"tokens      {stored}{stretched} of a vocabulary of {sizes.VocabularySize:n0}");
         Console.WriteLine($"embedding   {sizes.EmbeddingDimension}");
         Console.WriteLine($"parameters  {found.ParameterCount:n0}");
         Console.WriteLine($"stored as   {string.Join(", ", Types(found).Select(type => $"{type.Key} ({type.Value} tensors)"))}");
@@ -64,7 +66,8 @@ internal static class InspectCommand
     {
         if (embedding is not null)
         {
-            Console.WriteLine($"{name,-11} d = {embedding.Length}, norm {TensorPrimitives.Norm<float>(embedding):f4}: {string.Join(' ', embedding.Take(8).Select(v => v.ToString("f4")))}{(embedding.Length > 8 ? " …" : "")}");
+            string first = string.Join(' ', embedding.Take(8).Select(v => v.ToString("f4"))) + (embedding.Length > 8 ? " …" : "");
+            Console.WriteLine($"{name,-11} d = {embedding.Length}, norm {TensorPrimitives.Norm<float>(embedding):f4}: {first}");
         }
     }
 

@@ -33,17 +33,66 @@ internal static class TrainCommand
 
     private static readonly HiMoClipOptions s_standard = new();
 
-    private static readonly Option<string> s_data = new("--data") { Description = CaptionedPictures.Help, HelpName = "DATA", Required = true };
-    private static readonly Option<string?> s_imageFolder = new("--image-folder") { Description = "Where relative picture paths start. Default: the table's folder.", HelpName = "FOLDER" };
-    private static readonly Option<string?> s_checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.", HelpName = "FILE" };
-    private static readonly Option<string> s_architecture = new("--architecture") { Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "small" };
-    private static readonly Option<int> s_epochs = new("--epochs") { Description = "Passes over the pictures.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.Epochs };
-    private static readonly Option<int> s_batchSize = new("--batch-size") { Description = "Pictures of a contrastive batch; more are better.", HelpName = "COUNT", DefaultValueFactory = _ => s_standard.BatchSize };
-    private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size") { Description = "Pictures in memory at a time, for the same result. Default: the batch.", HelpName = "COUNT" };
-    private static readonly Option<double?> s_learningRate = new("--learning-rate") { Description = "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.", HelpName = "RATE" };
-    private static readonly Option<string> s_objective = new("--objective") { Description = $"What training minimises: {string.Join(", ", s_objectives.Keys)}.", HelpName = "NAME", DefaultValueFactory = _ => "himo" };
-    private static readonly Option<TrainingPrecision> s_precision = new("--precision") { Description = "The type of the heavy products.", DefaultValueFactory = _ => s_standard.Precision };
-    private static readonly Option<string?> s_checkpoints = new("--checkpoints") { Description = "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.", HelpName = "FOLDER" };
+    private static readonly Option<string> s_data = new("--data")
+    {
+        Description = CaptionedPictures.Help,
+        HelpName = "DATA",
+        Required = true,
+    };
+    private static readonly Option<string?> s_imageFolder = new("--image-folder")
+    {
+        Description = "Where relative picture paths start. Default: the table's folder.",
+        HelpName = "FOLDER",
+    };
+    private static readonly Option<string?> s_checkpoint = new("--checkpoint")
+    {
+        Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.",
+        HelpName = "FILE",
+    };
+    private static readonly Option<string> s_architecture = new("--architecture")
+    {
+        Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => "small",
+    };
+    private static readonly Option<int> s_epochs = new("--epochs")
+    {
+        Description = "Passes over the pictures.",
+        HelpName = "COUNT",
+        DefaultValueFactory = _ => s_standard.Epochs,
+    };
+    private static readonly Option<int> s_batchSize = new("--batch-size")
+    {
+        Description = "Pictures of a contrastive batch; more are better.",
+        HelpName = "COUNT",
+        DefaultValueFactory = _ => s_standard.BatchSize,
+    };
+    private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size")
+    {
+        Description = "Pictures in memory at a time, for the same result. Default: the batch.",
+        HelpName = "COUNT",
+    };
+    private static readonly Option<double?> s_learningRate = new("--learning-rate")
+    {
+        Description = "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.",
+        HelpName = "RATE",
+    };
+    private static readonly Option<string> s_objective = new("--objective")
+    {
+        Description = $"What training minimises: {string.Join(", ", s_objectives.Keys)}.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => "himo",
+    };
+    private static readonly Option<TrainingPrecision> s_precision = new("--precision")
+    {
+        Description = "The type of the heavy products.",
+        DefaultValueFactory = _ => s_standard.Precision,
+    };
+    private static readonly Option<string?> s_checkpoints = new("--checkpoints")
+    {
+        Description = "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.",
+        HelpName = "FOLDER",
+    };
     private static readonly Option<int?> s_seed = new("--seed") { Description = "Repeats a training.", HelpName = "NUMBER" };
     private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
     private static readonly Option<bool> s_json = Json.Option();
@@ -60,7 +109,8 @@ internal static class TrainCommand
             "Train a CLIP model, or fine-tune a checkpoint, on pictures with captions.\n"
             + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
         {
-            s_data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture, s_objective, s_epochs, s_batchSize,
+            s_data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture,
+            s_objective, s_epochs, s_batchSize,
             s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
         };
         command.Validators.Add(result =>
@@ -78,7 +128,8 @@ internal static class TrainCommand
     {
         MLContext mlContext = Context.Create(args.GetValue(Context.Gpu), args.GetValue(s_seed));
         HiMoClipOptions options = Options(args, cancellation);
-        _ = mlContext.Transforms.HiMoClip(options);                            // what is wrong with the options shows before the data is read
+        // What is wrong with the options shows before the data is read.
+        _ = mlContext.Transforms.HiMoClip(options);
         (IDataView data, string? folder) = CaptionedPictures.Load(mlContext, args.GetRequiredValue(s_data));
         options.ImageFolder ??= folder;
         string output = args.GetRequiredValue(s_output);
@@ -95,7 +146,8 @@ internal static class TrainCommand
         TrainingProgress? last = report?.Last;                                 // null where a resumed training was over already
         Console.WriteLine(args.GetValue(s_json)
             ? Json.Line(new { Output = output, Steps = last?.Step ?? 0, last?.Loss, last?.ImagesPerSecond })
-            : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB" + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));
+            : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB"
+            + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));
     }
 
     private static HiMoClipOptions Options(ParseResult args, CancellationToken cancellation) => new()

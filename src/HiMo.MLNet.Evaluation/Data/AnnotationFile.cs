@@ -14,8 +14,10 @@ internal static class AnnotationFile
     public static IEnumerable<string> Candidates(DataRoot root) =>
         new[] { "", Folder }
             .Where(folder => Directory.Exists(Path.Combine(root.FullPath, folder)))
-            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root.FullPath, folder)).Select(file => Path.Combine(folder, Path.GetFileName(file))))
-            .Where(file => Path.GetExtension(file).ToUpperInvariant() is ".JSON" or ".JSONL" or ".JSONLINES" or ".CSV" or ".TSV" or ".TXT" or ".TOKEN")
+            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root.FullPath, folder))
+                .Select(file => Path.Combine(folder, Path.GetFileName(file))))
+            .Where(file => Path.GetExtension(file).ToUpperInvariant() is ".JSON" or ".JSONL" or ".JSONLINES" or ".CSV" or ".TSV" or ".TXT"
+                or ".TOKEN")
             .Order(StringComparer.Ordinal);
 
     /// <summary>The name of the format, or <see langword="null"/>.</summary>

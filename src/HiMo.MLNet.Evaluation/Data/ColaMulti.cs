@@ -16,13 +16,16 @@ internal static class ColaMulti
         {
             if (row.ValueKind != JsonValueKind.Array || row.GetArrayLength() != 4)
             {
-                throw source.Error($"expected [image A, caption A, image B, caption B], found {row.ValueKind}{(row.ValueKind == JsonValueKind.Array ? $" of {row.GetArrayLength()}" : "")}.");
+                throw source.Error(
+                    $"expected [image A, caption A, image B, caption B], "
+                    + $"found {row.ValueKind}{(row.ValueKind == JsonValueKind.Array ? $" of {row.GetArrayLength()}" : "")}.");
             }
 
             for (int i = 0; i < 4; i += 2)
             {
                 string image = FileName(row[i].ToText($"entry {i + 1}", source));
-                yield return new CaptionedImage(root.Resolve(folder + image, source), [row[i + 1].ToText($"entry {i + 2}", source)], source);
+                yield return new CaptionedImage(root.Resolve(folder + image, source), [row[i + 1].ToText($"entry {i + 2}", source)],
+                    source);
             }
         }
     }

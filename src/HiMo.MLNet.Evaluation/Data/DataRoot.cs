@@ -53,7 +53,8 @@ internal sealed class DataRoot
 
         string shown = CheckpointFormatException.Quote(path);
         string normal = path.Replace('\\', '/');
-        if (normal.Length == 0 || normal.Contains('\0') || normal is "." || normal.EndsWith('/') || normal.EndsWith("/.", StringComparison.Ordinal))
+        if (normal.Length == 0 || normal.Contains('\0') || normal is "." || normal.EndsWith('/')
+            || normal.EndsWith("/.", StringComparison.Ordinal))
         {
             throw source.Error($"expected the path of a file, found {shown}.");
         }
@@ -83,7 +84,8 @@ internal sealed class DataRoot
         string full = Path.GetFullPath(Path.Combine(FullPath, path));
         string real = Real(full, source);
         string fromRoot = Path.GetRelativePath(_realPath, real);
-        if (Path.IsPathRooted(fromRoot) || fromRoot == ".." || fromRoot.StartsWith(".." + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+        if (Path.IsPathRooted(fromRoot) || fromRoot == ".."
+            || fromRoot.StartsWith(".." + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
             throw source.Error($"{CheckpointFormatException.Quote(path)} is, or goes through, a link to '{real}', outside '{FullPath}'.");
         }

@@ -7,7 +7,8 @@ namespace HiMo.MLNet.Data;
 /// <param name="path">The folder, or the file in it that lists the images.</param>
 /// <param name="read">Begins reading.</param>
 /// <param name="notes">What is there but not read.</param>
-internal sealed class DataSet(string format, string path, Func<IEnumerable<CaptionedImage>> read, Func<IEnumerable<string>> notes) : IEnumerable<CaptionedImage>
+internal sealed class DataSet(
+    string format, string path, Func<IEnumerable<CaptionedImage>> read, Func<IEnumerable<string>> notes) : IEnumerable<CaptionedImage>
 {
     public string Format { get; } = format;
 

@@ -6,7 +6,11 @@ internal static class DataSets
     private static readonly Format[] Formats =
     [
         new("urban1k", "folders 'image' and 'caption'", (root, _) => Urban1k.Read(root)) { IsLaidOut = Urban1k.IsLaidOut },
-        new("image-folder", "pictures with a .txt beside each", (root, _) => ImageFolder.Read(root)) { IsLaidOut = ImageFolder.IsLaidOut, Notes = ImageFolder.Notes },
+        new("image-folder", "pictures with a .txt beside each", (root, _) => ImageFolder.Read(root))
+        {
+            IsLaidOut = ImageFolder.IsLaidOut,
+            Notes = ImageFolder.Notes,
+        },
         new("sharegpt4v", "a .json array of {image, conversations}", ShareGpt4v.Read),
         new("docci", "a .jsonl or .jsonlines of {image_file, description}", (root, file) => Docci.Read(root, file)),
         new("docci-train", "as docci, the rows of split 'train'", (root, file) => Docci.Read(root, file, "train")) { ListedAs = "docci" },
@@ -16,7 +20,10 @@ internal static class DataSets
         new("flickr30k", "a .token or .txt of lines 'name.jpg#k', tab, caption", Flickr30k.Read),
         new("himo-docci", "a .json of lines {img_path, caption: [texts]}", HiMoDocci.Read),
         new("cola", "a .json array of [image A, caption A, image B, caption B]", ColaMulti.Read),
-        new("class-folder", "two or more folders of pictures, one for each class", (root, _) => ClassFolder.Read(root)) { IsLaidOut = ClassFolder.IsLaidOut },
+        new("class-folder", "two or more folders of pictures, one for each class", (root, _) => ClassFolder.Read(root))
+        {
+            IsLaidOut = ClassFolder.IsLaidOut,
+        },
     ];
 
     /// <summary>Opens a folder, or the file in it that lists the images.</summary>
@@ -42,7 +49,8 @@ internal static class DataSets
         Format? wanted = Array.Find(Formats, f => f.Name == format);
         if (wanted is null && format != "auto")
         {
-            throw new ArgumentException($"Expected a format out of auto, {string.Join(", ", Formats.Select(f => f.Name))}, found '{format}'.", nameof(format));
+            throw new ArgumentException(
+                $"Expected a format out of auto, {string.Join(", ", Formats.Select(f => f.Name))}, found '{format}'.", nameof(format));
         }
 
         string full = Path.GetFullPath(path);
@@ -61,7 +69,8 @@ internal static class DataSets
         }
 
         string folder = Path.GetDirectoryName(file)!;
-        return Make(format, new DataRoot(Path.GetFileName(folder) == AnnotationFile.Folder ? Path.GetDirectoryName(folder)! : folder), file);
+        return Make(format, new DataRoot(Path.GetFileName(folder) == AnnotationFile.Folder ? Path.GetDirectoryName(folder)! : folder),
+            file);
     }
 
     private static DataSet OpenFolder(string folder, Format? wanted)
@@ -86,11 +95,13 @@ internal static class DataSets
             [] when laidOut is not null => Make(laidOut, root, folder),
             [] => throw new InvalidDataException($"'{folder}': {LookedFor(wanted)} Found {Contents(folder)}."),
             _ => throw new InvalidDataException(
-                $"'{folder}': several data sets found, give the path of one: {string.Join(", ", listings.Select(l => $"{l.File} ({l.Format.Name})"))}."),
+                $"'{folder}': several data sets found, give the path of "
+                + $"one: {string.Join(", ", listings.Select(l => $"{l.File} ({l.Format.Name})"))}."),
         };
     }
 
-    private static DataSet Make(Format format, DataRoot root, string path) => new(format.Name, path, () => format.Read(root, path), () => format.Notes(root));
+    private static DataSet Make(Format format, DataRoot root, string path) =>
+        new(format.Name, path, () => format.Read(root, path), () => format.Notes(root));
 
     private static string LookedFor(Format? wanted) =>
         $"looked for {string.Join("; ", Formats.Where(f => (wanted ?? f) == f).Select(f => $"{f.Name}: {f.Layout}"))}.";

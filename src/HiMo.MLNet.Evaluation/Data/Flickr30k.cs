@@ -1,6 +1,7 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>Flickr30k: lines <c>name.jpg#k⇥caption</c>, those of an image in a row; pictures in <c>flickr30k-images</c>, <c>images</c> or beside.</summary>
+/// <summary>Flickr30k: lines <c>name.jpg#k⇥caption</c>, those of an image in a row; pictures in <c>flickr30k-images</c>, <c>images</c> or
+/// beside.</summary>
 internal static class Flickr30k
 {
     public static IEnumerable<CaptionedImage> Read(DataRoot root, string file)
@@ -32,7 +33,8 @@ internal static class Flickr30k
 
                 if (!seen.Add(image))
                 {
-                    throw source.Error($"expected the captions of {CheckpointFormatException.Quote(image)} in a row, found one apart from the others.");
+                    throw source.Error(
+                        $"expected the captions of {CheckpointFormatException.Quote(image)} in a row, found one apart from the others.");
                 }
 
                 if (seen.Count > limits.ImagesHeld)

@@ -17,7 +17,8 @@ public static class HiMoDataSets
     /// <c>cola</c> (two rows for each of its own, A then B), <c>image-folder</c> (a <c>.txt</c> beside each picture),
     /// <c>class-folder</c> (the caption is the folder's name).</para>
     /// <para>A path in a data set that is absolute, holds <c>..</c> or leads out of its folder by a link ends the reading with an
-    /// <see cref="InvalidDataException"/>, as does a row that is not as its format wants it; the error names file and line or element.</para>
+    /// <see cref="InvalidDataException"/>, as does a row that is not as its format wants it; the error names file and line or
+    /// element.</para>
     /// </remarks>
     /// <param name="catalog"><c>mlContext.Data</c>.</param>
     /// <param name="path">The folder of the set, or the file in it that lists the images; the format may stand before it, as in

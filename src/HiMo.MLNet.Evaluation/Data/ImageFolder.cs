@@ -4,7 +4,8 @@ namespace HiMo.MLNet.Data;
 internal static class ImageFolder
 {
     public static bool IsLaidOut(DataRoot root) =>
-        PictureFiles.Below(root).FirstOrDefault() is string picture && File.Exists(Path.Combine(root.FullPath, Path.ChangeExtension(picture, ".txt")));
+        PictureFiles.Below(root).FirstOrDefault() is string picture
+            && File.Exists(Path.Combine(root.FullPath, Path.ChangeExtension(picture, ".txt")));
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
@@ -27,7 +28,8 @@ internal static class ImageFolder
     {
         HashSet<string> captions = [.. PictureFiles.Below(root).Select(picture => Path.ChangeExtension(picture, ".txt"))];
         string[] alone = [.. Directory.EnumerateFiles(root.FullPath, "*.txt", new EnumerationOptions { RecurseSubdirectories = true })
-            .Select(file => Path.GetRelativePath(root.FullPath, file).Replace('\\', '/')).Where(file => !captions.Contains(file)).Order(StringComparer.Ordinal)];
+            .Select(file => Path.GetRelativePath(root.FullPath, file).Replace('\\', '/')).Where(file => !captions.Contains(file))
+            .Order(StringComparer.Ordinal)];
         if (alone.Length > 0)
         {
             yield return $"{alone.Length} text files have no picture beside them and are not read; the first is '{alone[0]}'.";

@@ -40,7 +40,8 @@ internal sealed class JsonArrayReader : IDisposable
 
     /// <summary>Streams the elements; each is valid until the next is asked for.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="property">The property of the file's object that is the array, or <see langword="null"/> when the file is the array.</param>
+    /// <param name="property">The property of the file's object that is the array, or <see langword="null"/> when the file is the
+    /// array.</param>
     /// <exception cref="InvalidDataException">No such array, or no JSON.</exception>
     public static IEnumerable<(JsonElement Element, SourceLocation Source)> Read(string path, string? property = null)
     {
@@ -130,7 +131,8 @@ internal sealed class JsonArrayReader : IDisposable
         return true;
     }
 
-    /// <summary>Reads on, keeping what was not consumed. The buffer grows only when that fills it, up to the longest element allowed.</summary>
+    /// <summary>Reads on, keeping what was not consumed. The buffer grows only when that fills it, up to the longest element
+    /// allowed.</summary>
     private void Fill()
     {
         if (_isLast)

@@ -5,7 +5,8 @@ namespace HiMo.MLNet.Data;
 /// <summary>Fields of JSON rows, with errors that say where they were expected.</summary>
 internal static class JsonFields
 {
-    /// <summary>Streams a file with one JSON object a line; each is valid until the next is asked for. Empty lines are passed over.</summary>
+    /// <summary>Streams a file with one JSON object a line; each is valid until the next is asked for. Empty lines are passed
+    /// over.</summary>
     public static IEnumerable<(JsonElement Row, SourceLocation Source)> ReadLines(string path)
     {
         foreach ((string line, SourceLocation source) in TextRows.ReadLines(path))
@@ -30,8 +31,8 @@ internal static class JsonFields
         {
             if (!row.TryGetProperty(name, out value))
             {
-                throw source.Error(
-                    $"expected a property '{name}', found {string.Join(", ", row.EnumerateObject().Take(10).Select(p => CheckpointFormatException.Quote(p.Name)))}.");
+                IEnumerable<string> found = row.EnumerateObject().Take(10).Select(p => CheckpointFormatException.Quote(p.Name));
+                throw source.Error($"expected a property '{name}', found {string.Join(", ", found)}.");
             }
         }
         catch (InvalidOperationException error)
@@ -46,7 +47,8 @@ internal static class JsonFields
         row.Get(name, JsonValueKind.String, source).ToText(name, source);
 
     public static long GetId(this JsonElement row, string name, SourceLocation source) =>
-        row.Get(name, JsonValueKind.Number, source).TryGetInt64(out long id) ? id : throw source.Error($"expected '{name}' to be a whole number.");
+        row.Get(name, JsonValueKind.Number, source).TryGetInt64(out long id) ? id
+            : throw source.Error($"expected '{name}' to be a whole number.");
 
     public static string ToText(this JsonElement value, string name, SourceLocation source)
     {

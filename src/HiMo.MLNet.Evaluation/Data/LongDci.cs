@@ -1,6 +1,7 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>Long-DCI: tab-separated with columns <c>filepath</c> and <c>title</c>; pictures in <c>SA1B</c>, <c>images</c> or beside.</summary>
+/// <summary>Long-DCI: tab-separated with columns <c>filepath</c> and <c>title</c>; pictures in <c>SA1B</c>, <c>images</c> or
+/// beside.</summary>
 internal static class LongDci
 {
     public static IEnumerable<CaptionedImage> Read(DataRoot root, string file)
@@ -15,7 +16,9 @@ internal static class LongDci
                 (path, title, columns) = (header.IndexOf("filepath"), header.IndexOf("title"), header.Count);
                 if (path < 0 || title < 0)
                 {
-                    throw source.Error($"expected columns 'filepath' and 'title', found {string.Join(", ", fields.Take(10).Select(CheckpointFormatException.Quote))}.");
+                    throw source.Error(
+                        $"expected columns 'filepath' and 'title', "
+                        + $"found {string.Join(", ", fields.Take(10).Select(CheckpointFormatException.Quote))}.");
                 }
 
                 continue;

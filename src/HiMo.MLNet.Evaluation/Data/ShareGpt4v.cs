@@ -2,7 +2,8 @@ using System.Text.Json;
 
 namespace HiMo.MLNet.Data;
 
-/// <summary>ShareGPT4V: one JSON array of <c>{image, conversations: [{from, value}, {from, value}]}</c>, streamed; the answer is the caption.</summary>
+/// <summary>ShareGPT4V: one JSON array of <c>{image, conversations: [{from, value}, {from, value}]}</c>, streamed; the answer is the
+/// caption.</summary>
 internal static class ShareGpt4v
 {
     public static IEnumerable<CaptionedImage> Read(DataRoot root, string file)

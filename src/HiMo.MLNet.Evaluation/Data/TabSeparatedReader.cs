@@ -9,7 +9,8 @@ namespace HiMo.MLNet.Data;
 internal static class TabSeparatedReader
 {
     /// <summary>Streams the rows, the header first, each with the line it begins on. Empty lines are passed over.</summary>
-    /// <exception cref="InvalidDataException">A quote is not closed, or a row is too long (<see cref="HiMoClipLimits.RowLength"/>).</exception>
+    /// <exception cref="InvalidDataException">A quote is not closed, or a row is too long
+    /// (<see cref="HiMoClipLimits.RowLength"/>).</exception>
     public static IEnumerable<(IReadOnlyList<string> Fields, SourceLocation Source)> Read(string path)
     {
         using StreamReader reader = new(path);
@@ -46,21 +47,8 @@ internal static class TabSeparatedReader
                     throw source.Error($"the quote that opens field {fields.Count + 1} is not closed.");
                 }
 
-                if (next != '"')
-                {
-                    line += next == '\n' ? 1 : 0;
-                    field.Append((char)next);
-                }
-                else if (reader.Peek() == '"')
-                {
-                    reader.Read();
-                    field.Append('"');
-                }
-                else
-                {
-                    quoted = false;
-                }
-
+                quoted = ReadQuoted(reader, (char)next, field);
+                line += next == '\n' ? 1 : 0;
                 continue;
             }
 
@@ -89,5 +77,22 @@ internal static class TabSeparatedReader
                     break;
             }
         }
+    }
+
+    /// <returns>Whether the field's quotes are still open.</returns>
+    private static bool ReadQuoted(StreamReader reader, char next, StringBuilder field)
+    {
+        if (next == '"' && reader.Peek() != '"')
+        {
+            return false;
+        }
+
+        if (next == '"')
+        {
+            reader.Read();
+        }
+
+        field.Append(next);
+        return true;
     }
 }

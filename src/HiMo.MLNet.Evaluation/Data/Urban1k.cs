@@ -1,7 +1,8 @@
 namespace HiMo.MLNet.Data;
 
 /// <summary>
-/// Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption. Pictures without a caption come last, with none.
+/// Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption. Pictures without a caption come last, with
+/// none.
 /// </summary>
 internal static class Urban1k
 {
@@ -13,7 +14,8 @@ internal static class Urban1k
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
-        HashSet<string> silent = [.. Directory.EnumerateFiles(Path.Combine(root.FullPath, Images), "*.jpg").Select(file => Path.GetFileNameWithoutExtension(file))];
+        HashSet<string> silent = [.. Directory.EnumerateFiles(Path.Combine(root.FullPath, Images), "*.jpg")
+            .Select(file => Path.GetFileNameWithoutExtension(file))];
         foreach (string file in Directory.EnumerateFiles(Path.Combine(root.FullPath, Captions), "*.txt").Order(StringComparer.Ordinal))
         {
             SourceLocation source = new(file);

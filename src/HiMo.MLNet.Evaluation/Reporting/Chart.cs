@@ -11,7 +11,9 @@ internal sealed class Chart
     public Chart(string id, string title, string description, (double, double) x, (double, double) y)
     {
         (_x, _y) = (x, y);
-        _svg.Add($"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{description}</desc>");
+        _svg.Add(
+            $"<svg viewBox=\"0 0 {Width} {Height}\" role=\"img\" "
+            + $"aria-labelledby=\"{id}-t {id}-d\"><title id=\"{id}-t\">{title}</title><desc id=\"{id}-d\">{description}</desc>");
     }
 
     public double X(double value) => Left + ((value - _x.Least) / (_x.Most - _x.Least) * (Width - Left - Right));
@@ -22,10 +24,14 @@ internal sealed class Chart
     {
         foreach ((double value, string text) in ticks)
         {
-            _svg.Add($"<line class=\"grid\" x1=\"{X(value)}\" x2=\"{X(value)}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/><text class=\"scale\" text-anchor=\"middle\" x=\"{X(value)}\" y=\"{Height - Bottom + 16}\">{text}</text>");
+            _svg.Add(
+                $"<line class=\"grid\" x1=\"{X(value)}\" x2=\"{X(value)}\" y1=\"{Top}\" y2=\"{Height - Bottom}\"/><text class=\"scale\" "
+                + $"text-anchor=\"middle\" x=\"{X(value)}\" y=\"{Height - Bottom + 16}\">{text}</text>");
         }
 
-        _svg.Add($"<line class=\"axis\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Height - Bottom}\" y2=\"{Height - Bottom}\"/><text class=\"label\" text-anchor=\"middle\" x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 8}\">{label}</text>");
+        _svg.Add(
+            $"<line class=\"axis\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Height - Bottom}\" y2=\"{Height - Bottom}\"/><text "
+            + $"class=\"label\" text-anchor=\"middle\" x=\"{(Left + Width - Right) / 2}\" y=\"{Height - 8}\">{label}</text>");
         return this;
     }
 
@@ -33,10 +39,14 @@ internal sealed class Chart
     {
         foreach ((double value, string text) in ticks)
         {
-            _svg.Add($"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/><text class=\"scale\" text-anchor=\"end\" x=\"{Left - 6}\" y=\"{Y(value) + 4}\">{text}</text>");
+            _svg.Add(
+                $"<line class=\"grid\" x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{Y(value)}\" y2=\"{Y(value)}\"/><text class=\"scale\" "
+                + $"text-anchor=\"end\" x=\"{Left - 6}\" y=\"{Y(value) + 4}\">{text}</text>");
         }
 
-        _svg.Add($"<text class=\"label\" text-anchor=\"middle\" transform=\"translate(13 {(Top + Height - Bottom) / 2}) rotate(-90)\">{label}</text>");
+        _svg.Add(
+            $"<text class=\"label\" text-anchor=\"middle\" "
+            + $"transform=\"translate(13 {(Top + Height - Bottom) / 2}) rotate(-90)\">{label}</text>");
         return this;
     }
 

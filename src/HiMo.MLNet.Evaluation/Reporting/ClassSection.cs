@@ -11,7 +11,10 @@ internal static class ClassSection
             return;
         }
 
-        html.Add($"<section id=\"{data.Id}-classes\"><h3>Class by class</h3><p>Recall is the share of a class’s pictures that were given it, precision the share of the pictures given it that are of it, in %. The weakest come first.</p><div class=\"wide tall\" tabindex=\"0\"><table><thead><tr><th scope=\"col\" rowspan=\"2\">class</th><th scope=\"col\" rowspan=\"2\">pictures</th>");
+        html.Add(
+            $"<section id=\"{data.Id}-classes\"><h3>Class by class</h3><p>Recall is the share of a class’s pictures that were given it, "
+            + $"precision the share of the pictures given it that are of it, in %. The weakest come first.</p><div class=\"wide tall\" "
+            + $"tabindex=\"0\"><table><thead><tr><th scope=\"col\" rowspan=\"2\">class</th><th scope=\"col\" rowspan=\"2\">pictures</th>");
         foreach ((int place, _) in models)
         {
             html.Add($"<th scope=\"colgroup\" colspan=\"2\">{data.Label(place)}</th>");
@@ -25,7 +28,8 @@ internal static class ClassSection
 
         html.Add($"</tr></thead><tbody>");
         IReadOnlyList<ZeroShotClassMetrics> classes = models[0].Item.ZeroShot!.PerClass;
-        foreach (int c in Enumerable.Range(0, classes.Count).OrderBy(c => models.Sum(m => m.Item.ZeroShot!.PerClass[c].Recall is var r && double.IsNaN(r) ? 1000 : m.Item.ZeroShot!.PerClass[c].Recall)))
+        foreach (int c in Enumerable.Range(0, classes.Count).OrderBy(c =>
+            models.Sum(m => m.Item.ZeroShot!.PerClass[c].Recall is var r && double.IsNaN(r) ? 1000 : m.Item.ZeroShot!.PerClass[c].Recall)))
         {
             html.Add($"<tr><th scope=\"row\">{classes[c].Name}</th><td>{classes[c].Count}</td>");
             foreach ((_, HiMoClipMetrics model) in models)

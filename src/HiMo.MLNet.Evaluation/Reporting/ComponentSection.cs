@@ -12,7 +12,8 @@ internal static class ComponentSection
 
     public static void Write(Html html, ReportedData data)
     {
-        (int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)[] models = data.Detailed.Where(m => m.Details.Texts is { Count: > 2 } && m.Details.ImageRanks is not null).ToArray();
+        (int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)[] models = data.Detailed
+            .Where(m => m.Details.Texts is { Count: > 2 } && m.Details.ImageRanks is not null).ToArray();
         if (models.Length == 0)
         {
             return;
@@ -28,7 +29,10 @@ internal static class ComponentSection
         HiDeComponents[] components = [.. models.Select(m => Components(m.Details.Texts!, batch))];
 
         html.Add($"<section id=\"{data.Id}-components\"><h3>The semantic components of a batch</h3>");
-        html.Add($"<p>HiDe keeps of a batch’s captions as many principal components as explain the share τ of their variance. This batch is {batch.Length} different captions, evenly spread over the data. In another batch the same caption has other components: that is the point.</p>");
+        html.Add(
+            $"<p>HiDe keeps of a batch’s captions as many principal components as explain the share τ of their variance. This batch "
+            + $"is {batch.Length} different captions, evenly spread over the data. In another batch the same caption has other components: "
+            + $"that is the point.</p>");
         WriteChart(html, data, models, components);
         html.Add($"<div class=\"columns\">");
         foreach ((int i, (int place, HiMoClipMetrics _, EvaluationDetails _)) in models.Index())
@@ -58,21 +62,27 @@ internal static class ComponentSection
         return HiDeComponents.Of(values, d, ComponentsShown);
     }
 
-    private static void WriteChart(Html html, ReportedData data, (int Place, HiMoClipMetrics Metrics, EvaluationDetails)[] models, HiDeComponents[] components)
+    private static void WriteChart(
+        Html html, ReportedData data, (int Place, HiMoClipMetrics Metrics, EvaluationDetails)[] models, HiDeComponents[] components)
     {
         int most = components.Max(c => c.Count(MostRatio));
         var chart = new Chart($"{data.Id}-components-m", "Components kept against τ",
-            string.Join(" ", models.Zip(components, (m, c) => $"{m.Metrics.ModelName}: {c.Count(0.5)} at τ = 0.5, {c.Count(0.8)} at 0.8, {c.Count(PublishedRatio)} at 0.9, {c.Count(MostRatio)} at 0.99.")),
+            string.Join(" ", models.Zip(components, (m, c) => $"{m.Metrics.ModelName}: {c.Count(0.5)} at τ = 0.5, {c.Count(0.8)} at 0.8, "
+                + $"{c.Count(PublishedRatio)} at 0.9, {c.Count(MostRatio)} at 0.99.")),
             (LeastRatio, MostRatio), (0, most * 1.05));
-        chart.XAxis("τ, share of the variance to keep", [(0.5, "0.5"), (0.6, "0.6"), (0.7, "0.7"), (0.8, "0.8"), (0.9, "0.9"), (0.99, "0.99")]);
+        chart.XAxis("τ, share of the variance to keep",
+            [(0.5, "0.5"), (0.6, "0.6"), (0.7, "0.7"), (0.8, "0.8"), (0.9, "0.9"), (0.99, "0.99")]);
         chart.YAxis("m, components kept", Ticks(most).Select(v => ((double)v, FormattableString.Invariant($"{v}"))));
         chart.Line("published", [(PublishedRatio, 0), (PublishedRatio, most * 1.05)]);
         foreach (((int place, _, _), HiDeComponents found) in models.Zip(components))
         {
             double[] ratios = [.. Enumerable.Range(0, 491).Select(i => LeastRatio + (i / 1000.0))];
-            chart.Line($"series m{place % 4}", ratios.Select(ratio => (ratio, (double)found.Count(ratio)))).Dot($"mean m{place % 4}", PublishedRatio, found.Count(PublishedRatio));
+            chart.Line($"series m{place % 4}", ratios.Select(ratio => (ratio, (double)found.Count(ratio)))).Dot($"mean m{place % 4}",
+                PublishedRatio, found.Count(PublishedRatio));
         }
-        html.Add($"<div class=\"charts\"><figure><figcaption>Components kept against τ; the dashed line is the published τ = 0.9</figcaption>{chart.ToMarkup()}</figure>");
+        html.Add(
+            $"<div class=\"charts\"><figure><figcaption>Components kept against τ; the dashed line is the published τ = "
+            + $"0.9</figcaption>{chart.ToMarkup()}</figure>");
         html.Add($"<table class=\"compact\"><caption>Components kept</caption><thead><tr><th scope=\"col\">τ</th>");
         foreach ((int place, _, _) in models)
         {
@@ -103,7 +113,9 @@ internal static class ComponentSection
     private static void WriteComponents(Html html, ReportedData data, int place, HiDeComponents found, string[] captions)
     {
         double[] shares = found.Shares();
-        html.Add($"<div><h4>{data.Label(place)} <small>the captions at the ends of its leading components</small></h4><ol class=\"components\">");
+        html.Add(
+            $"<div><h4>{data.Label(place)} <small>the captions at the ends of its leading components</small></h4><ol "
+            + $"class=\"components\">");
         foreach ((int i, double[] loadings) in found.Loadings.Index())
         {
             // The sign says nothing: the longer end comes first.
@@ -119,7 +131,8 @@ internal static class ComponentSection
                 html.Add($"<ul>");
                 foreach (int caption in nearest.Take(CaptionsAtAnEnd))
                 {
-                    html.Add($"<li><span class=\"similarity\">{sign * loadings[caption]:+0.00;-0.00}</span><span>{ReportedData.Shorten(captions[caption], 110)}</span></li>");
+                    html.Add($"<li><span class=\"similarity\">{sign * loadings[caption]:+0.00;-0.00}</span>");
+                    html.Add($"<span>{ReportedData.Shorten(captions[caption], 110)}</span></li>");
                 }
 
                 html.Add($"</ul>");

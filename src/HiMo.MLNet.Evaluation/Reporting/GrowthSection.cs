@@ -1,3 +1,4 @@
+using System.Globalization;
 using HiMo.MLNet.Evaluation;
 
 namespace HiMo.MLNet.Reporting;
@@ -5,6 +6,9 @@ namespace HiMo.MLNet.Reporting;
 /// <summary>Semantic monotonicity: a chart for each model, and captions that keep it, break it, or part the models.</summary>
 internal static class GrowthSection
 {
+    private const string FallMark = " <span role=\"img\" aria-label=\"falls\">▼</span>";
+    private const string RiseMark = " <span role=\"img\" aria-label=\"rises\">▲</span>";
+
     private const int StepsDrawn = 180, ExamplesEach = 4, LongText = 240;
 
     public static void Write(Html html, ReportedData data)
@@ -18,11 +22,14 @@ internal static class GrowthSection
 
         int? k = shown.K;
         (int Place, HiMoClipMetrics Metrics, Growth Growth)[] models = [.. data.Detailed
-            .Select(m => (m.Place, m.Metrics, Growth: m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Growth is not null).Select(m => (m.Place, m.Metrics, m.Growth!))];
+            .Select(m => (m.Place, m.Metrics, Growth: m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Growth is not null)
+            .Select(m => (m.Place, m.Metrics, m.Growth!))];
         html.Add($"<section id=\"{data.Id}-growth\"><h3>Does a caption match better with every sentence?</h3>");
         html.Add($"<p>{(k is null
             ? "HiMo-Docci tells every caption in texts that grow."
-            : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its picture, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a cross. The thick line is the mean of all captions.</p>");
+            : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its "
+            + $"picture, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a "
+            + $"cross. The thick line is the mean of all captions.</p>");
         html.Add($"<div class=\"charts\">");
         foreach ((int place, HiMoClipMetrics metrics, Growth growth) in models)
         {
@@ -37,7 +44,8 @@ internal static class GrowthSection
     private static void WriteChart(Html html, ReportedData data, int place, HiMoClipMetrics metrics, Growth growth)
     {
         float[][] lines = [.. growth.Similarities.Where(s => s.Length >= 2)];
-        double[] grid = growth.K is { } k ? [.. Enumerable.Range(1, k).Select(i => i / (double)k)] : [.. Enumerable.Range(1, 10).Select(i => i / 10.0)];
+        double[] grid = growth.K is { } k ? [.. Enumerable.Range(1, k).Select(i => i / (double)k)]
+            : [.. Enumerable.Range(1, 10).Select(i => i / 10.0)];
         (double X, double Y)[] mean = [.. grid
             .Select(x => (x, Values: lines.Where(s => 1.0 / s.Length <= x + 1e-9).Select(s => At(Scaled(s), x)).ToArray()))
             .Where(p => p.Values.Length > 0).Select(p => (p.x, p.Values.Average()))];
@@ -45,9 +53,12 @@ internal static class GrowthSection
         double share = 100.0 * whole / lines.Length;
 
         var chart = new Chart($"{data.Id}-growth-{place}", $"{metrics.ModelName}: similarity as captions grow",
-            FormattableString.Invariant($"{whole} of {lines.Length} captions ({share:0.0} %) rise at every step. The mean of the scaled similarity goes {string.Join(", ", mean.Select(p => FormattableString.Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
+            string.Create(CultureInfo.InvariantCulture,
+                $"{whole} of {lines.Length} captions ({share:0.0} %) rise at every step. The mean of the scaled similarity "
+                + $"goes {string.Join(", ", mean.Select(p => FormattableString.Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
             (Math.Min(grid[0], lines.Min(s => 1.0 / s.Length)) - 0.02, 1.02), (-0.06, 1.06));
-        chart.XAxis("share of the caption that is told", grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, FormattableString.Invariant($"{x:0 %}"))));
+        chart.XAxis("share of the caption that is told",
+            grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, FormattableString.Invariant($"{x:0 %}"))));
         chart.YAxis("scaled similarity", [(0, "0"), (0.5, "0.5"), (1, "1")]);
         // As many as can still be told apart.
         int count = Math.Min(lines.Length, (int)(StepsDrawn / lines.Average(s => s.Length)));
@@ -71,8 +82,16 @@ internal static class GrowthSection
             chart.Dot($"mean m{place % 4}", x, y);
         }
 
-        html.Add($"<figure><figcaption>{data.Label(place)} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every step{new Markup(drawn.Length < lines.Length ? $"; {drawn.Length} are drawn" : "")}</figcaption>{chart.ToMarkup()}");
-        html.Add($"<details><summary>The figures</summary><table><thead><tr><th scope=\"col\">told</th><th scope=\"col\">mean, scaled</th>");
+        html.Add(
+            $"<figure><figcaption>{data.Label(place)} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every "
+            + $"step{new Markup(drawn.Length < lines.Length ? $"; {drawn.Length} are drawn" : "")}</figcaption>{chart.ToMarkup()}");
+        WriteFigures(html, growth, lines, mean);
+    }
+
+    private static void WriteFigures(Html html, Growth growth, float[][] lines, (double X, double Y)[] mean)
+    {
+        html.Add(
+            $"<details><summary>The figures</summary><table><thead><tr><th scope=\"col\">told</th><th scope=\"col\">mean, scaled</th>");
         if (growth.K is not null)
         {
             html.Add($"<th scope=\"col\">mean similarity</th><th scope=\"col\">captions that fall here</th>");
@@ -106,14 +125,18 @@ internal static class GrowthSection
         int[] all = [.. Enumerable.Range(0, models.Length)];
 
         HashSet<int> shown = [];
-        Group("Rise most", models.Length > 1 ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption", scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))));
+        Group("Rise most",
+            models.Length > 1 ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption",
+            scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))));
         if (models.Length > 1)
         {
-            Group("Divide the models", $"rise for one and fall for another", scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
+            Group("Divide the models", $"rise for one and fall for another",
+                scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
                 .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))));
         }
 
-        Group("Fall most", models.Length > 1 ? "for all models together" : "wherever they fall", scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))));
+        Group("Fall most", models.Length > 1 ? "for all models together" : "wherever they fall",
+            scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))));
 
         void Group(string title, string what, IEnumerable<int> captions)
         {
@@ -135,10 +158,13 @@ internal static class GrowthSection
         }
     }
 
-    private static void WriteExample(Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
+    private static void WriteExample(
+        Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
     {
         IReadOnlyList<string> texts = set.GrowingTexts(caption, k);
-        html.Add($"<article class=\"card growing\"><div class=\"picture\">{Thumbnail.Of(set.Pictures[set.PictureOfCaption[caption]], 224, "The picture of this caption")}</div><table><thead><tr><th scope=\"col\">part</th>");
+        string? picture = set.Pictures[set.PictureOfCaption[caption]];
+        html.Add($"<article class=\"card growing\"><div class=\"picture\">{Thumbnail.Of(picture, 224, "The picture of this caption")}");
+        html.Add($"</div><table><thead><tr><th scope=\"col\">part</th>");
         foreach ((int place, _) in models)
         {
             html.Add($"<th scope=\"col\" class=\"number\">{data.Label(place)}</th>");
@@ -165,7 +191,8 @@ internal static class GrowthSection
             {
                 float[] s = growth.Similarities[caption];
                 bool here = part > 0 && s[part] <= s[part - 1];
-                html.Add($"<td class=\"number{(here ? " falls" : "")}\">{s[part]:0.000}{new Markup(part == 0 ? "" : here ? " <span role=\"img\" aria-label=\"falls\">▼</span>" : " <span role=\"img\" aria-label=\"rises\">▲</span>")}</td>");
+                var mark = new Markup(part == 0 ? "" : here ? FallMark : RiseMark);
+                html.Add($"<td class=\"number{(here ? " falls" : "")}\">{s[part]:0.000}{mark}</td>");
             }
             html.Add($"</tr>");
         }

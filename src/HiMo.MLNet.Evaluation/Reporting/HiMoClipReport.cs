@@ -16,8 +16,10 @@ public static class HiMoClipReport
     /// examples of retrieval; the components that HiDe finds in a batch of captions. Models are shown side by side.
     /// </summary>
     /// <param name="path">The file; written beside under another name and moved.</param>
-    /// <param name="metrics">Metrics that keep their embeddings (<see cref="HiMoClipEvaluationOptions.KeepsEmbeddings"/>); of others only tables are shown.</param>
-    /// <exception cref="ArgumentException">There are no metrics, or two of the same data name with different pictures or captions.</exception>
+    /// <param name="metrics">Metrics that keep their embeddings (<see cref="HiMoClipEvaluationOptions.KeepsEmbeddings"/>); of others only
+    /// tables are shown.</param>
+    /// <exception cref="ArgumentException">There are no metrics, or two of the same data name with different pictures or
+    /// captions.</exception>
     public static void SaveHtml(string path, params IReadOnlyList<HiMoClipMetrics> metrics) => Save(path, ReportPage.Write(Group(metrics)));
 
     /// <summary>All figures as JSON: <c>results</c>, one a model and data, and <c>tables</c>. What could not be measured is null.</summary>
@@ -51,7 +53,9 @@ public static class HiMoClipReport
                     || other.Details?.Set.Captions.SequenceEqual(group[0].Details?.Set.Captions ?? other.Details.Set.Captions) == false)
                 {
                     throw new ArgumentException(
-                        $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].PictureCount} pictures and {group[0].Captions.Count} captions, {other.ModelName} others ({other.PictureCount} and {other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.", nameof(metrics));
+                        $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].PictureCount} pictures and "
+                        + $"{group[0].Captions.Count} captions, {other.ModelName} others ({other.PictureCount} and "
+                        + $"{other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.", nameof(metrics));
                 }
             }
         }

@@ -8,7 +8,8 @@ namespace HiMo.MLNet.Reporting;
 /// <summary>Markup that is already safe.</summary>
 internal readonly record struct Markup(string Text);
 
-/// <summary>Builds HTML and SVG from interpolated strings: what stands in braces is encoded, numbers are written without a culture.</summary>
+/// <summary>Builds HTML and SVG from interpolated strings: what stands in braces is encoded, numbers are written without a
+/// culture.</summary>
 internal sealed class Html
 {
     private readonly StringBuilder _text = new();
@@ -57,6 +58,7 @@ internal sealed class Html
         public void AppendFormatted(double value) => _text.Append(value.ToString("0.#", CultureInfo.InvariantCulture));
 
         /// <summary>For reading: with a real minus.</summary>
-        public void AppendFormatted(double value, string format) => _text.Append(value.ToString(format, CultureInfo.InvariantCulture).Replace('-', '−'));
+        public void AppendFormatted(double value, string format) =>
+            _text.Append(value.ToString(format, CultureInfo.InvariantCulture).Replace('-', '−'));
     }
 }

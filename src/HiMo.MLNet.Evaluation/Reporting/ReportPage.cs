@@ -9,10 +9,13 @@ internal static class ReportPage
     {
         ReportedData[] sets = [.. groups.Select((models, i) => new ReportedData($"data{i + 1}", models))];
         var html = new Html();
-        html.Add($"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
+        html.Add(
+            $"<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width, "
+            + $"initial-scale=1\"><meta name=\"color-scheme\" content=\"light dark\">");
         // The page asks nothing of any server, whatever the captions in it say.
         html.Add($"<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; img-src data:; style-src 'unsafe-inline'\">");
-        html.Add($"<title>HiMo-CLIP evaluation: {string.Join(", ", sets.Select(s => s.Name))}</title><style>{Style()}</style></head><body>");
+        html.Add(
+            $"<title>HiMo-CLIP evaluation: {string.Join(", ", sets.Select(s => s.Name))}</title><style>{Style()}</style></head><body>");
         WriteHeader(html, sets);
         html.Add($"<main>");
         foreach (ReportedData data in sets)
@@ -32,8 +35,10 @@ internal static class ReportPage
 
     private static void WriteHeader(Html html, ReportedData[] sets)
     {
-        html.Add($"<header><h1>HiMo-CLIP evaluation</h1><p>{new Markup(DateTime.Now.ToString("d MMMM yyyy, HH:mm", CultureInfo.InvariantCulture))}</p><ul class=\"models\">");
-        foreach ((ReportedData data, int place) in sets.SelectMany(s => s.Models.Select((_, i) => (s, i))).DistinctBy(m => (m.i, m.s.Models[m.i].ModelName)))
+        string now = DateTime.Now.ToString("d MMMM yyyy, HH:mm", CultureInfo.InvariantCulture);
+        html.Add($"<header><h1>HiMo-CLIP evaluation</h1><p>{now}</p><ul class=\"models\">");
+        foreach ((ReportedData data, int place) in sets.SelectMany(s => s.Models.Select((_, i) => (s, i)))
+            .DistinctBy(m => (m.i, m.s.Models[m.i].ModelName)))
         {
             html.Add($"<li>{data.Label(place)} <small>weights {data.Models[place].WeightsHash[..12]}</small></li>");
         }
@@ -70,7 +75,8 @@ internal static class ReportPage
             }
 
             html.Add($"</tr></thead><tbody>");
-            double?[] best = [.. table.Columns.Select((_, c) => table.Rows.Where(r => r.Source == HiMoClipTableSource.Measured).Max(r => r.Values[c]))];
+            double?[] best = [.. table.Columns
+                .Select((_, c) => table.Rows.Where(r => r.Source == HiMoClipTableSource.Measured).Max(r => r.Values[c]))];
             bool compares = data.Models.Count > 1;
             foreach ((int i, HiMoClipTableRow row) in table.Rows.Index())
             {
@@ -88,7 +94,8 @@ internal static class ReportPage
                 foreach ((int c, double? value) in row.Values.Index())
                 {
                     string text = value is null ? "–" : value.Value.ToString(
-                        table.Columns[c].Decimals > 1 ? "0.00" : row.Source == HiMoClipTableSource.Chance && value < 10 ? "0.0#" : "0.0", CultureInfo.InvariantCulture).Replace('-', '−');
+                        table.Columns[c].Decimals > 1 ? "0.00" : row.Source == HiMoClipTableSource.Chance && value < 10 ? "0.0#" : "0.0",
+                        CultureInfo.InvariantCulture).Replace('-', '−');
                     if (compares && row.Source == HiMoClipTableSource.Measured && value is not null && value == best[c])
                     {
                         html.Add($"<td><strong>{text}</strong></td>");
@@ -114,11 +121,17 @@ internal static class ReportPage
     private static void WriteFooter(Html html)
     {
         html.Add($"<footer><h2>How to read the figures</h2><dl>");
-        html.Add($"<dt>R@k</dt><dd>Share of queries with a right answer among the nearest k. Ties count as chance would have them, so that collapsed embeddings score chance.</dd>");
-        html.Add($"<dt>HiMo@2, HiMo@3</dt><dd>Share of captions whose similarity with the picture rises with each of two or three groups of sentences.</dd>");
+        html.Add(
+            $"<dt>R@k</dt><dd>Share of queries with a right answer among the nearest k. Ties count as chance would have them, so that "
+            + $"collapsed embeddings score chance.</dd>");
+        html.Add(
+            $"<dt>HiMo@2, HiMo@3</dt><dd>Share of captions whose similarity with the picture rises with each of two or three groups of "
+            + $"sentences.</dd>");
         html.Add($"<dt>HiMo@K</dt><dd>Mean correlation r, from −1 to 1, of the similarity with the number of groups told.</dd>");
         html.Add($"<dt>COLA-multi</dt><dd>Share of pairs of pictures where both captions prefer their own.</dd>");
-        html.Add($"<dt>published</dt><dd>Figures of the HiMo-CLIP and SmartCLIP papers, for the whole data sets and CLIP’s larger networks.</dd>");
+        html.Add(
+            $"<dt>published</dt><dd>Figures of the HiMo-CLIP and SmartCLIP papers, for the whole data sets and CLIP’s larger "
+            + $"networks.</dd>");
         html.Add($"</dl><p>HiMo.MLNet {typeof(ReportPage).Assembly.GetName().Version?.ToString(3)}</p></footer>");
     }
 

@@ -33,7 +33,8 @@ internal static class ResultFiles
                 {
                     if (value is not null)
                     {
-                        lines.AppendJoin(',', ((string[])[table.Title, row.Name, row.Source.ToString().ToLowerInvariant(), column.Group, column.Name,
+                        lines.AppendJoin(',',
+                            ((string[])[table.Title, row.Name, row.Source.ToString().ToLowerInvariant(), column.Group, column.Name,
                             value.Value.ToString("r", CultureInfo.InvariantCulture)]).Select(Field)).Append('\n');
                     }
                 }

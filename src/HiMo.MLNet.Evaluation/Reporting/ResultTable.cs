@@ -1,3 +1,4 @@
+using System.Globalization;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Metrics;
 
@@ -9,7 +10,8 @@ internal static class ResultTable
     public static HiMoClipTable Of(IReadOnlyList<HiMoClipMetrics> models)
     {
         HiMoClipMetrics first = models[0];
-        List<(HiMoClipTableColumn Column, Func<HiMoClipMetrics, double?> Measured, double? Chance, Func<PublishedResult, double?> Published)> columns = [];
+        List<(HiMoClipTableColumn Column, Func<HiMoClipMetrics, double?> Measured, double? Chance,
+            Func<PublishedResult, double?> Published)> columns = [];
         if (first.Retrieval is { } counts)
         {
             const string ToText = "picture → caption", ToImage = "caption → picture";
@@ -40,18 +42,21 @@ internal static class ResultTable
         if (first.ZeroShot is { } zeroShot)
         {
             columns.Add((new("zero-shot", "top-1 %"), m => m.ZeroShot?.Top1Accuracy, 100.0 / zeroShot.PerClass.Count, _ => null));
-            columns.Add((new("zero-shot", "top-5 %"), m => m.ZeroShot?.Top5Accuracy, Math.Min(100, 500.0 / zeroShot.PerClass.Count), _ => null));
+            columns.Add((new("zero-shot", "top-5 %"), m => m.ZeroShot?.Top5Accuracy, Math.Min(100, 500.0 / zeroShot.PerClass.Count),
+                _ => null));
         }
 
         List<HiMoClipTableRow> rows = [.. models.Select(model => new HiMoClipTableRow(
-            model.ModelName, HiMoClipTableSource.Measured, [.. columns.Select(c => c.Measured(model) is { } v && double.IsFinite(v) ? v : (double?)null)]))];
+            model.ModelName, HiMoClipTableSource.Measured,
+                [.. columns.Select(c => c.Measured(model) is { } v && double.IsFinite(v) ? v : (double?)null)]))];
         if (columns.Count > 0)
         {
             rows.Add(new("chance", HiMoClipTableSource.Chance, [.. columns.Select(c => c.Chance)]));
         }
 
         rows.AddRange(PublishedResults.All
-            .Select(published => new HiMoClipTableRow(published.Model, HiMoClipTableSource.Published, [.. columns.Select(c => c.Published(published))]))
+            .Select(published => new HiMoClipTableRow(published.Model, HiMoClipTableSource.Published,
+                [.. columns.Select(c => c.Published(published))]))
             .Where(row => row.Values.Any(value => value is not null)));
         return new(first.DataName, [.. columns.Select(c => c.Column)], rows, [.. Notes(models, rows)]);
     }
@@ -72,8 +77,10 @@ internal static class ResultTable
         CaptionStatistics captions = first.Captions;
         if (first.ZeroShot is null && captions.Count > 0)
         {
-            yield return FormattableString.Invariant(
-                $"{first.PictureCount:n0} pictures, {captions.Count:n0} captions of {captions.MeanParts:0.0} {(first.Monotonicity is [{ K: null }] || first.Format == "himo-docci" ? "growing texts" : "sentences")} and {captions.MeanTokens:0.0} tokens on average (at most {captions.MostParts} and {captions.MostTokens}).");
+            string parts = first.Monotonicity is [{ K: null }] || first.Format == "himo-docci" ? "growing texts" : "sentences";
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"{first.PictureCount:n0} pictures, {captions.Count:n0} captions of {captions.MeanParts:0.0} {parts} and "
+                + $"{captions.MeanTokens:0.0} tokens on average (at most {captions.MostParts} and {captions.MostTokens}).");
         }
         else if (first.ZeroShot is { } zeroShot)
         {
@@ -82,7 +89,8 @@ internal static class ResultTable
 
         if (captions.TruncatedCount > 0)
         {
-            yield return FormattableString.Invariant($"{captions.TruncatedCount:n0} captions have more tokens than the model reads; their rest is not seen.");
+            yield return FormattableString.Invariant(
+                $"{captions.TruncatedCount:n0} captions have more tokens than the model reads; their rest is not seen.");
         }
 
         if (captions.EmptyCount > 0)
@@ -92,7 +100,9 @@ internal static class ResultTable
 
         foreach (MonotonicityMetrics himo in first.Monotonicity.Where(m => m.TooShortCount > 0))
         {
-            yield return FormattableString.Invariant($"HiMo@{himo.K}: {himo.TooShortCount:n0} of {himo.ScoredCount + himo.TooShortCount:n0} captions have fewer than {himo.K} sentences and are not scored.");
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"HiMo@{himo.K}: {himo.TooShortCount:n0} of {himo.ScoredCount + himo.TooShortCount:n0} captions have fewer "
+                + $"than {himo.K} sentences and are not scored.");
         }
 
         foreach (string note in models.SelectMany(m => m.Notes).Distinct())
@@ -100,7 +110,8 @@ internal static class ResultTable
             yield return note;
         }
 
-        if (first.Monotonicity.Any(m => m.K is 2 or 3) && rows.Any(r => r.Source == HiMoClipTableSource.Published && r.Values[^1] is not null))
+        if (first.Monotonicity.Any(m => m.K is 2 or 3)
+            && rows.Any(r => r.Source == HiMoClipTableSource.Published && r.Values[^1] is not null))
         {
             yield return "Published HiMo@2 and HiMo@3 are means over three data sets with long captions.";
         }

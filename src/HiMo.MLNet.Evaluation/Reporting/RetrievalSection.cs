@@ -10,16 +10,22 @@ internal static class RetrievalSection
 
     public static void Write(Html html, ReportedData data)
     {
-        (int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)[] models = data.Detailed.Where(m => m.Details.ImageRanks is not null).ToArray();
+        (int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)[] models = data.Detailed
+            .Where(m => m.Details.ImageRanks is not null).ToArray();
         if (models.Length == 0)
         {
             return;
         }
 
         html.Add($"<section id=\"{data.Id}-retrieval\"><h3>What pictures and captions find</h3>");
-        html.Add($"<p>A picture looks for its caption among {models[0].Details.Set.Captions.Count}, a caption for its picture among {models[0].Details.Set.Pictures.Count}. Right answers are framed and ticked; the rank is that of the best right one, after all that tie with it.</p>");
-        Examples("Pictures that look for their caption", [.. models.Select(m => m.Details.ImageRanks!)], query => WritePictureQuery(html, data, models, query));
-        Examples("Captions that look for their picture", [.. models.Select(m => m.Details.TextRanks!)], query => WriteCaptionQuery(html, data, models, query));
+        html.Add(
+            $"<p>A picture looks for its caption among {models[0].Details.Set.Captions.Count}, a caption for its picture "
+            + $"among {models[0].Details.Set.Pictures.Count}. Right answers are framed and ticked; the rank is that of the best right one, "
+            + $"after all that tie with it.</p>");
+        Examples("Pictures that look for their caption", [.. models.Select(m => m.Details.ImageRanks!)],
+            query => WritePictureQuery(html, data, models, query));
+        Examples("Captions that look for their picture", [.. models.Select(m => m.Details.TextRanks!)],
+            query => WriteCaptionQuery(html, data, models, query));
         html.Add($"</section>");
 
         void Examples(string title, QueryRanks[] ranks, Action<int> write)
@@ -28,14 +34,16 @@ internal static class RetrievalSection
             double LogRank(QueryRanks r, int query) => Math.Log(r.Rank(query)!.Value);
             HashSet<int> shown = [];
             html.Add($"<h4>{title}</h4>");
-            Group("Best: the right answer highest on the list, and nearest", queries.OrderBy(q => ranks.Sum(r => LogRank(r, q))).ThenByDescending(q => ranks.Sum(r => (double)r.Best[q])));
+            Group("Best: the right answer highest on the list, and nearest",
+                queries.OrderBy(q => ranks.Sum(r => LogRank(r, q))).ThenByDescending(q => ranks.Sum(r => (double)r.Best[q])));
             if (ranks.Length > 1)
             {
                 Group("Where the models disagree most", queries.Where(q => ranks.Max(r => r.Rank(q)) > ranks.Min(r => r.Rank(q)))
                     .OrderByDescending(q => ranks.Max(r => LogRank(r, q)) - ranks.Min(r => LogRank(r, q))));
             }
 
-            Group("Worst: the right answer lowest on the list", queries.Where(q => ranks.Any(r => r.Rank(q) > 1)).OrderByDescending(q => ranks.Sum(r => LogRank(r, q))));
+            Group("Worst: the right answer lowest on the list",
+                queries.Where(q => ranks.Any(r => r.Rank(q) > 1)).OrderByDescending(q => ranks.Sum(r => LogRank(r, q))));
 
             void Group(string name, IEnumerable<int> chosen)
             {
@@ -57,36 +65,44 @@ internal static class RetrievalSection
         }
     }
 
-    private static void WritePictureQuery(Html html, ReportedData data, (int Place, HiMoClipMetrics, EvaluationDetails Details)[] models, int picture)
+    private static void WritePictureQuery(
+        Html html, ReportedData data, (int Place, HiMoClipMetrics, EvaluationDetails Details)[] models, int picture)
     {
         EvaluatedSet set = models[0].Details.Set;
         string own = set.Captions[Array.IndexOf(set.PictureOfCaption, picture)];
-        html.Add($"<article class=\"card\"><div class=\"query\"><div class=\"picture\">{Thumbnail.Of(set.Pictures[picture], 224, "The picture that looks for its caption")}</div><p>{ReportedData.Shorten(own, 240)}</p></div>");
+        Markup seen = Thumbnail.Of(set.Pictures[picture], 224, "The picture that looks for its caption");
+        html.Add($"<article class=\"card\"><div class=\"query\"><div class=\"picture\">{seen}</div>");
+        html.Add($"<p>{ReportedData.Shorten(own, 240)}</p></div>");
         foreach ((int place, _, EvaluationDetails details) in models)
         {
             html.Add($"<div class=\"answers\"><p>{data.Label(place)} rank {details.ImageRanks!.Rank(picture)!.Value}</p><ol>");
             foreach ((int caption, float similarity) in Nearest(details.Images, picture, details.Texts!, CaptionsFound))
             {
                 bool right = set.PictureOfCaption[caption] == picture;
-                html.Add($"<li{new Markup(right ? " class=\"right\"" : "")}><span class=\"similarity\">{similarity:0.000}</span><span>{ReportedData.Shorten(set.Captions[caption], 160)}{Tick(right)}</span></li>");
+                html.Add($"<li{new Markup(right ? " class=\"right\"" : "")}><span class=\"similarity\">{similarity:0.000}</span>");
+                html.Add($"<span>{ReportedData.Shorten(set.Captions[caption], 160)}{Tick(right)}</span></li>");
             }
             html.Add($"</ol></div>");
         }
         html.Add($"</article>");
     }
 
-    private static void WriteCaptionQuery(Html html, ReportedData data, (int Place, HiMoClipMetrics, EvaluationDetails Details)[] models, int caption)
+    private static void WriteCaptionQuery(
+        Html html, ReportedData data, (int Place, HiMoClipMetrics, EvaluationDetails Details)[] models, int caption)
     {
         EvaluatedSet set = models[0].Details.Set;
         html.Add($"<article class=\"card\"><p class=\"query\">{ReportedData.Shorten(set.Captions[caption], 400)}</p>");
         foreach ((int place, _, EvaluationDetails details) in models)
         {
-            html.Add($"<div class=\"answers\"><p>{data.Label(place)} rank {details.TextRanks!.Rank(caption)!.Value}</p><ol class=\"strip\">");
+            html.Add(
+                $"<div class=\"answers\"><p>{data.Label(place)} rank {details.TextRanks!.Rank(caption)!.Value}</p><ol class=\"strip\">");
             foreach ((int picture, float similarity) in Nearest(details.Texts!, caption, details.Images, PicturesFound))
             {
                 bool right = set.PictureOfCaption[caption] == picture;
                 string about = set.Captions[Math.Max(0, Array.IndexOf(set.PictureOfCaption, picture))];
-                html.Add($"<li{new Markup(right ? " class=\"right\"" : "")}>{Thumbnail.Of(set.Pictures[picture], 112, ReportedData.Shorten(about, 80))}<span class=\"similarity\">{similarity:0.000}{Tick(right)}</span></li>");
+                Markup found = Thumbnail.Of(set.Pictures[picture], 112, ReportedData.Shorten(about, 80));
+                html.Add($"<li{new Markup(right ? " class=\"right\"" : "")}>{found}");
+                html.Add($"<span class=\"similarity\">{similarity:0.000}{Tick(right)}</span></li>");
             }
             html.Add($"</ol></div>");
         }
@@ -96,7 +112,8 @@ internal static class RetrievalSection
     private static Markup Tick(bool right) => new(right ? " <span class=\"tick\" role=\"img\" aria-label=\"right\">✓</span>" : "");
 
     /// <summary>The candidates nearest to a query.</summary>
-    private static IEnumerable<(int Candidate, float Similarity)> Nearest(EmbeddingMatrix queries, int query, EmbeddingMatrix candidates, int count)
+    private static IEnumerable<(int Candidate, float Similarity)> Nearest(
+        EmbeddingMatrix queries, int query, EmbeddingMatrix candidates, int count)
     {
         float[] similarities = new float[candidates.Count];
         SimilarityBlock.Compute(queries, query, 1, candidates, 0, candidates.Count, similarities);

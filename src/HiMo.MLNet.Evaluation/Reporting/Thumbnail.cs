@@ -5,7 +5,8 @@ namespace HiMo.MLNet.Reporting;
 /// <summary>Small copies of pictures, inside the page.</summary>
 internal static class Thumbnail
 {
-    /// <summary>An <c>img</c> of at most <paramref name="side"/> pixels a side, or a box that says that the picture is not at hand.</summary>
+    /// <summary>An <c>img</c> of at most <paramref name="side"/> pixels a side, or a box that says that the picture is not at
+    /// hand.</summary>
     public static Markup Of(string? path, int side, string alternative)
     {
         var html = new Html();

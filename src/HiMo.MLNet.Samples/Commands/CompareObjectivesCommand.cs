@@ -8,8 +8,18 @@ internal static class CompareObjectivesCommand
 {
     public static Command Create()
     {
-        Option<int> epochs = new("--epochs") { Description = "Passes over the drawings.", DefaultValueFactory = _ => 16, HelpName = "COUNT" };
-        Option<int> seeds = new("--seeds") { Description = "Trainings of each objective.", DefaultValueFactory = _ => 3, HelpName = "COUNT" };
+        Option<int> epochs = new("--epochs")
+        {
+            Description = "Passes over the drawings.",
+            DefaultValueFactory = _ => 16,
+            HelpName = "COUNT",
+        };
+        Option<int> seeds = new("--seeds")
+        {
+            Description = "Trainings of each objective.",
+            DefaultValueFactory = _ => 3,
+            HelpName = "COUNT",
+        };
         Command command = new("compare-objectives",
             "Train on the sample drawings with each objective, several times, and compare: about twenty minutes.\n"
             + "Example: himo compare-objectives --epochs 16 --seeds 3") { epochs, seeds };

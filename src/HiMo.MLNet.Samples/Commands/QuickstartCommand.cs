@@ -8,13 +8,28 @@ internal static class QuickstartCommand
 {
     public static Command Create()
     {
-        Option<int> epochs = new("--epochs") { Description = "Passes over the drawings.", DefaultValueFactory = _ => 65, HelpName = "COUNT" };
-        Option<int?> drawings = new("--drawings") { Description = "Use only so many drawings, for a quick look. Default: all 2,048, and 682 to measure.", HelpName = "COUNT" };
-        Option<string> output = new("--output", "-o") { Description = "Where the model and the report go.", DefaultValueFactory = _ => "himo-demo", HelpName = "FOLDER" };
+        Option<int> epochs = new("--epochs")
+        {
+            Description = "Passes over the drawings.",
+            DefaultValueFactory = _ => 65,
+            HelpName = "COUNT",
+        };
+        Option<int?> drawings = new("--drawings")
+        {
+            Description = "Use only so many drawings, for a quick look. Default: all 2,048, and 682 to measure.",
+            HelpName = "COUNT",
+        };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "Where the model and the report go.",
+            DefaultValueFactory = _ => "himo-demo",
+            HelpName = "FOLDER",
+        };
         Command command = new("quickstart",
             "Train on the sample drawings, measure, save, and classify in another process: about five minutes.\n"
             + "Example: himo quickstart --epochs 10") { epochs, drawings, output };
-        command.SetWork((args, cancellation) => Quickstart.Run(args.GetRequiredValue(output), args.GetValue(epochs), args.GetValue(drawings), cancellation));
+        command.SetWork((args, cancellation) =>
+            Quickstart.Run(args.GetRequiredValue(output), args.GetValue(epochs), args.GetValue(drawings), cancellation));
         return command;
     }
 

@@ -8,7 +8,8 @@ namespace HiMo.MLNet.Samples.Commands;
 /// <summary>The console side of the samples in the shape of Model Builder: trains each on the sample drawings and uses it.</summary>
 internal static class SampleCommand
 {
-    public static Command Create() => new("sample", "Run a sample in the shape that Model Builder generates; the code is in src/HiMo.MLNet.Samples/ModelBuilder.")
+    public static Command Create() =>
+        new("sample", "Run a sample in the shape that Model Builder generates; the code is in src/HiMo.MLNet.Samples/ModelBuilder.")
     {
         Create("zero-shot-images", "Image classification without training images.", ZeroShot),
         Create("image-search", "Image search by a sentence.", Search),
@@ -18,11 +19,30 @@ internal static class SampleCommand
 
     private static Command Create(string name, string description, Action<string, Drawing[]> run)
     {
-        Option<string?> checkpoint = new("--checkpoint") { Description = "A CLIP checkpoint. Default: a small model is trained on the sample drawings.", HelpName = "FILE" };
-        Option<int> epochs = new("--epochs") { Description = "Passes over the drawings, without a checkpoint: about five seconds each.", DefaultValueFactory = _ => 20, HelpName = "COUNT" };
-        Option<int?> drawings = new("--drawings") { Description = "Try it on so many drawings. Default: all 682 that are held out of the training.", HelpName = "COUNT" };
-        Option<string> output = new("--output", "-o") { Description = "Where the models and tables go.", DefaultValueFactory = _ => "himo-sample", HelpName = "FOLDER" };
-        Command command = new(name, $"{description}\nExample: himo sample {name} --checkpoint longclip-B.pt --drawings 200") { checkpoint, epochs, drawings, output };
+        Option<string?> checkpoint = new("--checkpoint")
+        {
+            Description = "A CLIP checkpoint. Default: a small model is trained on the sample drawings.",
+            HelpName = "FILE",
+        };
+        Option<int> epochs = new("--epochs")
+        {
+            Description = "Passes over the drawings, without a checkpoint: about five seconds each.",
+            DefaultValueFactory = _ => 20,
+            HelpName = "COUNT",
+        };
+        Option<int?> drawings = new("--drawings")
+        {
+            Description = "Try it on so many drawings. Default: all 682 that are held out of the training.",
+            HelpName = "COUNT",
+        };
+        Option<string> output = new("--output", "-o")
+        {
+            Description = "Where the models and tables go.",
+            DefaultValueFactory = _ => "himo-sample",
+            HelpName = "FOLDER",
+        };
+        Command command = new(name, $"{description}\nExample: himo sample {name} --checkpoint longclip-B.pt --drawings 200") { checkpoint,
+            epochs, drawings, output };
         command.SetWork((args, cancellation) =>
         {
             string? given = args.GetValue(checkpoint) is { } path ? Path.GetFullPath(path) : null;
@@ -31,7 +51,8 @@ internal static class SampleCommand
             string file = given ?? SampleModel.Train("sample-model.safetensors", args.GetValue(epochs), cancellation);
             string folder = SampleData.Unpack();
             var mlContext = new MLContext();
-            Drawing[] heldOut = [.. mlContext.Data.CreateEnumerable<Drawing>(SampleData.Load(mlContext, folder).Test, reuseRowObject: false)];
+            Drawing[] heldOut = [.. mlContext.Data.CreateEnumerable<Drawing>(SampleData.Load(mlContext, folder).Test,
+                reuseRowObject: false)];
             foreach (Drawing drawing in heldOut)
             {
                 drawing.ImagePath = Path.Combine(folder, drawing.ImagePath);
@@ -53,10 +74,13 @@ internal static class SampleCommand
         Drawing[] known = [.. drawings.Where(drawing => labels.Contains(drawing.Label()))];
         foreach (Drawing drawing in Spread(known, 4))
         {
-            Console.WriteLine($"{drawing.Name}: {string.Join(", ", ZeroShotImages.PredictAllLabels(new() { ImagePath = drawing.ImagePath }).Take(3).Select(label => $"{label.Key} {label.Value:p0}"))}");
+            IEnumerable<KeyValuePair<string, float>> best =
+                ZeroShotImages.PredictAllLabels(new() { ImagePath = drawing.ImagePath }).Take(3);
+            Console.WriteLine($"{drawing.Name}: {string.Join(", ", best.Select(label => $"{label.Key} {label.Value:p0}"))}");
         }
 
-        int right = known.Count(drawing => ZeroShotImages.Predict(new() { ImagePath = drawing.ImagePath }).PredictedLabel == drawing.Label());
+        int right = known.Count(drawing =>
+            ZeroShotImages.Predict(new() { ImagePath = drawing.ImagePath }).PredictedLabel == drawing.Label());
         Console.WriteLine($"{right} of {known.Length} drawings right, with {labels.Length} labels.");
     }
 
@@ -76,7 +100,8 @@ internal static class SampleCommand
 
         ImageSearch.Train("ImageSearch.mlnet", folder, checkpoint);
 
-        foreach (string sentence in (string[])["A food that is a fruit. It shows a red apple.", "An animal of the sea. It shows a tropical fish.", "Transport on land. It shows a bus."])
+        foreach (string sentence in (string[])["A food that is a fruit. It shows a red apple.",
+            "An animal of the sea. It shows a tropical fish.", "Transport on land. It shows a bus."])
         {
             Console.WriteLine(sentence);
             foreach ((string image, float score) in ImageSearch.PredictAllLabels(new() { Caption = sentence }))
@@ -114,7 +139,8 @@ internal static class SampleCommand
     {
         // Half of the drawings to measure the threshold on, the others to use it.
         const string table = "product-tags.tsv";
-        File.WriteAllLines(table, ["ImagePath\tLabel", .. drawings.Where((_, i) => i % 2 == 0).Select(drawing => $"{drawing.ImagePath}\t{drawing.Label()}")]);
+        File.WriteAllLines(table, ["ImagePath\tLabel",
+            .. drawings.Where((_, i) => i % 2 == 0).Select(drawing => $"{drawing.ImagePath}\t{drawing.Label()}")]);
         ProductTags.Train("ProductTags.mlnet", table, checkpoint);
 
         Drawing[] others = [.. drawings.Where((_, i) => i % 2 == 1)];
@@ -126,9 +152,11 @@ internal static class SampleCommand
         }
 
         ILookup<bool, Drawing> groups = others.ToLookup(drawing => tags.Contains(drawing.Label()));
-        Console.WriteLine($"{groups[true].Count(drawing => Predict(drawing) == drawing.Label())} of {groups[true].Count()} products have their tag; "
+        Console.WriteLine(
+            $"{groups[true].Count(drawing => Predict(drawing) == drawing.Label())} of {groups[true].Count()} products have their tag; "
             + $"{groups[false].Count(drawing => Predict(drawing).Length == 0)} of {groups[false].Count()} others have none.");
     }
 
-    private static IEnumerable<Drawing> Spread(Drawing[] drawings, int count) => Enumerable.Range(0, count).Select(i => drawings[(2 * i + 1) * drawings.Length / (2 * count)]);
+    private static IEnumerable<Drawing> Spread(Drawing[] drawings, int count) =>
+        Enumerable.Range(0, count).Select(i => drawings[(2 * i + 1) * drawings.Length / (2 * count)]);
 }

@@ -128,7 +128,8 @@ internal sealed class Checkpoint : IDisposable
 
         return bytes <= (Int128)file.Length * limits.SharingRatio
             ? tensors
-            : throw file.Error("tensors", $"{HiMoClipLimits.AtMost(limits.SharingRatio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
+            : throw file.Error("tensors",
+                $"{HiMoClipLimits.AtMost(limits.SharingRatio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
     }
 
     private List<StoredTensor> ReadShards(CheckpointFile index)
@@ -139,7 +140,8 @@ internal sealed class Checkpoint : IDisposable
         {
             if (!File.Exists(path))
             {
-                throw index.Error("shard index", $"it names {CheckpointFormatException.Quote(System.IO.Path.GetFileName(path))}, which is not beside it");
+                throw index.Error("shard index",
+                    $"it names {CheckpointFormatException.Quote(System.IO.Path.GetFileName(path))}, which is not beside it");
             }
 
             CheckpointFile shard = OpenFile(path);

@@ -45,7 +45,8 @@ internal static class CheckpointNames
 
             if (parts[part] is not null)
             {
-                throw Error(path, name, $"a second tensor of this name (the first is {CheckpointFormatException.Quote(parts[part]!.Info.Name)})");
+                throw Error(path, name,
+                    $"a second tensor of this name (the first is {CheckpointFormatException.Quote(parts[part]!.Info.Name)})");
             }
 
             parts[part] = tensor;
@@ -179,7 +180,8 @@ internal static class CheckpointNames
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal))
             {
-                throw Error(path, name, "the image tower is not CLIP's own ViT or ResNet (it comes from timm or EVA); such models are not supported");
+                throw Error(path, name,
+                    "the image tower is not CLIP's own ViT or ResNet (it comes from timm or EVA); such models are not supported");
             }
         }
 
@@ -187,7 +189,8 @@ internal static class CheckpointNames
         {
             if (name.StartsWith(prefix, StringComparison.Ordinal))
             {
-                throw Error(path, name, "the text tower is not CLIP's own transformer (it comes from Hugging Face); such models are not supported");
+                throw Error(path, name,
+                    "the text tower is not CLIP's own transformer (it comes from Hugging Face); such models are not supported");
             }
         }
     }

@@ -22,7 +22,8 @@ internal sealed class ModelArchive : IDisposable
         if (weights.Length != 1)
         {
             string found = weights.Length == 0 ? "without one" : $"with {weights.Length}";
-            throw new CheckpointFormatException($"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model {found}.");
+            throw new CheckpointFormatException(
+                $"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model {found}.");
         }
 
         string folder = weights[0].FullName[..^WeightsEntry.Length];

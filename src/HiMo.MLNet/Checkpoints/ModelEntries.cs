@@ -111,7 +111,8 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
         if (!hashes.TryGetValue(name, out string? expected) || expected != found)
         {
             throw CheckpointFormatException.At(
-                source, name, $"the file is damaged: expected the SHA-256 {expected ?? "of this entry"} that {HashesEntry} tells, found {found}");
+                source, name,
+                $"the file is damaged: expected the SHA-256 {expected ?? "of this entry"} that {HashesEntry} tells, found {found}");
         }
     }
 

@@ -107,13 +107,6 @@ internal sealed class PickleReader
             case PickleOpcode.Mark:
                 _marks.Add(_stack.Count);
                 break;
-            case PickleOpcode.Pop:
-                Pop();
-                break;
-            case PickleOpcode.PopMark:
-                PopToMark();
-                break;
-
             case PickleOpcode.None:
                 Push(null);
                 break;
@@ -148,7 +141,23 @@ internal sealed class PickleReader
             case PickleOpcode.BinUnicode8:
                 Push(ReadText(BinaryPrimitives.ReadUInt64LittleEndian(ReadSpan(8))));
                 break;
+            default:
+                ExecuteContainer();
+                break;
+        }
+    }
 
+    // The stack itself, tuples, lists and dictionaries.
+    private void ExecuteContainer()
+    {
+        switch (_opcode)
+        {
+            case PickleOpcode.Pop:
+                Pop();
+                break;
+            case PickleOpcode.PopMark:
+                PopToMark();
+                break;
             case PickleOpcode.EmptyTuple:
                 Push(Array.Empty<object?>());
                 break;
@@ -184,7 +193,17 @@ internal sealed class PickleReader
             case PickleOpcode.SetItems:
                 SetItems(PopToMark());
                 break;
+            default:
+                ExecuteReference();
+                break;
+        }
+    }
 
+    // What is named: values seen before, storages, and what the pickle calls.
+    private void ExecuteReference()
+    {
+        switch (_opcode)
+        {
             case PickleOpcode.BinPut:
                 _memo[ReadByte()] = Peek<object?>("a value");
                 break;

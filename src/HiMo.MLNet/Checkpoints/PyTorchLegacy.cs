@@ -12,7 +12,8 @@ internal static class PyTorchLegacy
 {
     private const long Protocol = 1001;
 
-    private static readonly BigInteger Magic = BigInteger.Parse("1950a86a20f9469cfc6c", NumberStyles.HexNumber, CultureInfo.InvariantCulture);
+    private static readonly BigInteger Magic = BigInteger.Parse("1950a86a20f9469cfc6c", NumberStyles.HexNumber,
+        CultureInfo.InvariantCulture);
 
     /// <summary>The magic number as it stands in the file.</summary>
     private static ReadOnlySpan<byte> MagicBytes => [0x6c, 0xfc, 0x9c, 0x46, 0xf9, 0x20, 0x6a, 0xa8, 0x50, 0x19];
@@ -90,7 +91,8 @@ internal static class PyTorchLegacy
             {
                 throw file.Error(
                     place,
-                    $"expected {storage.Count} {storage.Type} elements in the {file.Length - offset} bytes from {offset} on, found a count of {count}");
+                    $"expected {storage.Count} {storage.Type} elements in the {file.Length - offset} bytes from {offset} on, found a count "
+                    + $"of {count}");
             }
 
             if (!offsets.TryAdd(key, offset))

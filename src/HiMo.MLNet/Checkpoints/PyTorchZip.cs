@@ -15,7 +15,8 @@ internal static class PyTorchZip
         string[] pickles = zip.Names.Where(IsPickle).ToArray();
         if (pickles is not [var pickle])
         {
-            throw file.Error("zip directory", $"expected one entry {PickleName} at the top or in one folder, found {pickles.Length}; is this a PyTorch checkpoint?");
+            throw file.Error("zip directory",
+                $"expected one entry {PickleName} at the top or in one folder, found {pickles.Length}; is this a PyTorch checkpoint?");
         }
 
         string folder = pickle[..^PickleName.Length];
@@ -62,7 +63,8 @@ internal static class PyTorchZip
     }
 
     private static bool IsPickle(string name) =>
-        name == PickleName || (name.EndsWith('/' + PickleName, StringComparison.Ordinal) && name.IndexOf('/') == name.Length - PickleName.Length - 1);
+        name == PickleName || (name.EndsWith('/' + PickleName, StringComparison.Ordinal)
+            && name.IndexOf('/') == name.Length - PickleName.Length - 1);
 
     private static void CheckByteOrder(CheckpointFile file, ZipDirectory zip, string name)
     {
@@ -76,7 +78,8 @@ internal static class PyTorchZip
         file.ReadExactly(offset, text, name);
         if (!text.AsSpan().SequenceEqual("little"u8))
         {
-            throw file.Error(name, $"expected 'little', found {CheckpointFormatException.Quote(System.Text.Encoding.ASCII.GetString(text))}");
+            throw file.Error(name,
+                $"expected 'little', found {CheckpointFormatException.Quote(System.Text.Encoding.ASCII.GetString(text))}");
         }
     }
 }

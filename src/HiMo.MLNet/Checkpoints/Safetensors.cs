@@ -119,7 +119,8 @@ internal static class Safetensors
                 }
 
                 string dtype = TensorTypes.ToSafetensors(tensor.dtype)
-                    ?? throw new ArgumentException($"Tensor '{name}' has type {tensor.dtype}; expected one of {TensorTypes.SafetensorsNames}.", nameof(tensors));
+                    ?? throw new ArgumentException(
+                        $"Tensor '{name}' has type {tensor.dtype}; expected one of {TensorTypes.SafetensorsNames}.", nameof(tensors));
                 long end = offset + (tensor.numel() * tensor.ElementSize);
                 json.WriteStartObject(name);
                 json.WriteString("dtype", dtype);
@@ -176,7 +177,8 @@ internal static class Safetensors
         HiMoClipLimits limits = HiMoClipLimits.Current;
         if (info.ByteCount > limits.StreamedTensorBytes)
         {
-            throw CheckpointFormatException.At(source, place, $"{HiMoClipLimits.AtMost(limits.StreamedTensorBytes, "bytes")}, found {info.ByteCount}");
+            throw CheckpointFormatException.At(source, place,
+                $"{HiMoClipLimits.AtMost(limits.StreamedTensorBytes, "bytes")}, found {info.ByteCount}");
         }
 
         torch.Tensor tensor = Allocate(info, source, place);
@@ -212,7 +214,8 @@ internal static class Safetensors
         return length >= 2 && length <= (ulong)limits.HeaderBytes
             ? (int)length
             : throw CheckpointFormatException.At(
-                source, "safetensors header", $"expected two or more, and {HiMoClipLimits.AtMost(limits.HeaderBytes, "bytes")}, found {length}");
+                source, "safetensors header",
+                $"expected two or more, and {HiMoClipLimits.AtMost(limits.HeaderBytes, "bytes")}, found {length}");
     }
 
     private static void ReadExactly(Stream stream, Span<byte> destination, string source, string place)

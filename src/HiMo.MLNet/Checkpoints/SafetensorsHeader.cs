@@ -91,7 +91,8 @@ internal sealed class SafetensorsHeader
             {
                 throw Error(
                     source,
-                    $"tensor {CheckpointFormatException.Quote(entry.Info.Name)}: expected its data at offset {end}, right after the tensor before, found {entry.Begin}");
+                    $"tensor {CheckpointFormatException.Quote(entry.Info.Name)}: expected its data at offset {end}, right after the tensor "
+                    + $"before, found {entry.Begin}");
             }
 
             end = entry.End;
@@ -122,7 +123,8 @@ internal sealed class SafetensorsHeader
                     offsets = ReadNumbers(ref reader, source, $"{place}, data_offsets");
                     break;
                 case var other:
-                    throw Error(source, $"{place}: expected dtype, shape and data_offsets once each, found {CheckpointFormatException.Quote(other!)}");
+                    throw Error(source,
+                        $"{place}: expected dtype, shape and data_offsets once each, found {CheckpointFormatException.Quote(other!)}");
             }
         }
 
@@ -133,7 +135,8 @@ internal sealed class SafetensorsHeader
 
         if (TensorTypes.FromSafetensors(dtype) is not { } type)
         {
-            throw Error(source, $"{place}: expected a dtype among {TensorTypes.SafetensorsNames}, found {CheckpointFormatException.Quote(dtype)}");
+            throw Error(source,
+                $"{place}: expected a dtype among {TensorTypes.SafetensorsNames}, found {CheckpointFormatException.Quote(dtype)}");
         }
 
         if (TensorTypes.ByteCount(type, shape) is not { } bytes || begin > end || bytes != end - begin)

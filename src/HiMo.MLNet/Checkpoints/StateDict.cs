@@ -15,55 +15,22 @@ internal static class StateDict
     /// <param name="place">The pickle in it, for errors.</param>
     internal static List<(string Name, PickleTensor Tensor)> Collect(object? root, string file, string place)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
-        var tensors = new List<(string, PickleTensor)>();
+        var collector = new Collector(file, place);
         switch (root)
         {
             case PickleModule module:
-                long modules = 0, attributes = 0;
-                CollectModule(module, "", 0);
-
-                void CollectModule(PickleModule part, string prefix, int depth)
-                {
-                    // A module may occur under any number of names, and in itself: what counts is what is walked through.
-                    attributes += part.Attributes.Count;
-                    string? exceeded =
-                        depth > limits.ModuleDepth ? HiMoClipLimits.AtMost(limits.ModuleDepth, "modules inside each other")
-                        : ++modules > limits.Tensors ? HiMoClipLimits.AtMost(limits.Tensors, "modules")
-                        : attributes > limits.PickleInstructions ? HiMoClipLimits.AtMost(limits.PickleInstructions, "attributes of modules")
-                        : null;
-                    if (exceeded is not null)
-                    {
-                        throw CheckpointFormatException.At(file, place, $"{exceeded}, found more at {CheckpointFormatException.Quote(prefix)}");
-                    }
-
-                    foreach ((string? key, object? value) in part.Attributes)
-                    {
-                        if (value is PickleTensor tensor)
-                        {
-                            Add(prefix + key, tensor);
-                        }
-                        else if (value is PickleModule child)
-                        {
-                            CheckName(prefix.Length + key.Length, key);
-                            CollectModule(child, $"{prefix}{key}.", depth + 1);
-                        }
-                    }
-                }
-
+                collector.AddModule(module, "", 0);
                 break;
 
             case Dictionary<string, object?> dictionary:
                 Dictionary<string, object?> found = Unwrap(dictionary, WrapperDepth, []) ?? throw CheckpointFormatException.At(
-                    file,
-                    place,
-                    $"expected a state dict, or one under {string.Join(", ", Wrappers)}; found a dictionary of " +
-                    $"{string.Join(", ", dictionary.Keys.Take(8).Select(CheckpointFormatException.Quote))}");
+                    file, place, $"expected a state dict, or one under {string.Join(", ", Wrappers)}; found a dictionary of "
+                    + string.Join(", ", dictionary.Keys.Take(8).Select(CheckpointFormatException.Quote)));
                 foreach ((string? key, object? value) in found)
                 {
                     if (value is PickleTensor tensor)
                     {
-                        Add(key, tensor);
+                        collector.Add(key, tensor);
                     }
                 }
 
@@ -73,28 +40,62 @@ internal static class StateDict
                 throw CheckpointFormatException.At(file, place, $"expected a state dict, found {root?.GetType().Name ?? "None"}");
         }
 
-        return tensors;
+        return collector.Tensors;
+    }
 
-        void Add(string name, PickleTensor tensor)
+    private sealed class Collector(string file, string place)
+    {
+        private readonly HiMoClipLimits _limits = HiMoClipLimits.Current;
+        private long _modules, _attributes;
+
+        public List<(string Name, PickleTensor Tensor)> Tensors { get; } = [];
+
+        public void AddModule(PickleModule module, string prefix, int depth)
         {
-            CheckName(name.Length, name);
-            if (tensors.Count == limits.Tensors)
+            // A module may occur under any number of names, and in itself: what counts is what is walked through.
+            _attributes += module.Attributes.Count;
+            string? exceeded =
+                depth > _limits.ModuleDepth ? HiMoClipLimits.AtMost(_limits.ModuleDepth, "modules inside each other")
+                : ++_modules > _limits.Tensors ? HiMoClipLimits.AtMost(_limits.Tensors, "modules")
+                : _attributes > _limits.PickleInstructions ? HiMoClipLimits.AtMost(_limits.PickleInstructions, "attributes of modules")
+                : null;
+            if (exceeded is not null)
             {
-                throw CheckpointFormatException.At(file, place, HiMoClipLimits.AtMost(limits.Tensors, "tensors"));
+                throw CheckpointFormatException.At(file, place, $"{exceeded}, found more at {CheckpointFormatException.Quote(prefix)}");
             }
 
-            tensors.Add((name, tensor));
+            foreach ((string? key, object? value) in module.Attributes)
+            {
+                if (value is PickleTensor tensor)
+                {
+                    Add(prefix + key, tensor);
+                }
+                else if (value is PickleModule child)
+                {
+                    CheckName(prefix.Length + key.Length, key);
+                    AddModule(child, $"{prefix}{key}.", depth + 1);
+                }
+            }
         }
 
-        void CheckName(int length, string shown)
+        public void Add(string name, PickleTensor tensor)
         {
-            if (length == 0 || length > limits.TensorNameLength)
+            CheckName(name.Length, name);
+            if (Tensors.Count == _limits.Tensors)
             {
-                throw CheckpointFormatException.At(
-                    file,
-                    place,
-                    $"a name of {length} characters with {CheckpointFormatException.Quote(shown)}: expected one or more, and " +
-                    HiMoClipLimits.AtMost(limits.TensorNameLength, "characters"));
+                throw CheckpointFormatException.At(file, place, HiMoClipLimits.AtMost(_limits.Tensors, "tensors"));
+            }
+
+            Tensors.Add((name, tensor));
+        }
+
+        private void CheckName(int length, string shown)
+        {
+            if (length == 0 || length > _limits.TensorNameLength)
+            {
+                throw CheckpointFormatException.At(file, place,
+                    $"a name of {length} characters with {CheckpointFormatException.Quote(shown)}: expected one or more, and "
+                    + HiMoClipLimits.AtMost(_limits.TensorNameLength, "characters"));
             }
         }
     }

@@ -65,7 +65,8 @@ internal sealed class ZipDirectory
         Entry entry = Find(name);
         return entry.Method == 0
             ? (DataOffset(entry, name), entry.Length)
-            : throw _file.Error(Place(name), $"expected an entry stored as it is, found compression method {entry.Method}; save the checkpoint again with torch.save");
+            : throw _file.Error(Place(name),
+                $"expected an entry stored as it is, found compression method {entry.Method}; save the checkpoint again with torch.save");
     }
 
     /// <summary>Opens a small entry for reading, decompressing it where necessary.</summary>
@@ -82,7 +83,8 @@ internal sealed class ZipDirectory
         {
             throw _file.Error(
                 Place(name),
-                $"{HiMoClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim to expand to {entry.Length}");
+                $"{HiMoClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim "
+                + $"to expand to {entry.Length}");
         }
 
         var section = new FileSection(_file, DataOffset(entry, name), entry.CompressedLength);

@@ -43,7 +43,8 @@ public sealed record HiMoClipLimits
     /// <summary>Bytes of a PyTorch file's pickle after decompression, and of an archive's table of contents. Default 64 MiB.</summary>
     public int PickleBytes { get; init => field = Positive(value); } = 64 << 20;
 
-    /// <summary>Instructions of a pickle: 36 a tensor, so about 65,000 for a ViT-L/14 with its optimizer's state. Default 2,000,000.</summary>
+    /// <summary>Instructions of a pickle: 36 a tensor, so about 65,000 for a ViT-L/14 with its optimizer's state. Default
+    /// 2,000,000.</summary>
     public int PickleInstructions { get; init => field = Positive(value); } = 2_000_000;
 
     /// <summary>Bytes of one text in a pickle. Default 1 MiB.</summary>
@@ -52,7 +53,8 @@ public sealed record HiMoClipLimits
     /// <summary>Decompressed bytes per compressed byte of a pickle; those of state dicts reach 3 to 4. Default 200.</summary>
     public int ExpansionRatio { get; init => field = Positive(value); } = 200;
 
-    /// <summary>Bytes of all tensors per byte of the PyTorch file: tensors may share a storage, tied weights once or twice. Default 8.</summary>
+    /// <summary>Bytes of all tensors per byte of the PyTorch file: tensors may share a storage, tied weights once or twice. Default
+    /// 8.</summary>
     public int SharingRatio { get; init => field = Positive(value); } = 8;
 
     /// <summary>Modules inside modules in a TorchScript archive. Default 64.</summary>
@@ -90,7 +92,8 @@ public sealed record HiMoClipLimits
 
     /// <summary>"expected at most 16 dimensions (HiMoClipLimits.TensorDimensions)".</summary>
     internal static string AtMost(long limit, string unit, [CallerArgumentExpression(nameof(limit))] string expression = "") =>
-        $"expected at most {limit} {unit} (to raise it, set {nameof(HiMoClipLimits)}.{nameof(Current)} with another {expression[(expression.LastIndexOf('.') + 1)..]})";
+        $"expected at most {limit} {unit} (to raise it, set {nameof(HiMoClipLimits)}.{nameof(Current)} with another "
+        + $"{expression[(expression.LastIndexOf('.') + 1)..]})";
 
     private static int Positive(int value, [CallerMemberName] string name = "") => (int)Positive((long)value, name);
 

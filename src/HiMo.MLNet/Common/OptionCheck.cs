@@ -3,7 +3,8 @@ namespace HiMo.MLNet;
 /// <summary>Checks the values of options.</summary>
 internal static class OptionCheck
 {
-    /// <exception cref="ArgumentOutOfRangeException">The condition does not hold; the message names the option, what was expected and what was found.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The condition does not hold; the message names the option, what was expected and what
+    /// was found.</exception>
     public static void Require(bool condition, string type, string name, object? found, string expected)
     {
         if (!condition)

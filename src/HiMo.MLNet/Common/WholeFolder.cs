@@ -11,7 +11,8 @@ internal static class WholeFolder
     /// </summary>
     /// <param name="path">The folder, made if need be with those above it.</param>
     /// <param name="write">Receives the folder to write into.</param>
-    /// <exception cref="IOException">The place is a file's, cannot be written, or the disk is full; the message names the folder.</exception>
+    /// <exception cref="IOException">The place is a file's, cannot be written, or the disk is full; the message names the
+    /// folder.</exception>
     public static void Write(string path, Action<string> write)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));

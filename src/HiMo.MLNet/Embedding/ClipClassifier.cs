@@ -32,7 +32,8 @@ public sealed class ClipClassifier
     {
         if (embedding.Length != _embedder.Dimension)
         {
-            throw new ArgumentException($"Expected an embedding of {_embedder.Dimension} numbers, found {embedding.Length}.", nameof(embedding));
+            throw new ArgumentException($"Expected an embedding of {_embedder.Dimension} numbers, found {embedding.Length}.",
+                nameof(embedding));
         }
 
         float[] probabilities = new float[Labels.Count];

@@ -44,7 +44,8 @@ public sealed class ClipEmbedder : IDisposable
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged, or not a CLIP model's.</exception>
     /// <exception cref="ArgumentException">The device's name is none.</exception>
-    /// <exception cref="InvalidOperationException">There is no such device, or no native torch library; the message tells which package to add.</exception>
+    /// <exception cref="InvalidOperationException">There is no such device, or no native torch library; the message tells which package to
+    /// add.</exception>
     public static ClipEmbedder Load(string path, string device = "cpu", ClipActivation? activation = null, Action<string>? warning = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
@@ -72,7 +73,8 @@ public sealed class ClipEmbedder : IDisposable
     /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
     public string WeightsHash => _encoder.WeightsHash;
 
-    /// <summary>The classifier over the labels that an ML.NET model was saved with; null for a checkpoint, or a model without labels.</summary>
+    /// <summary>The classifier over the labels that an ML.NET model was saved with; null for a checkpoint, or a model without
+    /// labels.</summary>
     public ClipClassifier? SavedClassifier { get; }
 
     internal ClipEncoder Encoder
@@ -131,7 +133,8 @@ public sealed class ClipEmbedder : IDisposable
         return _encoder.EncodeTexts([text]);
     }
 
-    /// <summary>Embeds texts, those of similar length together: the text tower computes as many tokens as the longest of a batch has.</summary>
+    /// <summary>Embeds texts, those of similar length together: the text tower computes as many tokens as the longest of a batch
+    /// has.</summary>
     /// <param name="texts">The texts.</param>
     /// <param name="cancellation">Looked at between batches.</param>
     /// <returns>For each text d numbers, of length 1.</returns>
@@ -163,7 +166,8 @@ public sealed class ClipEmbedder : IDisposable
 
     /// <summary>A zero-shot classifier over any labels.</summary>
     /// <param name="labels">At least one label; all different.</param>
-    /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See <see cref="HiMoClipTemplates"/>.</param>
+    /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See
+    /// <see cref="HiMoClipTemplates"/>.</param>
     /// <param name="threshold">The cosine, in [-1, 1], that an image needs with its best label to get one. Null: always a label.</param>
     /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; or the
     /// threshold is not in [-1, 1].</exception>
@@ -198,14 +202,16 @@ public sealed class ClipEmbedder : IDisposable
     /// and <c>onnx/</c> as <see cref="SaveOnnx"/> has it. <c>HiMoClip("folder")</c> and <see cref="Load"/> read it.
     /// </summary>
     /// <param name="folder">Made if need be. All files are there in the end or none; others in the folder stay.</param>
-    /// <param name="precisions">Of the ONNX graphs, which transformers.js needs: it takes the first unless it is told. None: no graphs.</param>
+    /// <param name="precisions">Of the ONNX graphs, which transformers.js needs: it takes the first unless it is told. None: no
+    /// graphs.</param>
     /// <remarks>
     /// The tokenizer's files give the same ids for texts that need no repair; curly quotes, entities, mojibake and the like, which are
     /// repaired here, are not there. The mask network of a SmartCLIP training is no part of the form.
     /// </remarks>
     /// <exception cref="NotSupportedException">The image tower is a ResNet, which <c>CLIPModel</c> does not have.</exception>
     /// <exception cref="CheckpointFormatException">The model's vocabulary is not its tokenizer's.</exception>
-    /// <exception cref="IOException">The folder cannot be written, is a file, or holds another model; an older export is as it was.</exception>
+    /// <exception cref="IOException">The folder cannot be written, is a file, or holds another model; an older export is as it
+    /// was.</exception>
     /// <example>
     /// <code>
     /// model.SaveHuggingFace("folder", OnnxPrecision.Float32, OnnxPrecision.Int8);

@@ -4,7 +4,8 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet;
 
-/// <summary>An image to embed: a file, encoded bytes, a stream or an <see cref="MLImage"/>. Read when it is embedded, as often as it is.</summary>
+/// <summary>An image to embed: a file, encoded bytes, a stream or an <see cref="MLImage"/>. Read when it is embedded, as often as it
+/// is.</summary>
 /// <remarks>PNG, JPEG, WebP, GIF, BMP, ICO and WBMP, each decoded and resized as the original code does.</remarks>
 public sealed class ClipImage
 {

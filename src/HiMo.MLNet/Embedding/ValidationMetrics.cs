@@ -5,7 +5,8 @@ using HiMo.MLNet.Training;
 
 namespace HiMo.MLNet.Embedding;
 
-/// <summary>Measures a model in training by the metrics of its embeddings. Pairs with the same image file are one image with several captions.</summary>
+/// <summary>Measures a model in training by the metrics of its embeddings. Pairs with the same image file are one image with several
+/// captions.</summary>
 /// <param name="encoder">The model.</param>
 /// <param name="pairs">The validation pairs.</param>
 /// <param name="options">The share of these images that may be unreadable, and when to stop.</param>

@@ -14,12 +14,14 @@ internal sealed class ZeroShotHead
     private readonly float _scale;
     private readonly int _dimension;
 
-    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; or the threshold is not a cosine.</exception>
+    /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; or the
+    /// threshold is not a cosine.</exception>
     public static void Check(IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold)
     {
         if (threshold is not (null or (>= -1 and <= 1)))
         {
-            throw new ArgumentOutOfRangeException(nameof(threshold), threshold, $"The threshold must be a cosine, in [-1, 1], or null; it is {threshold}.");
+            throw new ArgumentOutOfRangeException(nameof(threshold), threshold,
+                $"The threshold must be a cosine, in [-1, 1], or null; it is {threshold}.");
         }
 
         if (labels.Count == 0)
@@ -34,7 +36,8 @@ internal sealed class ZeroShotHead
 
         if (labels.GroupBy(n => n, StringComparer.Ordinal).FirstOrDefault(g => g.Count() > 1) is { } repeated)
         {
-            throw new ArgumentException($"The label '{repeated.Key}' is given {repeated.Count()} times; labels must differ.", nameof(labels));
+            throw new ArgumentException($"The label '{repeated.Key}' is given {repeated.Count()} times; labels must differ.",
+                nameof(labels));
         }
 
         if (templates.Count == 0)
@@ -56,7 +59,8 @@ internal sealed class ZeroShotHead
     /// <param name="templates">The templates.</param>
     /// <param name="threshold">The least cosine of a label, or null.</param>
     /// <param name="classes">(labels, d), where they are known; else the model embeds the templates.</param>
-    public ZeroShotHead(ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold, float[]? classes = null)
+    public ZeroShotHead(
+        ClipEncoder encoder, IReadOnlyList<string> labels, IReadOnlyList<string> templates, float? threshold, float[]? classes = null)
     {
         Labels = labels;
         Templates = templates;

@@ -23,7 +23,8 @@ internal static class AffineWarp
     /// <param name="background">The colour outside the picture, as red, green and blue; opaque.</param>
     /// <param name="result">4 · n · n bytes.</param>
     public static void Warp(
-        RgbImage image, (double X, double Y) centre, (double Width, double Height) extent, double angle, int size, Color background, Span<byte> result)
+        RgbImage image, (double X, double Y) centre, (double Width, double Height) extent, double angle, int size, Color background,
+        Span<byte> result)
     {
         double reduction = Math.Max(extent.Width, extent.Height) / size;
         if (reduction <= MaxReduction)

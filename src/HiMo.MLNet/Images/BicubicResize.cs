@@ -33,7 +33,8 @@ internal static class BicubicResize
         if (x < 0 || y < 0 || windowWidth < 1 || windowHeight < 1 || x + windowWidth > width || y + windowHeight > height)
         {
             throw new ArgumentException(
-                $"Expected a window inside {width} x {height} pixels, found {windowWidth} x {windowHeight} at ({x}, {y}).", nameof(windowWidth));
+                $"Expected a window inside {width} x {height} pixels, found {windowWidth} x {windowHeight} at ({x}, {y}).",
+                nameof(windowWidth));
         }
 
         int stride = windowWidth * RgbImage.PixelBytes;

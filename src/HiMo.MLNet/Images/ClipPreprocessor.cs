@@ -15,7 +15,8 @@ internal sealed class ClipPreprocessor(int size)
     /// <summary>Standard deviation of red, green and blue on the scale 0..1.</summary>
     public static readonly float[] Std = [0.26862954f, 0.26130258f, 0.27577711f];
 
-    private readonly int _size = size > 0 ? size : throw new ArgumentOutOfRangeException(nameof(size), size, "Expected a positive image size.");
+    private readonly int _size = size > 0 ? size
+        : throw new ArgumentOutOfRangeException(nameof(size), size, "Expected a positive image size.");
 
     /// <summary>Number of values of a preprocessed picture: 3 · n · n.</summary>
     public int Length => 3 * _size * _size;
@@ -64,7 +65,9 @@ internal sealed class ClipPreprocessor(int size)
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(planeLength);
         if (values.Length != planes.Length || planes.Length % (3 * planeLength) != 0)
         {
-            throw new ArgumentException($"Expected as many values as bytes, a multiple of {3 * planeLength}; found {values.Length} and {planes.Length}.", nameof(values));
+            throw new ArgumentException(
+                $"Expected as many values as bytes, a multiple of {3 * planeLength}; found {values.Length} and {planes.Length}.",
+                nameof(values));
         }
 
         // A byte has 256 values: a table is exact and as fast as arithmetic.

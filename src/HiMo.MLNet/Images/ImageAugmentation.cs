@@ -38,7 +38,8 @@ public sealed record ImageAugmentation
     /// <summary>The distance to a pixel's own grey is multiplied by a factor of 1 ± this, 0 to 1; 0 by default.</summary>
     public double Saturation { get; init; }
 
-    /// <summary>The colour outside the picture, where rotation, shift or shrinking show it; white by default. Its alpha is ignored.</summary>
+    /// <summary>The colour outside the picture, where rotation, shift or shrinking show it; white by default. Its alpha is
+    /// ignored.</summary>
     public Color Background { get; init; } = Color.White;
 
     /// <exception cref="ArgumentOutOfRangeException">An option is out of its range; the message names it.</exception>
@@ -54,7 +55,8 @@ public sealed record ImageAugmentation
         Check(Saturation, 0, 1);
     }
 
-    private static void Check(double value, double low, double high, string? expected = null, [CallerArgumentExpression(nameof(value))] string option = "")
+    private static void Check(
+        double value, double low, double high, string? expected = null, [CallerArgumentExpression(nameof(value))] string option = "")
     {
         if (!(value >= low && value <= high)) // Not a number fails, too.
         {

@@ -2,7 +2,8 @@ using System.Buffers;
 
 namespace HiMo.MLNet.Images;
 
-/// <summary>Varies training pictures as <see cref="ImageAugmentation"/> says. Safe for concurrent calls with a <see cref="Random"/> each.</summary>
+/// <summary>Varies training pictures as <see cref="ImageAugmentation"/> says. Safe for concurrent calls with a <see cref="Random"/>
+/// each.</summary>
 internal sealed class ImageAugmenter
 {
     private const double MinAspect = 3.0 / 4, MaxAspect = 4.0 / 3;

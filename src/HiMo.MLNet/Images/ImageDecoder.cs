@@ -43,7 +43,8 @@ internal static class ImageDecoder
     /// <param name="stream">The encoded image, from the current position to the end.</param>
     /// <param name="name">The image's name in error messages.</param>
     /// <returns>A picture that the caller owns and may dispose.</returns>
-    /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).</exception>
+    /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large
+    /// (<see cref="HiMoClipLimits"/>).</exception>
     public static RgbImage Decode(Stream stream, string name)
     {
         byte[] buffer = ReadToEnd(stream, name, out int length);
@@ -88,7 +89,8 @@ internal static class ImageDecoder
         string? exceeded = width < 1 || height < 1 ? "expected pixels"
             : Math.Max(width, height) > limits.ImageSide ? HiMoClipLimits.AtMost(limits.ImageSide, "pixels a side")
             : (long)width * height > limits.ImagePixels ? HiMoClipLimits.AtMost(limits.ImagePixels, "pixels")
-            : (long)width * height > Array.MaxLength / RgbImage.PixelBytes ? $"expected at most {Array.MaxLength / RgbImage.PixelBytes} pixels"
+            : (long)width * height > Array.MaxLength / RgbImage.PixelBytes
+                ? $"expected at most {Array.MaxLength / RgbImage.PixelBytes} pixels"
             : null;
         if (exceeded is not null)
         {

@@ -7,7 +7,8 @@ public delegate void SignatureLoadModel(object context);
 [System.AttributeUsage(System.AttributeTargets.Assembly, AllowMultiple = true)]
 public sealed class LoadableClassAttribute : System.Attribute
 {
-    public LoadableClassAttribute(System.Type instType, System.Type? argType, System.Type sigType, string userName, params string[] loadNames)
+    public LoadableClassAttribute(
+        System.Type instType, System.Type? argType, System.Type sigType, string userName, params string[] loadNames)
     {
     }
 }

@@ -10,7 +10,8 @@ namespace HiMo.MLNet.Interop;
 /// The only code that reaches internal members of ML.NET: the environment behind a catalog, schema shapes, and what a
 /// transformer needs to save itself into a model zip and to load itself from one.
 /// </summary>
-/// <exception cref="NotSupportedException">From any member: this version of ML.NET lacks the internal member that the message names.</exception>
+/// <exception cref="NotSupportedException">From any member: this version of ML.NET lacks the internal member that the message
+/// names.</exception>
 internal static class MLNetInternals
 {
     private const BindingFlags Any = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic;
@@ -85,5 +86,6 @@ internal static class MLNetInternals
     private static Type CoreType(string name) => s_core.GetType(name) ?? throw Missing(name);
 
     private static NotSupportedException Missing(string member) => new(
-        $"This version of Microsoft.ML ({s_core.GetName().Version}, {s_core.Location}) has no internal member {member}, which HiMo.MLNet needs. HiMo.MLNet is built for Microsoft.ML 5.x.");
+        $"This version of Microsoft.ML ({s_core.GetName().Version}, {s_core.Location}) has no internal member {member}, which HiMo.MLNet "
+        + $"needs. HiMo.MLNet is built for Microsoft.ML 5.x.");
 }

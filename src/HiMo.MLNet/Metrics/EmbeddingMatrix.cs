@@ -2,7 +2,8 @@ using System.Numerics.Tensors;
 
 namespace HiMo.MLNet.Metrics;
 
-/// <summary>Embeddings of one kind, row-major: <c>values</c> is [<see cref="Count"/>, <see cref="Dimension"/>] and is owned by the matrix.</summary>
+/// <summary>Embeddings of one kind, row-major: <c>values</c> is [<see cref="Count"/>, <see cref="Dimension"/>] and is owned by the
+/// matrix.</summary>
 internal sealed class EmbeddingMatrix
 {
     private readonly float[] _values;
@@ -31,7 +32,8 @@ internal sealed class EmbeddingMatrix
                     column++;
                 }
 
-                throw new ArgumentException($"Embedding row {row}: expected finite numbers, found {embedding[column]} in column {column}.", nameof(values));
+                throw new ArgumentException($"Embedding row {row}: expected finite numbers, found {embedding[column]} in column {column}.",
+                    nameof(values));
             }
         }
     }

@@ -4,7 +4,8 @@ namespace HiMo.MLNet.Metrics;
 /// <param name="Best">The best right similarity; negative infinity for a query without a right answer.</param>
 /// <param name="Better">Wrong candidates strictly above it.</param>
 /// <param name="TiedWrong">Wrong candidates level with it.</param>
-/// <param name="TiedRight">Right candidates level with it, itself included; 0 for a query without a right answer, which does not count.</param>
+/// <param name="TiedRight">Right candidates level with it, itself included; 0 for a query without a right answer, which does not
+/// count.</param>
 internal sealed record QueryRanks(float[] Best, int[] Better, int[] TiedWrong, int[] TiedRight)
 {
     public int Count => Better.Length;

@@ -66,19 +66,22 @@ internal static class Retrieval
         texts.ThrowIfNotNormalized(nameof(texts));
         if (images.Dimension != texts.Dimension)
         {
-            throw new ArgumentException($"Expected texts of dimension {images.Dimension}, as the images have, found {texts.Dimension}.", nameof(texts));
+            throw new ArgumentException($"Expected texts of dimension {images.Dimension}, as the images have, found {texts.Dimension}.",
+                nameof(texts));
         }
 
         if (imageOfText.Length != texts.Count)
         {
-            throw new ArgumentException($"Expected the image of each of {texts.Count} texts, found {imageOfText.Length} entries.", nameof(imageOfText));
+            throw new ArgumentException($"Expected the image of each of {texts.Count} texts, found {imageOfText.Length} entries.",
+                nameof(imageOfText));
         }
 
         for (int text = 0; text < imageOfText.Length; text++)
         {
             if ((uint)imageOfText[text] >= (uint)images.Count)
             {
-                throw new ArgumentException($"Text {text}: expected an image from 0 to {images.Count - 1}, found {imageOfText[text]}.", nameof(imageOfText));
+                throw new ArgumentException($"Text {text}: expected an image from 0 to {images.Count - 1}, found {imageOfText[text]}.",
+                    nameof(imageOfText));
             }
         }
     }

@@ -6,7 +6,8 @@ internal static class SemanticMonotonicity
     /// <summary>Share of captions with s_1 &lt; s_2, in %. A caption with fewer than two similarities is counted as too short.</summary>
     public static MonotonicityMetrics HiMoAt2(IEnumerable<float[]> similarities) => Evaluate(similarities, 2, Grows);
 
-    /// <summary>Share of captions with s_1 &lt; s_2 &lt; s_3, in %. A caption with fewer than three similarities is counted as too short.</summary>
+    /// <summary>Share of captions with s_1 &lt; s_2 &lt; s_3, in %. A caption with fewer than three similarities is counted as too
+    /// short.</summary>
     public static MonotonicityMetrics HiMoAt3(IEnumerable<float[]> similarities) => Evaluate(similarities, 3, Grows);
 
     /// <summary>Mean Pearson correlation of (1, …, K) with the similarities; zero variance counts 0.</summary>
@@ -40,7 +41,8 @@ internal static class SemanticMonotonicity
 
             if (Array.FindIndex(growing, s => !float.IsFinite(s)) is var bad and >= 0)
             {
-                throw new ArgumentException($"Caption {caption}: expected finite similarities, found {growing[bad]} at place {bad}.", nameof(similarities));
+                throw new ArgumentException($"Caption {caption}: expected finite similarities, found {growing[bad]} at place {bad}.",
+                    nameof(similarities));
             }
 
             if (growing.Length < (k ?? 1))

@@ -22,7 +22,8 @@ internal static class SimilarityBlock
         int dimension = rows.Dimension;
         if (columns.Dimension != dimension)
         {
-            throw new ArgumentException($"Expected embeddings of one dimension, found {dimension} and {columns.Dimension}.", nameof(columns));
+            throw new ArgumentException($"Expected embeddings of one dimension, found {dimension} and {columns.Dimension}.",
+                nameof(columns));
         }
 
         ReadOnlySpan<float> left = rows.Rows(firstRow, rowCount);

@@ -51,7 +51,8 @@ public sealed record ClipArchitecture(
         init => _textMlpWidth = value;
     }
 
-    /// <summary>Tokens in a caption, start and end tokens included. Longer captions are cut. Default: 248, as in Long-CLIP and HiMo-CLIP.</summary>
+    /// <summary>Tokens in a caption, start and end tokens included. Longer captions are cut. Default: 248, as in Long-CLIP and
+    /// HiMo-CLIP.</summary>
     public int ContextLength { get; init; } = 248;
 
     /// <summary>Entries in the token vocabulary. Default: CLIP's 49,408.</summary>
@@ -122,7 +123,8 @@ public sealed record ClipArchitecture(
     /// <summary>What a block of the text transformer is made from.</summary>
     internal BlockSizes TextBlock => new(TextWidth, TextHeadWidth, TextMlpWidth, Activation);
 
-    /// <summary>Tokens of the vision transformer (class token included), or positions of the ResNet's attention pooling (mean token included).</summary>
+    /// <summary>Tokens of the vision transformer (class token included), or positions of the ResNet's attention pooling (mean token
+    /// included).</summary>
     internal int ImagePositions => (ImageSize / (PatchSize ?? 32)) * (ImageSize / (PatchSize ?? 32)) + 1;
 
     /// <summary>The width of the ResNet's last stage.</summary>
@@ -137,7 +139,8 @@ public sealed record ClipArchitecture(
             double text = (width * VocabularySize) + (BlockParameters(width, TextMlpWidth) * TextLayers) + (width * EmbeddingDimension);
             return text + (IsVisionTransformer
                 ? (BlockParameters(vision, VisionMlpWidth) * VisionLayers[0]) + (vision * EmbeddingDimension) + (vision * ImagePositions)
-                : (3 * pool * pool) + (pool * EmbeddingDimension) + (17 * vision * vision * VisionLayers.Select((blocks, stage) => blocks * Math.Pow(4, stage)).Sum()));
+                : (3 * pool * pool) + (pool * EmbeddingDimension)
+                + (17 * vision * vision * VisionLayers.Select((blocks, stage) => blocks * Math.Pow(4, stage)).Sum()));
         }
     }
 
@@ -181,7 +184,8 @@ public sealed record ClipArchitecture(
         if (tokenizer.VocabularySize != VocabularySize)
         {
             throw new CheckpointFormatException(
-                $"{source}: texts cannot be encoded: expected CLIP's vocabulary of {tokenizer.VocabularySize} tokens, found {VocabularySize} tokens.");
+                $"{source}: texts cannot be encoded: expected CLIP's vocabulary "
+                + $"of {tokenizer.VocabularySize} tokens, found {VocabularySize} tokens.");
         }
     }
 
@@ -203,7 +207,8 @@ public sealed record ClipArchitecture(
             Require(VisionLayers.Count == 1, nameof(VisionLayers), VisionLayers.Count, "one number for a vision transformer");
             Require(VisionMlpWidth > 0, nameof(VisionMlpWidth), VisionMlpWidth, "a positive number");
             RequireHeads(VisionWidth, nameof(VisionWidth), VisionHeadWidth, nameof(VisionHeadWidth));
-            Require(patch > 0 && ImageSize >= patch && ImageSize % patch == 0, nameof(ImageSize), ImageSize, $"a multiple of the patch size {patch}");
+            Require(patch > 0 && ImageSize >= patch && ImageSize % patch == 0, nameof(ImageSize), ImageSize,
+                $"a multiple of the patch size {patch}");
         }
         else
         {

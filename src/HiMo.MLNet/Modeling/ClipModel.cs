@@ -11,7 +11,8 @@ namespace HiMo.MLNet.Modeling;
 /// </summary>
 internal sealed class ClipModel : Module
 {
-    /// <summary>Positions below this one come from <c>positional_embedding</c>, the others from <c>positional_embedding_res</c> (Long-CLIP).</summary>
+    /// <summary>Positions below this one come from <c>positional_embedding</c>, the others from <c>positional_embedding_res</c>
+    /// (Long-CLIP).</summary>
     public const int KeptPositions = 20;
 
     /// <summary>ln(1 / 0.07), CLIP's initial logarithm of the logit scale.</summary>
@@ -62,7 +63,8 @@ internal sealed class ClipModel : Module
         int n = Architecture.ImageSize;
         if (images.shape is not [_, 3, var height, var length] || height != n || length != n)
         {
-            throw new ArgumentException($"The model takes pictures of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
+            throw new ArgumentException(
+                $"The model takes pictures of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
         }
 
         using DisposeScope scope = NewDisposeScope();
@@ -102,7 +104,8 @@ internal sealed class ClipModel : Module
         if (tokens.shape is not [_, > 0 and var length] || length > Architecture.ContextLength || tokens.dtype != ScalarType.Int64)
         {
             throw new ArgumentException(
-                $"The model takes int64 token ids of shape (batch, 1 to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
+                $"The model takes int64 token ids of shape (batch, 1 "
+                + $"to {Architecture.ContextLength}); these are {tokens.dtype} ({string.Join(", ", tokens.shape)}).", nameof(tokens));
         }
 
         using DisposeScope scope = NewDisposeScope();
@@ -113,7 +116,8 @@ internal sealed class ClipModel : Module
 
     private Tensor Positions(long length) => length <= KeptPositions
         ? positional_embedding.narrow(0, 0, length)
-        : cat([positional_embedding.narrow(0, 0, KeptPositions), positional_embedding_res.narrow(0, KeptPositions, length - KeptPositions)], 0);
+        : cat([positional_embedding.narrow(0, 0, KeptPositions),
+            positional_embedding_res.narrow(0, KeptPositions, length - KeptPositions)], 0);
 
     /// <summary>Draws new weights as the original code does.</summary>
     /// <param name="generator">Not torch's own, which the whole process shares; TorchSharp's <c>nn.init</c> would draw from that.</param>

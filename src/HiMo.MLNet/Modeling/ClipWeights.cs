@@ -50,7 +50,8 @@ internal static class ClipWeights
             missing.RemoveWhere(name => name.EndsWith("num_batches_tracked", StringComparison.Ordinal));
             if (missing.Count > 0)
             {
-                throw new CheckpointFormatException($"{path}: lacks {missing.Count} tensors of the architecture read off the others ({architecture}): {Listed(missing)}.");
+                throw new CheckpointFormatException(
+                    $"{path}: lacks {missing.Count} tensors of the architecture read off the others ({architecture}): {Listed(missing)}.");
             }
 
             return model;
@@ -160,7 +161,8 @@ internal static class ClipWeights
         if (!value.shape.SequenceEqual(target.shape))
         {
             throw new CheckpointFormatException(
-                $"{source}: tensor '{name}' should have the shape ({string.Join(", ", target.shape)}), as the other tensors say; it has ({string.Join(", ", stored.shape)}).");
+                $"{source}: tensor '{name}' should have the shape ({string.Join(", ", target.shape)}), as the other tensors say; it has "
+                + $"({string.Join(", ", stored.shape)}).");
         }
 
         if (value.is_floating_point() && value.numel() > 0)

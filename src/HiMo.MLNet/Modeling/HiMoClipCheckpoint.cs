@@ -26,7 +26,8 @@ public sealed record HiMoClipCheckpoint(
     public string? ArchitectureSource { get; init; }
 
     /// <summary>Reads names, types and shapes.</summary>
-    /// <param name="path">A PyTorch, TorchScript or safetensors file, a folder of shards, or an ML.NET model zip with a <see cref="HiMoClipTransformer"/> in it.</param>
+    /// <param name="path">A PyTorch, TorchScript or safetensors file, a folder of shards, or an ML.NET model zip with a
+    /// <see cref="HiMoClipTransformer"/> in it.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged or not a CLIP model's.</exception>
     public static HiMoClipCheckpoint Inspect(string path)
@@ -46,8 +47,10 @@ public sealed record HiMoClipCheckpoint(
     {
         TensorInfo[] ordered = [.. tensors.Where(t => ClipWeights.IsModelTensor(t.Name)).OrderBy(t => t.Name, StringComparer.Ordinal)];
         long parameters = ordered
-            .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16 or torch.ScalarType.Float64)
-            .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal) && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
+            .Where(t => t.Type is torch.ScalarType.Float32 or torch.ScalarType.Float16 or torch.ScalarType.BFloat16
+                or torch.ScalarType.Float64)
+            .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal)
+                && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
         CheckpointTensor[] described = [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))];
         return new(path, format, stored.Architecture, parameters, described)

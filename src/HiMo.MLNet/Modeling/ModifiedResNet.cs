@@ -35,7 +35,8 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
 
     private static ModuleList<Bottleneck> Stage(int inputs, int planes, int blocks, int stride) =>
         ModuleList(Enumerable.Range(0, blocks)
-            .Select(i => i == 0 ? new Bottleneck(inputs, planes, stride) : new Bottleneck(planes * Bottleneck.Expansion, planes, 1)).ToArray());
+            .Select(i => i == 0 ? new Bottleneck(inputs, planes, stride) : new Bottleneck(planes * Bottleneck.Expansion, planes, 1))
+            .ToArray());
 
     public override Tensor forward(Tensor images)                             // (B, 3, n, n), normalised
     {

@@ -11,7 +11,8 @@ internal sealed record NetworkReplica(ClipModel Clip, MaskNetwork? Masks, Device
 {
     /// <summary>Parameters by name; those of the mask network begin with <c>mask.</c></summary>
     public IEnumerable<(string Name, Parameter Parameter, bool IsMask)> Parameters =>
-        Clip.named_parameters().Select(p => (p.name, p.parameter, false)).Concat(Masks?.named_parameters().Select(p => ("mask." + p.name, p.parameter, true)) ?? []);
+        Clip.named_parameters().Select(p => (p.name, p.parameter, false))
+            .Concat(Masks?.named_parameters().Select(p => ("mask." + p.name, p.parameter, true)) ?? []);
 
     public void Dispose()
     {

@@ -35,7 +35,8 @@ internal static class PositionStretching
         using IDisposable noGradient = torch.no_grad();
         torch.Tensor positions = positions77.to(torch.ScalarType.Float32);
         long width = positions.shape[1];
-        torch.Tensor fraction = Arithmetic.Range(Factor, positions.device).to(torch.ScalarType.Float32).Times(1.0 / Factor).view(1, Factor, 1);
+        torch.Tensor fraction = Arithmetic.Range(Factor, positions.device).to(torch.ScalarType.Float32).Times(1.0 / Factor).view(1,
+            Factor, 1);
 
         torch.Tensor here = positions.narrow(0, Kept, ShortLength - Kept - 1).unsqueeze(1);       // (56, 1, width)
         torch.Tensor next = positions.narrow(0, Kept + 1, ShortLength - Kept - 1).unsqueeze(1);   // (56, 1, width)

@@ -25,7 +25,8 @@ internal static class TorchRuntime
         return choice.FallbackToCpu
             ? torch.CPU
             : throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the CPU.");
+                $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the "
+                + $"CPU.");
     }
 
     /// <summary>The devices to train on: those of the list, or without one the device of the context.</summary>
@@ -88,7 +89,8 @@ internal static class TorchRuntime
     public static string WhyNoGpu()
     {
         string? folder = Process.GetCurrentProcess().Modules.Cast<ProcessModule>().Select(module => module.FileName)
-            .Where(file => Path.GetFileName(file).Contains("torch_cpu", StringComparison.Ordinal)).Select(Path.GetDirectoryName).FirstOrDefault();
+            .Where(file => Path.GetFileName(file).Contains("torch_cpu", StringComparison.Ordinal)).Select(Path.GetDirectoryName)
+            .FirstOrDefault();
         return folder is null || Directory.EnumerateFiles(folder, "*torch_cuda*").Any() ? "torch sees no CUDA device."
             : $"the native torch library in '{folder}' is the build for CPUs. For a GPU, the application needs the package "
                 + "TorchSharp-cuda-windows or TorchSharp-cuda-linux in the place of TorchSharp-cpu.";
@@ -102,10 +104,12 @@ internal static class TorchRuntime
         {
             return torch.cuda.is_available() ? torch.cuda.device_count() : 0;
         }
-        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException or EntryPointNotFoundException)
+        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or NotSupportedException
+            or EntryPointNotFoundException)
         {
             throw new InvalidOperationException(
-                "The native torch library could not be loaded. The application needs one of the packages TorchSharp-cpu, TorchSharp-cuda-windows or TorchSharp-cuda-linux, "
+                "The native torch library could not be loaded. The application needs one of the packages TorchSharp-cpu, "
+                + "TorchSharp-cuda-windows or TorchSharp-cuda-linux, "
                 + $"in the version of TorchSharp that it uses ({typeof(torch).Assembly.GetName().Version?.ToString(3)}).", e);
         }
     }

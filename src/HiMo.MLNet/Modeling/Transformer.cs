@@ -135,7 +135,8 @@ internal sealed class MultiHeadSelfAttention : Module<Tensor, Tensor>
         long width = x.shape[2];
         Tensor row = x.gather(1, position.view(-1, 1, 1).expand(-1, 1, width));
         Tensor q = Heads(MixedPrecision.Linear(row, in_proj_weight.narrow(0, 0, width), in_proj_bias.narrow(0, 0, width)), 1)[0];
-        Tensor[] kv = Heads(MixedPrecision.Linear(x, in_proj_weight.narrow(0, width, 2 * width), in_proj_bias.narrow(0, width, 2 * width)), 2);
+        Tensor[] kv = Heads(MixedPrecision.Linear(x, in_proj_weight.narrow(0, width, 2 * width),
+            in_proj_bias.narrow(0, width, 2 * width)), 2);
         Tensor? mask = _causal
             ? Arithmetic.Range(x.shape[1], x.device).view(1, 1, 1, -1) <= position.view(-1, 1, 1, 1)   // (B, 1, 1, T)
             : null;

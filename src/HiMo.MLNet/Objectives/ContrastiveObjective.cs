@@ -36,7 +36,8 @@ public abstract class ContrastiveObjective
     /// <summary>Label smoothing of the cross-entropies, in [0, 1). Default: 0.1, as published.</summary>
     public double LabelSmoothing { get; init; } = 0.1;
 
-    /// <summary>Which side of the similarity products receives a gradient. Default: <see cref="GradientPaths.Full"/>, as the equations say.</summary>
+    /// <summary>Which side of the similarity products receives a gradient. Default: <see cref="GradientPaths.Full"/>, as the equations
+    /// say.</summary>
     public GradientPaths GradientPaths { get; init; } = GradientPaths.Full;
 
     /// <summary>What the objective reads of a pair, and what it asks of the training. Default: the whole caption, nothing else.</summary>
@@ -73,7 +74,8 @@ public abstract class ContrastiveObjective
     {
         // A mismatch inside the products would end the process, not throw.
         if (images.shape is not [> 0 and var n, > 0] || texts.Any(t => !t.shape.SequenceEqual(images.shape))
-            || batch.Tokens.Any(t => t.shape is not [var captions, _] || captions != n) || batch.Pictures.shape is not [var pictures] || pictures != n)
+            || batch.Tokens.Any(t => t.shape is not [var captions, _] || captions != n) || batch.Pictures.shape is not [var pictures]
+            || pictures != n)
         {
             IEnumerable<Tensor> found = [images, .. texts, .. batch.Tokens, batch.Pictures];
             throw new ArgumentException(
@@ -88,6 +90,7 @@ public abstract class ContrastiveObjective
             [.. batch.Captions.Select(captions => ContrastiveLoss.Targets(captions, batch.Pictures, LabelSmoothing))],
             texts.Skip(batch.Tokens.Count).FirstOrDefault()));
         return value.Total.numel() == 1 ? value
-            : throw new ArgumentException($"{GetType().Name}: expected a loss of one number, found one of shape ({string.Join(", ", value.Total.shape)}).");
+            : throw new ArgumentException(
+                $"{GetType().Name}: expected a loss of one number, found one of shape ({string.Join(", ", value.Total.shape)}).");
     }
 }

@@ -2,7 +2,8 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet;
 
-/// <summary>N pairs of a picture and a caption, as an objective sees them. The tensors are the training's: do not dispose of them.</summary>
+/// <summary>N pairs of a picture and a caption, as an objective sees them. The tensors are the training's: do not dispose of
+/// them.</summary>
 /// <param name="Images">V, (N, d), rows of length 1.</param>
 /// <param name="Texts">U, (N, d), rows of length 1: one for each caption that the objective reads of a pair.</param>
 /// <param name="Scale">s, the scale of the logits, a scalar.</param>

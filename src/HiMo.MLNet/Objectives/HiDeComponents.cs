@@ -6,7 +6,8 @@ namespace HiMo.MLNet.Objectives;
 
 /// <summary>The semantic components that HiDe sees in a batch of captions.</summary>
 /// <param name="Variance">σ², descending: N values.</param>
-/// <param name="Loadings">For each of the leading components, how far every caption lies along it: Û p_i, N values. The sign is arbitrary.</param>
+/// <param name="Loadings">For each of the leading components, how far every caption lies along it: Û p_i, N values. The sign is
+/// arbitrary.</param>
 internal sealed record HiDeComponents(double[] Variance, IReadOnlyList<double[]> Loadings)
 {
     /// <param name="texts">U, N rows of d numbers, normalised.</param>

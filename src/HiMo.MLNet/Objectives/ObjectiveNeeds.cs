@@ -3,13 +3,15 @@ namespace HiMo.MLNet;
 /// <summary>What an objective needs beside its embeddings.</summary>
 public sealed record ObjectiveNeeds
 {
-    /// <summary>The part of a caption that a step sees where <see cref="TrainingOptions.CaptionSampling"/> does not say. Default: the whole.</summary>
+    /// <summary>The part of a caption that a step sees where <see cref="TrainingOptions.CaptionSampling"/> does not say. Default: the
+    /// whole.</summary>
     public CaptionSampling CaptionSampling { get; init; } = CaptionSampling.Whole;
 
     /// <summary>Further parts of the same caption, each embedded as a text of its own. Default: none.</summary>
     public IReadOnlyList<CaptionSampling> FurtherCaptions { get; init; } = [];
 
-    /// <summary>The upper bound of s where <see cref="TrainingOptions.MaxLogitScale"/> does not say, at least 1. Default: infinite, none.</summary>
+    /// <summary>The upper bound of s where <see cref="TrainingOptions.MaxLogitScale"/> does not say, at least 1. Default: infinite,
+    /// none.</summary>
     public double MaxLogitScale { get; init; } = double.PositiveInfinity;
 
     /// <summary>

@@ -22,7 +22,8 @@ internal static class PrincipalComponents
     {
         if (x.shape is not [> 0 and var n, > 0 and var d])
         {
-            throw new ArgumentException($"Principal components are of embeddings of shape (N, d); these are ({string.Join(", ", x.shape)}).", nameof(x));
+            throw new ArgumentException(
+                $"Principal components are of embeddings of shape (N, d); these are ({string.Join(", ", x.shape)}).", nameof(x));
         }
 
         using DisposeScope scope = NewDisposeScope();

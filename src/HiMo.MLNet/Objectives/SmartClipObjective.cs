@@ -31,7 +31,8 @@ public sealed class SmartClipObjective : ContrastiveObjective
         base.Validate();
         Require(AlignmentWeight > 0 && double.IsFinite(AlignmentWeight), nameof(AlignmentWeight), AlignmentWeight, "a positive number");
         Require(SparsityWeight >= 0 && double.IsFinite(SparsityWeight), nameof(SparsityWeight), SparsityWeight, "at least 0");
-        Require(MaskNetworkLearningRate > 0 && double.IsFinite(MaskNetworkLearningRate), nameof(MaskNetworkLearningRate), MaskNetworkLearningRate, "a positive number");
+        Require(MaskNetworkLearningRate > 0 && double.IsFinite(MaskNetworkLearningRate), nameof(MaskNetworkLearningRate),
+            MaskNetworkLearningRate, "a positive number");
     }
 
     // The whole caption, its first sentence or a subset of its sentences, as published.
@@ -44,7 +45,8 @@ public sealed class SmartClipObjective : ContrastiveObjective
     {
         Tensor v = batch.Images, u = batch.Texts[0], m = batch.Masks!;        // (N, d)
         Tensor images = ContrastiveLoss.CrossEntropy(
-            Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), batch.Scale), batch.Targets[0]);
+            Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), batch.Scale),
+            batch.Targets[0]);
         Tensor captions = ContrastiveLoss.CrossEntropy(
             Logits(ContrastiveLoss.Gathered(v, GradientPaths), u, m, batch.Scale).t(), batch.Targets[0]);
         Tensor open = m.mean();

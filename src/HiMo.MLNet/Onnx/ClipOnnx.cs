@@ -44,8 +44,10 @@ internal sealed class ClipOnnx(ClipArchitecture architecture, WeightSource weigh
         });
         string x = layers.LayerNorm(layers.Add(padded, table), "visual.ln_pre");
         string classRow = graph.Integers(0);
-        var transformer = new OnnxTransformer(graph, layers, "visual.transformer.resblocks", width, architecture.VisionHeadWidth, architecture.Activation);
-        string row = transformer.ForwardAt(x, architecture.VisionLayers[0], null, value => graph.Add("Gather", [value, classRow], ("axis", 1L)), null);
+        var transformer = new OnnxTransformer(graph, layers, "visual.transformer.resblocks", width, architecture.VisionHeadWidth,
+            architecture.Activation);
+        string row = transformer.ForwardAt(x, architecture.VisionLayers[0], null,
+            value => graph.Add("Gather", [value, classRow], ("axis", 1L)), null);
         return layers.Project(layers.LayerNorm(row, "visual.ln_post"), "visual.proj");
     }
 
@@ -59,7 +61,8 @@ internal sealed class ClipOnnx(ClipArchitecture architecture, WeightSource weigh
         int width = architecture.TextWidth, context = architecture.ContextLength;
 
         string end = graph.Add("ArgMax", ["input_ids"], ("axis", 1L), ("keepdims", 1L));   // (B, 1): the end token has the highest id
-        string used = graph.Add("Add", [graph.Add("ReduceMax", [end], ("axes", new long[] { 0 }), ("keepdims", 0L)), graph.Integers(1)]);   // (1): T
+        // (1): T
+        string used = graph.Add("Add", [graph.Add("ReduceMax", [end], ("axes", new long[] { 0 }), ("keepdims", 0L)), graph.Integers(1)]);
         string zero = graph.Integers(0), one = graph.Integers(1);
         string tokens = graph.Add("Slice", ["input_ids", zero, used, one]);   // (B, T)
 
@@ -72,7 +75,8 @@ internal sealed class ClipOnnx(ClipArchitecture architecture, WeightSource weigh
         string rowMask = graph.Add("Unsqueeze", [graph.Add("Gather", [mask, end], ("axis", 0L)), one]);   // (B, 1, 1, T)
         string Row(string value) => graph.Add("Unsqueeze", [graph.Add("GatherND", [value, end], ("batch_dims", 1L)), one]);   // (B, 1, C)
 
-        var transformer = new OnnxTransformer(graph, layers, "transformer.resblocks", width, architecture.TextHeadWidth, architecture.Activation);
+        var transformer = new OnnxTransformer(graph, layers, "transformer.resblocks", width, architecture.TextHeadWidth,
+            architecture.Activation);
         string row = transformer.ForwardAt(x, architecture.TextLayers, mask, Row, rowMask);
         layers.Output("text_embeds", layers.Project(layers.LayerNorm(row, "ln_final"), "text_projection"));
         return graph;

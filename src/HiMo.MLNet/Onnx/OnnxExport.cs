@@ -6,7 +6,8 @@ namespace HiMo.MLNet.Onnx;
 /// <summary>Writes a model's two graphs in the layout of Hugging Face's exports.</summary>
 internal static class OnnxExport
 {
-    /// <summary>The files of a precision inside the folder: <c>onnx/vision_model.onnx</c>, and with <c>_fp16</c> or <c>_int8</c> behind the name.</summary>
+    /// <summary>The files of a precision inside the folder: <c>onnx/vision_model.onnx</c>, and with <c>_fp16</c> or <c>_int8</c> behind the
+    /// name.</summary>
     public static string VisionFile(OnnxPrecision precision) => FileName("vision_model", precision);
 
     /// <inheritdoc cref="VisionFile"/>

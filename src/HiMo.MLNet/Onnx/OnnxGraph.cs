@@ -53,7 +53,8 @@ internal sealed class OnnxGraph(string name)
     /// <param name="inputs">Names of values.</param>
     /// <param name="attributes">Of type long, float or long[].</param>
     /// <returns>The name of the output.</returns>
-    public string Add(string operation, string[] inputs, params (string Name, object Value)[] attributes) => Add(operation, inputs, 1, attributes)[0];
+    public string Add(string operation, string[] inputs, params (string Name, object Value)[] attributes) =>
+        Add(operation, inputs, 1, attributes)[0];
 
     /// <summary>Adds a node of several outputs.</summary>
     public string[] Add(string operation, string[] inputs, int outputs, params (string Name, object Value)[] attributes)
@@ -203,7 +204,8 @@ internal sealed class OnnxGraph(string name)
 
                 return message.Number(20, 7);
             default:
-                throw new ArgumentException($"Attribute '{attribute}': expected a long, a float or a long[]; found {value.GetType()}.", nameof(value));
+                throw new ArgumentException($"Attribute '{attribute}': expected a long, a float or a long[]; found {value.GetType()}.",
+                    nameof(value));
         }
     }
 
@@ -212,7 +214,8 @@ internal sealed class OnnxGraph(string name)
         var dimensions = new ProtobufWriter();
         foreach (object size in shape)
         {
-            dimensions.Message(1, size is string name ? new ProtobufWriter().Text(2, name) : new ProtobufWriter().Number(1, Convert.ToInt64(size)));
+            dimensions.Message(1, size is string name ? new ProtobufWriter().Text(2, name)
+                : new ProtobufWriter().Number(1, Convert.ToInt64(size)));
         }
 
         ProtobufWriter tensor = new ProtobufWriter().Number(1, (long)type).Message(2, dimensions);

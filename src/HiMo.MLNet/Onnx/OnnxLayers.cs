@@ -98,7 +98,8 @@ internal sealed class OnnxLayers(OnnxGraph graph, WeightSource weights, OnnxPrec
         }
 
         var quantized = new Lazy<(sbyte[] Values, float[] Scales)>(() => Quantize(matrix(), inputs, outputs));
-        string w = graph.Constant($"{name}.int8", OnnxType.Int8, [inputs, outputs], () => MemoryMarshal.AsBytes(quantized.Value.Values.AsSpan()).ToArray());
+        string w = graph.Constant($"{name}.int8", OnnxType.Int8, [inputs, outputs],
+            () => MemoryMarshal.AsBytes(quantized.Value.Values.AsSpan()).ToArray());
         string scales = graph.Constant($"{name}.scale", OnnxType.Float, [outputs], () => Bytes(quantized.Value.Scales));
         string zero = graph.Constant($"{name}.zero", OnnxType.Int8, [outputs], () => new byte[outputs]);
         string product = graph.Add("Cast", [graph.Add("MatMulInteger", [x.Values, w, x.ZeroPoint, zero])], ("to", (long)OnnxType.Float));

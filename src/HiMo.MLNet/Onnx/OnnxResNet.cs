@@ -1,6 +1,7 @@
 namespace HiMo.MLNet.Onnx;
 
-/// <summary>CLIP's modified ResNet as ONNX nodes; see Modeling/ModifiedResNet.cs. Batch norms are folded into the convolutions before them.</summary>
+/// <summary>CLIP's modified ResNet as ONNX nodes; see Modeling/ModifiedResNet.cs. Batch norms are folded into the convolutions before
+/// them.</summary>
 internal sealed class OnnxResNet(OnnxGraph graph, OnnxLayers layers, WeightSource weights, ClipArchitecture architecture)
 {
     private const float Epsilon = 1e-5f;
@@ -53,7 +54,8 @@ internal sealed class OnnxResNet(OnnxGraph graph, OnnxLayers layers, WeightSourc
             float[] mean = weights.Read($"{norm}.running_mean"), shift = weights.Read($"{norm}.bias");
             return [.. shift.Select((b, i) => b - (mean[i] * gain[i]))];
         });
-        return graph.Add("Conv", [x, weight, bias], ("pads", new long[] { padding, padding, padding, padding }), ("strides", new long[] { stride, stride }));
+        return graph.Add("Conv", [x, weight, bias], ("pads", new long[] { padding, padding, padding, padding }),
+            ("strides", new long[] { stride, stride }));
     }
 
     private string Relu(string x) => graph.Add("Relu", [x]);
@@ -74,7 +76,8 @@ internal sealed class OnnxResNet(OnnxGraph graph, OnnxLayers layers, WeightSourc
             layers.Linear(value, $"visual.attnpool.{name}.weight", $"visual.attnpool.{name}.bias", null, scale, scale == 1 ? 0 : width);
         string query = Heads(Part(first, "q_proj", 1 / MathF.Sqrt(headWidth)), 0, 2, 1, 3);
         string key = Heads(Part(x, "k_proj", 1), 0, 2, 3, 1), value = Heads(Part(x, "v_proj", 1), 0, 2, 1, 3);
-        string attended = graph.Add("MatMul", [graph.Add("Softmax", [graph.Add("MatMul", [query, key])], ("axis", -1L)), value]);   // (B, heads, 1, 64)
+        // (B, heads, 1, 64)
+        string attended = graph.Add("MatMul", [graph.Add("Softmax", [graph.Add("MatMul", [query, key])], ("axis", -1L)), value]);
         return Part(layers.Reshape(attended, 0, width), "c_proj", 1);         // (B, d)
     }
 }

@@ -1,13 +1,15 @@
 namespace HiMo.MLNet.Onnx;
 
-/// <summary>CLIP's pre-norm transformer as ONNX nodes; see Modeling/Transformer.cs. The last block computes only what is read of it.</summary>
+/// <summary>CLIP's pre-norm transformer as ONNX nodes; see Modeling/Transformer.cs. The last block computes only what is read of
+/// it.</summary>
 /// <param name="graph">Receives the nodes.</param>
 /// <param name="layers">Makes them.</param>
 /// <param name="prefix">Before the names of the blocks: <c>transformer.resblocks</c>.</param>
 /// <param name="width">C</param>
 /// <param name="headWidth">The width of an attention head.</param>
 /// <param name="activation">Inside the MLPs.</param>
-internal sealed class OnnxTransformer(OnnxGraph graph, OnnxLayers layers, string prefix, int width, int headWidth, ClipActivation activation)
+internal sealed class OnnxTransformer(
+    OnnxGraph graph, OnnxLayers layers, string prefix, int width, int headWidth, ClipActivation activation)
 {
     /// <param name="x">(B, T, C)</param>
     /// <param name="blocks">How many.</param>
@@ -37,7 +39,8 @@ internal sealed class OnnxTransformer(OnnxGraph graph, OnnxLayers layers, string
     {
         string packed = layers.Linear(x, $"{block}.attn.in_proj_weight", $"{block}.attn.in_proj_bias", (first * width, count * width),
             1 / MathF.Sqrt(headWidth), first == 0 ? width : 0);
-        return count == 1 ? [packed] : graph.Add("Split", [packed, graph.Integers([.. Enumerable.Repeat((long)width, count)])], count, ("axis", -1L));
+        return count == 1 ? [packed] : graph.Add("Split", [packed, graph.Integers([.. Enumerable.Repeat((long)width, count)])], count,
+            ("axis", -1L));
     }
 
     private string Attend(string block, string query, string key, string value, string? mask)

@@ -211,7 +211,8 @@ internal sealed class ClipBinding : RowBinding
             if (Wants(kind => kind == OutputColumn.Similarity))
             {
                 int d = Encoder.Dimension;
-                _similarities = [.. Enumerable.Range(0, _collectedTexts.Count).Select(i => TensorPrimitives.Dot(_images.AsSpan(i * d, d), _texts.AsSpan(i * d, d)))];
+                _similarities = [.. Enumerable.Range(0, _collectedTexts.Count)
+                    .Select(i => TensorPrimitives.Dot(_images.AsSpan(i * d, d), _texts.AsSpan(i * d, d)))];
             }
         }
 

@@ -12,50 +12,63 @@ internal static class InputColumns
     /// <summary>A kind of input column: what it is for and which types it may have.</summary>
     public sealed record Kind(string Role, string Expected, Func<DataViewType, bool> Accepts, bool IsVector = false)
     {
-        public static Kind Picture { get; } = new("picture", "text (a file path) or an image (MLImage)", type => type is ImageDataViewType or TextDataViewType);
+        public static Kind Picture { get; } = new("picture", "text (a file path) or an image (MLImage)",
+            type => type is ImageDataViewType or TextDataViewType);
 
         public static Kind Caption { get; } = new("caption", "text", type => type is TextDataViewType);
 
         public static Kind Name { get; } = new("name", "text", type => type is TextDataViewType);
 
-        public static Kind Embedding { get; } = new("embedding", "a vector of singles of known size", type => type == NumberDataViewType.Single, IsVector: true);
+        public static Kind Embedding { get; } = new("embedding", "a vector of singles of known size",
+            type => type == NumberDataViewType.Single, IsVector: true);
     }
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
     /// <exception cref="InvalidOperationException">There is no name: the transformer does not use pictures.</exception>
-    public static DataViewSchema.Column Image(DataViewSchema schema, string? name) => Find(schema, name ?? throw Unused("pictures", nameof(HiMoClipOptions.ImageColumnName)), Kind.Picture);
+    public static DataViewSchema.Column Image(DataViewSchema schema, string? name) =>
+        Find(schema, name ?? throw Unused("pictures", nameof(HiMoClipOptions.ImageColumnName)), Kind.Picture);
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
     /// <exception cref="InvalidOperationException">There is no name: the transformer does not use captions.</exception>
-    public static DataViewSchema.Column Text(DataViewSchema schema, string? name) => Find(schema, name ?? throw Unused("captions", nameof(HiMoClipOptions.CaptionColumnName)), Kind.Caption);
+    public static DataViewSchema.Column Text(DataViewSchema schema, string? name) =>
+        Find(schema, name ?? throw Unused("captions", nameof(HiMoClipOptions.CaptionColumnName)), Kind.Caption);
 
-    public static InvalidOperationException Unused(string what, string option) => new($"This model was made without {what}: {nameof(HiMoClipOptions)}.{option} is null.");
+    public static InvalidOperationException Unused(string what, string option) =>
+        new($"This model was made without {what}: {nameof(HiMoClipOptions)}.{option} is null.");
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
     public static DataViewSchema.Column Find(DataViewSchema schema, string name, Kind kind)
     {
-        DataViewSchema.Column column = schema.GetColumnOrNull(name) ?? throw Missing(name, kind, schema.Where(c => !c.IsHidden).Select(c => c.Name));
-        bool fits = kind.IsVector ? column.Type is VectorDataViewType { Size: > 0 } vector && kind.Accepts(vector.ItemType) : kind.Accepts(column.Type);
+        DataViewSchema.Column column = schema.GetColumnOrNull(name)
+            ?? throw Missing(name, kind, schema.Where(c => !c.IsHidden).Select(c => c.Name));
+        bool fits = kind.IsVector ? column.Type is VectorDataViewType { Size: > 0 } vector && kind.Accepts(vector.ItemType)
+            : kind.Accepts(column.Type);
         return fits ? column : throw WrongType(name, kind, column.Type);
     }
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
     public static void Check(SchemaShape schema, string name, Kind kind)
     {
-        SchemaShape.Column found = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name) ?? throw Missing(name, kind, schema.Select(c => c.Name));
-        if (found.Kind != (kind.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar) || !kind.Accepts(found.ItemType))
+        SchemaShape.Column found = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name)
+            ?? throw Missing(name, kind, schema.Select(c => c.Name));
+        if (found.Kind != (kind.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar)
+            || !kind.Accepts(found.ItemType))
         {
-            throw WrongType(name, kind, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType : $"{found.Kind} of {found.ItemType}");
+            throw WrongType(name, kind, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType
+                : $"{found.Kind} of {found.ItemType}");
         }
     }
 
     /// <summary>The error of a value that cannot be computed since the data lacks an input column.</summary>
     public static ArgumentOutOfRangeException Missing(string output, string name, Kind kind, DataViewSchema found) => new(
-        nameof(name), $"Column '{output}' is computed from the {kind.Role} column '{name}', which is missing: expected a column of {kind.Expected}; "
+        nameof(name),
+        $"Column '{output}' is computed from the {kind.Role} column '{name}', which is missing: expected a column of {kind.Expected}; "
         + $"the data has {string.Join(", ", found.Where(c => !c.IsHidden).Select(c => $"'{c.Name}'"))}.");
 
     private static ArgumentOutOfRangeException Missing(string name, Kind kind, IEnumerable<string> found) => new(
-        nameof(name), $"The {kind.Role} column '{name}' is missing: expected a column of {kind.Expected}; the data has {string.Join(", ", found.Select(c => $"'{c}'"))}.");
+        nameof(name),
+        $"The {kind.Role} column '{name}' is missing: expected a column "
+        + $"of {kind.Expected}; the data has {string.Join(", ", found.Select(c => $"'{c}'"))}.");
 
     public static ArgumentOutOfRangeException WrongType(string name, Kind kind, object found) => new(
         nameof(name), $"Column '{name}' has the wrong type: expected {kind.Expected}; found {found}.");

@@ -8,7 +8,8 @@ internal sealed record ModelSettings(
     ClipArchitecture Architecture, HiMoClipColumns Columns, IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates,
     float? Threshold = null, string? ImageFolder = null)
 {
-    /// <exception cref="CheckpointFormatException">The settings are not those of a transformer; the message names what is wrong.</exception>
+    /// <exception cref="CheckpointFormatException">The settings are not those of a transformer; the message names what is
+    /// wrong.</exception>
     public static ModelSettings Read(ModelEntries entries)
     {
         ModelSettings settings = entries.ReadSettings<ModelSettings>();

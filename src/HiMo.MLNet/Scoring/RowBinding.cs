@@ -49,9 +49,11 @@ internal abstract class RowBinding : IRowToRowMapper
 
     /// <summary>The input columns that these output columns are computed or passed on from.</summary>
     public IEnumerable<DataViewSchema.Column> GetDependencies(IEnumerable<DataViewSchema.Column> dependingColumns) =>
-        dependingColumns.SelectMany(c => Added(c.Index) is { } added ? InputsOf(added) : [InputSchema[c.Index]]).DistinctBy(c => c.Index).OrderBy(c => c.Index);
+        dependingColumns.SelectMany(c => Added(c.Index) is { } added ? InputsOf(added) : [InputSchema[c.Index]]).DistinctBy(c => c.Index)
+            .OrderBy(c => c.Index);
 
-    public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) => new ScoringRow(this, input, activeColumns);
+    public DataViewRow GetRow(DataViewRow input, IEnumerable<DataViewSchema.Column> activeColumns) =>
+        new ScoringRow(this, input, activeColumns);
 }
 
 /// <summary>Computes added columns for a run of input rows at a time.</summary>
@@ -77,7 +79,8 @@ internal abstract class BatchScorer
         Typed<TValue>(Getter(added, current), column);
 
     public static ValueGetter<TValue> Typed<TValue>(Delegate getter, DataViewSchema.Column column) => getter as ValueGetter<TValue>
-        ?? throw new InvalidOperationException($"Column '{column.Name}' holds {column.Type}; its values cannot be read as {typeof(TValue)}.");
+        ?? throw new InvalidOperationException(
+            $"Column '{column.Name}' holds {column.Type}; its values cannot be read as {typeof(TValue)}.");
 
     /// <summary>A getter of one value a row. Coming to the current row may compute the values, so they are looked at after that.</summary>
     protected static ValueGetter<T> Scalar<T>(Func<T[]> values, Func<int> current) => (ref T value) =>

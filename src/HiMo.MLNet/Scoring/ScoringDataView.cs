@@ -50,7 +50,8 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
             HashSet<int> added = [.. _active.Select(binding.Added).OfType<int>()];
             _scores = added.Count > 0;
             _scorer = binding.Start(input, added);
-            _passed = _active.Where(i => binding.Added(i) is null).ToDictionary(i => i, i => PassedColumn.Create(input, input.Schema[i], BatchSize));
+            _passed = _active.Where(i => binding.Added(i) is null).ToDictionary(i => i,
+                i => PassedColumn.Create(input, input.Schema[i], BatchSize));
             _getId = input.GetIdGetter();
         }
 
@@ -100,13 +101,15 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
             return _count > 0;
         }
 
-        private int CurrentRow() => _position >= 0 ? _row : throw new InvalidOperationException("The cursor is not at a row: call MoveNext first, and stop when it returns false.");
+        private int CurrentRow() => _position >= 0 ? _row
+            : throw new InvalidOperationException("The cursor is not at a row: call MoveNext first, and stop when it returns false.");
 
         public override ValueGetter<TValue> GetGetter<TValue>(DataViewSchema.Column column)
         {
             if (!IsColumnActive(column))
             {
-                throw new ArgumentOutOfRangeException(nameof(column), $"Column '{column.Name}' was not asked for when this cursor was made.");
+                throw new ArgumentOutOfRangeException(nameof(column),
+                    $"Column '{column.Name}' was not asked for when this cursor was made.");
             }
 
             return _binding.Added(column.Index) is { } added

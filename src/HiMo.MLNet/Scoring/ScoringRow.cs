@@ -43,7 +43,8 @@ internal sealed class ScoringRow : DataViewRow
 
         if (_binding.Lacks(added) is { } error)
         {
-            return (ref TValue _) => throw error;                             // when it is read: other transformers ask for getters of all there is
+            // When it is read: other transformers ask for getters of all there is.
+            return (ref TValue _) => throw error;
         }
 
         if (_asked.Add(added))

@@ -9,7 +9,8 @@ namespace HiMo.MLNet.Scoring;
 /// <param name="Results">The names found.</param>
 /// <param name="Scores">Their cosines.</param>
 /// <param name="TextEmbedding">The text embedding of the model that embedded the pictures.</param>
-internal sealed record SearchColumns(string? Query, string Embedding, string Results, string Scores, string TextEmbedding = "TextEmbedding");
+internal sealed record SearchColumns(
+    string? Query, string Embedding, string Results, string Scores, string TextEmbedding = "TextEmbedding");
 
 /// <summary>A <see cref="HiMoClipImageSearchTransformer"/> bound to an input schema.</summary>
 internal sealed class SearchBinding : RowBinding
@@ -28,21 +29,25 @@ internal sealed class SearchBinding : RowBinding
         int d = transformer.Pictures.Embeddings.Dimension;
         bool hasTexts = input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text);
         string name = columns.Query ?? (hasTexts ? columns.TextEmbedding : columns.Embedding);
-        InputColumns.Kind kind = InputColumns.Kind.Embedding with { Role = "query", Expected = $"a vector of {d} singles, as the fitted pictures have" };
+        InputColumns.Kind kind = InputColumns.Kind.Embedding with { Role = "query",
+            Expected = $"a vector of {d} singles, as the fitted pictures have" };
         DataViewSchema.Column query = InputColumns.Find(input, name, kind);
-        return ((VectorDataViewType)query.Type).Size == d ? new(transformer, input, query) : throw InputColumns.WrongType(name, kind, query.Type);
+        return ((VectorDataViewType)query.Type).Size == d ? new(transformer, input, query)
+            : throw InputColumns.WrongType(name, kind, query.Type);
     }
 
     /// <summary>The added columns.</summary>
     public static DataViewSchema.DetachedColumn[] Outputs(SearchColumns columns, int k) =>
-        [new(columns.Results, new VectorDataViewType(TextDataViewType.Instance, k)), new(columns.Scores, new VectorDataViewType(NumberDataViewType.Single, k))];
+        [new(columns.Results, new VectorDataViewType(TextDataViewType.Instance, k)),
+        new(columns.Scores, new VectorDataViewType(NumberDataViewType.Single, k))];
 
     protected override IEnumerable<DataViewSchema.Column> InputsOf(int added) => [_query];
 
     // The search gives names and scores alike: either one active is both computed.
     public override BatchScorer Start(DataViewRow input, IReadOnlySet<int> active) => new Scorer(_transformer, input, _query, active);
 
-    private sealed class Scorer(HiMoClipImageSearchTransformer transformer, DataViewRow input, DataViewSchema.Column query, IReadOnlySet<int> active) : BatchScorer
+    private sealed class Scorer(
+        HiMoClipImageSearchTransformer transformer, DataViewRow input, DataViewSchema.Column query, IReadOnlySet<int> active) : BatchScorer
     {
         private readonly List<float[]> _queries = [];
         private ValueGetter<VBuffer<float>>? _read;

@@ -118,7 +118,8 @@ internal sealed class ClipTokenizer
     {
         if (row.Length < 2)
         {
-            throw new ArgumentException($"A token row needs room for the start and the end token, found {row.Length} position(s).", nameof(row));
+            throw new ArgumentException($"A token row needs room for the start and the end token, found {row.Length} position(s).",
+                nameof(row));
         }
 
         var ids = new List<int>(row.Length);
@@ -185,7 +186,8 @@ internal sealed class ClipTokenizer
         }
 
         IReadOnlyList<int> ids = _bpe.EncodeToIds(word, considerPreTokenization: false, considerNormalization: false);
-        if (word.Length <= MaxCachedWordLength && Volatile.Read(ref _cachedWords) < MaxCachedWords && _words.TryAdd(word.ToString(), [.. ids]))
+        if (word.Length <= MaxCachedWordLength && Volatile.Read(ref _cachedWords) < MaxCachedWords
+            && _words.TryAdd(word.ToString(), [.. ids]))
         {
             Interlocked.Increment(ref _cachedWords);
         }

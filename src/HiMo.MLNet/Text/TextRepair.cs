@@ -47,7 +47,8 @@ internal sealed class TextRepair
 
     private bool _isHtml;
 
-    /// <summary>Whether the next line is ASCII without entities and controls, as most are: no stage changes it, nor does unescaping.</summary>
+    /// <summary>Whether the next line is ASCII without entities and controls, as most are: no stage changes it, nor does
+    /// unescaping.</summary>
     public bool IsPlain(ReadOnlySpan<char> line)
     {
         _isHtml |= line.Contains('<');

@@ -8,7 +8,8 @@ namespace HiMo.MLNet.Training;
 /// <summary>
 /// AdamW (Loshchilov and Hutter 2019, algorithm 2) with β = 0.9 and 0.999 and ε = 1e-8.
 /// </summary>
-/// <remarks>In place of TorchSharp's, whose numbers a garbage collection can free in the middle of a step: see <see cref="Arithmetic"/>.</remarks>
+/// <remarks>In place of TorchSharp's, whose numbers a garbage collection can free in the middle of a step: see
+/// <see cref="Arithmetic"/>.</remarks>
 internal sealed class AdamW : IDisposable
 {
     private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
@@ -74,7 +75,8 @@ internal sealed class AdamW : IDisposable
             Arithmetic.Scale(state.Parameter, 1 - rate * _weightDecay);
             Arithmetic.Add(Arithmetic.Scale(state.Average, Beta1), gradient, 1 - Beta1);
             Arithmetic.AddProduct(Arithmetic.Scale(state.Square, Beta2), gradient, gradient, 1 - Beta2);
-            Arithmetic.AddQuotient(state.Parameter, state.Average, state.Square.sqrt().Times(1 / Math.Sqrt(bias2)).Plus(Epsilon), -rate / bias1);
+            Arithmetic.AddQuotient(state.Parameter, state.Average, state.Square.sqrt().Times(1 / Math.Sqrt(bias2)).Plus(Epsilon),
+                -rate / bias1);
         }
     }
 

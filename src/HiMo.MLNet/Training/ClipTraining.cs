@@ -50,7 +50,8 @@ internal sealed class ClipTraining(
         {
             TrainedModel model = CreateNetworks(replicas, devices, state, resumeFrom);
             var trainer = new Trainer(replicas, options, plan, state, Validation(model, state.Seed), log.Report, log.Warn);
-            trainer.Train(Data(pairs, model, options.CaptionSampling ?? options.Objective.Needs.CaptionSampling, state.Seed, trains: true), resumeFrom);
+            trainer.Train(Data(pairs, model, options.CaptionSampling ?? options.Objective.Needs.CaptionSampling, state.Seed, trains: true),
+                resumeFrom);
             replicas[0].Masks?.Dispose();
             foreach (NetworkReplica replica in replicas.Skip(1))
             {

@@ -24,7 +24,8 @@ internal sealed class ContrastiveStep(
 {
     private readonly NetworkReplica _first = replicas[0];
     private readonly bool _trainsImages = replicas[0].Parameters.Any(p => IsImageTower(p.Name) && p.Parameter.requires_grad);
-    private readonly bool _trainsTexts = replicas[0].Parameters.Any(p => !IsImageTower(p.Name) && p.Name != "logit_scale" && p.Parameter.requires_grad);
+    private readonly bool _trainsTexts = replicas[0].Parameters
+        .Any(p => !IsImageTower(p.Name) && p.Name != "logit_scale" && p.Parameter.requires_grad);
 
     public static bool IsImageTower(string parameter) => parameter.StartsWith("visual.", StringComparison.Ordinal);
 
@@ -74,7 +75,8 @@ internal sealed class ContrastiveStep(
                 // One pass back for all that was read of the texts: Σ ⟨output, its gradient⟩ has exactly that gradient.
                 Tensor[] outputs = EncodeTexts(replica, batch, from, count);
                 (Tensor Output, Tensor Gradient)[] used =
-                    [.. outputs.Select((o, i) => (o, texts[i].grad)).Where(p => p.grad is not null).Select(p => (p.o, p.grad!.narrow(0, from, count).to(replica.Device)))];
+                    [.. outputs.Select((o, i) => (o, texts[i].grad)).Where(p => p.grad is not null)
+                        .Select(p => (p.o, p.grad!.narrow(0, from, count).to(replica.Device)))];
                 if (used.Length == 1)
                 {
                     used[0].Output.backward([used[0].Gradient]);
@@ -94,7 +96,8 @@ internal sealed class ContrastiveStep(
     {
         if (replicas.Count > 1)
         {
-            return new ContrastiveStep([_first], objective, microBatchSize ?? Math.Max(1, batch.Count / replicas.Count), precision).Evaluate(batch);
+            return new ContrastiveStep([_first], objective, microBatchSize ?? Math.Max(1, batch.Count / replicas.Count),
+                precision).Evaluate(batch);
         }
 
         using TorchSharp.DisposeScope scope = NewDisposeScope();
@@ -126,7 +129,8 @@ internal sealed class ContrastiveStep(
             {
                 using TorchSharp.DisposeScope slice = NewDisposeScope();
                 Tensor Keep(Tensor t) => t.to(_first.Device).DetachFromDisposeScope();   // into the caller's scope, on the caller's thread
-                (Tensor, Tensor[]) part = (Keep(EncodeImages(replica, batch, from, count)), [.. EncodeTexts(replica, batch, from, count).Select(Keep)]);
+                (Tensor, Tensor[]) part = (Keep(EncodeImages(replica, batch, from, count)),
+                    [.. EncodeTexts(replica, batch, from, count).Select(Keep)]);
                 lock (embedded)
                 {
                     embedded.Add(from, part);
@@ -137,7 +141,8 @@ internal sealed class ContrastiveStep(
         try
         {
             using IDisposable _ = no_grad();
-            return (Join([.. parts.Select(p => p.Images)]), [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => Join([.. parts.Select(p => p.Texts[i])]))]);
+            return (Join([.. parts.Select(p => p.Images)]),
+                [.. Enumerable.Range(0, parts[0].Texts.Length).Select(i => Join([.. parts.Select(p => p.Texts[i])]))]);
         }
         finally
         {
@@ -162,7 +167,8 @@ internal sealed class ContrastiveStep(
     {
         using TorchSharp.DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
-        return replica.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, count).to(replica.Device))).MoveToOuterDisposeScope();
+        return replica.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, count).to(replica.Device)))
+            .MoveToOuterDisposeScope();
     }
 
     private Tensor[] EncodeTexts(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
@@ -170,7 +176,8 @@ internal sealed class ContrastiveStep(
         using TorchSharp.DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
         Tensor[] tokens = [.. batch.Tokens.Select(t => t.narrow(0, start, count).to(replica.Device))];
-        Tensor[] texts = replica.Masks is not { } masks ? [.. tokens.Select(replica.Clip.EncodeText)] : EncodeWithMasks(replica.Clip, masks, tokens);
+        Tensor[] texts = replica.Masks is not { } masks ? [.. tokens.Select(replica.Clip.EncodeText)]
+            : EncodeWithMasks(replica.Clip, masks, tokens);
         return [.. texts.Select(t => t.MoveToOuterDisposeScope())];
     }
 

@@ -28,7 +28,8 @@ internal static class Freezing
     {
         if (frozen > blocks)
         {
-            throw new ArgumentOutOfRangeException(option, frozen, $"{nameof(HiMoClipOptions)}.{option} must be at most {blocks}, the blocks of the tower; it is {frozen}.");
+            throw new ArgumentOutOfRangeException(option, frozen,
+                $"{nameof(HiMoClipOptions)}.{option} must be at most {blocks}, the blocks of the tower; it is {frozen}.");
         }
     }
 
@@ -42,7 +43,8 @@ internal static class Freezing
         if (!ContrastiveStep.IsImageTower(name))
         {
             return options.FreezeTextTower || (options.FrozenTextBlocks > 0
-                && (Block(name, "transformer.resblocks.") is { } b ? b < options.FrozenTextBlocks : name.StartsWith("token_", StringComparison.Ordinal) || name.StartsWith("positional_", StringComparison.Ordinal)));
+                && (Block(name, "transformer.resblocks.") is { } b ? b < options.FrozenTextBlocks
+                    : name.StartsWith("token_", StringComparison.Ordinal) || name.StartsWith("positional_", StringComparison.Ordinal)));
         }
 
         if (options.FreezeImageTower)
@@ -57,10 +59,13 @@ internal static class Freezing
         }
         // What comes before the blocks is frozen with the first of them.
         return isVisionTransformer
-            ? Block(inside, "transformer.resblocks.") is { } block ? block < options.FrozenImageBlocks : !inside.StartsWith("ln_post", StringComparison.Ordinal) && inside != "proj"
-            : Block(inside, "layer") is { } stage ? stage <= options.FrozenImageBlocks : !inside.StartsWith("attnpool", StringComparison.Ordinal);
+            ? Block(inside, "transformer.resblocks.") is { } block ? block < options.FrozenImageBlocks
+                : !inside.StartsWith("ln_post", StringComparison.Ordinal) && inside != "proj"
+            : Block(inside, "layer") is { } stage ? stage <= options.FrozenImageBlocks
+                : !inside.StartsWith("attnpool", StringComparison.Ordinal);
     }
 
     private static int? Block(string name, string prefix) =>
-        name.StartsWith(prefix, StringComparison.Ordinal) ? int.Parse(name[prefix.Length..].Split('.')[0], CultureInfo.InvariantCulture) : null;
+        name.StartsWith(prefix, StringComparison.Ordinal) ? int.Parse(name[prefix.Length..].Split('.')[0], CultureInfo.InvariantCulture)
+            : null;
 }

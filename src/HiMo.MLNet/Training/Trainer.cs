@@ -43,7 +43,8 @@ internal sealed class Trainer(
         TrainMode();
         using var optimizer = new AdamW(
             _networks.Parameters.Where(p => p.Parameter.requires_grad)
-                .Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.Needs.MaskLearningRate!.Value : plan.LearningRate)), options.WeightDecay);
+                .Select(p => (p.Name, p.Parameter, p.IsMask ? options.Objective.Needs.MaskLearningRate!.Value : plan.LearningRate)),
+                options.WeightDecay);
         int first = state.Step;
         try
         {
@@ -172,7 +173,8 @@ internal sealed class Trainer(
         }
 
         string message = $"The {what} is {value} at step {state.Step + 1} of {plan.Steps} (learning rate {plan.LearningRate * factor:g3}): "
-            + $"training stopped before it. A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up usually helps. "
+            + $"training stopped before it. A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up "
+            + $"usually helps. "
             + (_good is null || !File.Exists(_good)
                 ? "There is no good checkpoint from before."
                 : $"The last good checkpoint is '{_good}': "
@@ -246,7 +248,8 @@ internal sealed class Trainer(
         try
         {
             _written = TrainingCheckpoint.Save(folder, options.CheckpointsKept,
-                (at ?? state) with { OptimizerSteps = optimizer.Steps, LossScale = _lossScale.Value, SteadySteps = _lossScale.SteadySteps }, _networks, optimizer, _best);
+                (at ?? state) with { OptimizerSteps = optimizer.Steps, LossScale = _lossScale.Value, SteadySteps = _lossScale.SteadySteps },
+                _networks, optimizer, _best);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -37,7 +37,8 @@ internal static class TrainingCheckpoint
                 tensors.AddRange(masks.named_parameters().Select(p => (Prefix + "mask." + p.name, p.parameter.detach())));
             }
 
-            tensors.AddRange(optimizer.States.SelectMany(s => new[] { (Prefix + "average." + s.Name, s.Average), (Prefix + "square." + s.Name, s.Square) }));
+            tensors.AddRange(optimizer.States
+                .SelectMany(s => new[] { (Prefix + "average." + s.Name, s.Average), (Prefix + "square." + s.Name, s.Square) }));
             if (best is not null)
             {
                 tensors.AddRange(best.Select(t => (Prefix + "best." + t.Key, t.Value)));
@@ -73,7 +74,8 @@ internal static class TrainingCheckpoint
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             held?.Dispose();
-            throw new IOException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' cannot be written to: {e.Message}", e);
+            throw new IOException(
+                $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' cannot be written to: {e.Message}", e);
         }
     }
 
@@ -89,7 +91,8 @@ internal static class TrainingCheckpoint
         {
             throw new InvalidOperationException(
                 $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.CheckpointFolder)} '{folder}' holds checkpoints of another training, "
-                + $"up to '{Path.GetFileName(other)}'. To go on with that one, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} "
+                + $"up to '{Path.GetFileName(other)}'. To go on with that one, "
+                + $"set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} "
                 + "to the folder; for a new one, choose another folder.");
         }
     }
@@ -110,7 +113,8 @@ internal static class TrainingCheckpoint
             return Files(path).LastOrDefault();
         }
 
-        throw new FileNotFoundException($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} '{path}': there is no such checkpoint or folder.", path);
+        throw new FileNotFoundException(
+            $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} '{path}': there is no such checkpoint or folder.", path);
     }
 
     private static IEnumerable<string> Files(string folder) => Directory.EnumerateFiles(folder, Pattern).Order(StringComparer.Ordinal);
@@ -131,7 +135,9 @@ internal static class TrainingCheckpoint
         {
             throw new CheckpointFormatException($"{path}: its training state is damaged: {e.Message}", e);
         }
-        throw new CheckpointFormatException($"{path}: holds a model, not an interrupted training. To fine-tune it, set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)}.");
+        throw new CheckpointFormatException(
+            $"{path}: holds a model, not an interrupted training. To fine-tune it, "
+            + $"set {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)}.");
     }
 
     /// <summary>Reads all but the weights of the towers, which load as any checkpoint's.</summary>
@@ -145,13 +151,16 @@ internal static class TrainingCheckpoint
         {
             if (!checkpoint.Tensors.ContainsKey(Prefix + name))
             {
-                throw new CheckpointFormatException($"{path}: lacks tensor '{Prefix + name}', which this training needs: it was begun with other settings.");
+                throw new CheckpointFormatException(
+                    $"{path}: lacks tensor '{Prefix + name}', which this training needs: it was begun with other settings.");
             }
 
             using Tensor stored = checkpoint.Read(Prefix + name);
             if (!stored.shape.SequenceEqual(target.shape))
             {
-                throw new CheckpointFormatException($"{path}: tensor '{Prefix + name}' should have the shape ({string.Join(", ", target.shape)}); it has ({string.Join(", ", stored.shape)}).");
+                throw new CheckpointFormatException(
+                    $"{path}: tensor '{Prefix + name}' should have the shape "
+                    + $"({string.Join(", ", target.shape)}); it has ({string.Join(", ", stored.shape)}).");
             }
 
             target.copy_(stored);

@@ -18,7 +18,8 @@ internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Ca
 /// <param name="pairCount">How many pairs a pass has.</param>
 /// <param name="captions">The parts of a caption that become tokens.</param>
 /// <param name="batchSize">The pairs of a batch.</param>
-/// <param name="dropLast">Whether a shorter last batch is left out; one of a single pair always is, since it contrasts with nothing.</param>
+/// <param name="dropLast">Whether a shorter last batch is left out; one of a single pair always is, since it contrasts with
+/// nothing.</param>
 /// <param name="augmentation">How pictures are varied, or null.</param>
 /// <param name="architecture">The sizes of pictures and captions.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>

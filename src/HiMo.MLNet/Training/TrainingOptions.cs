@@ -1,6 +1,7 @@
 namespace HiMo.MLNet;
 
-/// <summary>Which model is trained, with which objective and how; <see cref="HiMoClipOptions"/> adds the columns and the validation set.</summary>
+/// <summary>Which model is trained, with which objective and how; <see cref="HiMoClipOptions"/> adds the columns and the validation
+/// set.</summary>
 public abstract class TrainingOptions
 {
     private protected TrainingOptions()
@@ -45,7 +46,8 @@ public abstract class TrainingOptions
     /// </summary>
     public int BatchSize { get; set; } = 256;
 
-    /// <summary>Whether the pairs that fill no batch at the end of an epoch are left out of it. Default: false, they make a smaller batch.</summary>
+    /// <summary>Whether the pairs that fill no batch at the end of an epoch are left out of it. Default: false, they make a smaller
+    /// batch.</summary>
     public bool DropLastBatch { get; set; }
 
     /// <summary>
@@ -79,10 +81,12 @@ public abstract class TrainingOptions
     /// </summary>
     public int? WarmupSteps { get; set; }
 
-    /// <summary>The largest norm of all gradients together: longer ones are scaled down to it; positive. Default: null, no clipping, as published.</summary>
+    /// <summary>The largest norm of all gradients together: longer ones are scaled down to it; positive. Default: null, no clipping, as
+    /// published.</summary>
     public double? MaxGradientNorm { get; set; }
 
-    /// <summary>Sets s, the scale of the logits, before training; positive. Published fine-tuning begins at 100. Default: null, as it is (1 / 0.07 from scratch).</summary>
+    /// <summary>Sets s, the scale of the logits, before training; positive. Published fine-tuning begins at 100. Default: null, as it is (1
+    /// / 0.07 from scratch).</summary>
     public double? InitialLogitScale { get; set; }
 
     /// <summary>
@@ -104,7 +108,8 @@ public abstract class TrainingOptions
     /// </summary>
     public int FrozenImageBlocks { get; set; }
 
-    /// <summary>Leaves the first blocks of the text tower, and the embeddings before them, as they are; 0 to the number of blocks. Default: 0.</summary>
+    /// <summary>Leaves the first blocks of the text tower, and the embeddings before them, as they are; 0 to the number of blocks. Default:
+    /// 0.</summary>
     public int FrozenTextBlocks { get; set; }
 
     /// <summary>
@@ -165,7 +170,8 @@ public abstract class TrainingOptions
     public IProgress<TrainingProgress>? Progress { get; set; }
 
     /// <summary>
-    /// Stops the training, with an <see cref="OperationCanceledException"/> and, given a <see cref="CheckpointFolder"/>, a checkpoint. Default: none.
+    /// Stops the training, with an <see cref="OperationCanceledException"/> and, given a <see cref="CheckpointFolder"/>, a checkpoint.
+    /// Default: none.
     /// </summary>
     public CancellationToken CancellationToken { get; set; }
 
@@ -205,7 +211,8 @@ public abstract class TrainingOptions
         Require(MaxLogitScale is null or >= 1, nameof(MaxLogitScale), MaxLogitScale, "at least 1, or null");
         Require(InitialLogitScale is null
             || (InitialLogitScale > 0 && InitialLogitScale < double.PositiveInfinity && InitialLogitScale <= LargestLogitScale),
-            nameof(InitialLogitScale), InitialLogitScale, $"above 0 and at most {nameof(MaxLogitScale)}, here {LargestLogitScale}, or null");
+            nameof(InitialLogitScale), InitialLogitScale,
+            $"above 0 and at most {nameof(MaxLogitScale)}, here {LargestLogitScale}, or null");
     }
 
     private void ValidateSteps()

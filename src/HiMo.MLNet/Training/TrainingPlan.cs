@@ -19,7 +19,8 @@ internal sealed record TrainingPlan(int StepsAnEpoch, int Steps, double Learning
         if (pairs < 2)
         {
             throw new InvalidOperationException(
-                $"Training contrasts pictures with each other: it needs at least 2 rows with a picture and a caption; the data has {pairs}.");
+                $"Training contrasts pictures with each other: it needs at least 2 rows with a picture and a caption; the data "
+                + $"has {pairs}.");
         }
 
         int stepsAnEpoch = (int)((pairs / options.BatchSize) + (!options.DropLastBatch && pairs % options.BatchSize > 1 ? 1 : 0));

@@ -66,7 +66,8 @@ public partial class CaptionMatching
     /// <returns>Captions and similarities, best first.</returns>
     public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(string imagePath, IEnumerable<string> captions)
     {
-        return captions.Select(caption => KeyValuePair.Create(caption, Predict(new ModelInput { ImagePath = imagePath, Caption = caption }).Similarity))
+        return captions.Select(caption =>
+            KeyValuePair.Create(caption, Predict(new ModelInput { ImagePath = imagePath, Caption = caption }).Similarity))
             .OrderByDescending(c => c.Value);
     }
 }

@@ -15,7 +15,9 @@ public partial class CaptionMatching
     /// <param name="checkpoint">A CLIP checkpoint, as HiMoClip takes it.</param>
     /// <param name="separatorChar">Separator character for delimited training file.</param>
     /// <param name="hasHeader">Boolean if training file has a header.</param>
-    public static void Train(string outputModelPath, string inputDataFilePath, string checkpoint, char separatorChar = RetrainSeparatorChar, bool hasHeader = RetrainHasHeader)
+    public static void Train(
+        string outputModelPath, string inputDataFilePath, string checkpoint, char separatorChar = RetrainSeparatorChar,
+        bool hasHeader = RetrainHasHeader)
     {
         var mlContext = new MLContext(seed: 1);
 
@@ -67,6 +69,12 @@ public partial class CaptionMatching
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint)
     {
-        return mlContext.Transforms.HiMoClip(new HiMoClipOptions { Checkpoint = checkpoint, Epochs = 1, BatchSize = 128, MicroBatchSize = 32 });
+        return mlContext.Transforms.HiMoClip(new HiMoClipOptions
+        {
+            Checkpoint = checkpoint,
+            Epochs = 1,
+            BatchSize = 128,
+            MicroBatchSize = 32,
+        });
     }
 }

@@ -68,6 +68,7 @@ public partial class ImageSearch
     {
         PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
         ModelOutput result = predEngine.Predict(input);
-        return result.SearchResults.Zip(result.SearchScores, (image, score) => KeyValuePair.Create(image, score)).OrderByDescending(c => c.Value);
+        return result.SearchResults.Zip(result.SearchScores, (image, score) => KeyValuePair.Create(image, score))
+            .OrderByDescending(c => c.Value);
     }
 }

@@ -36,7 +36,8 @@ public partial class ImageSearch
     {
         string[] allowedImageExtensions = new[] { ".png", ".jpg", ".jpeg", ".gif" };
         return mlContext.Data.LoadFromEnumerable(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
-            .Where(path => allowedImageExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase)).Order(StringComparer.Ordinal)
+            .Where(path => allowedImageExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))
+            .Order(StringComparer.Ordinal)
             .Select(path => new Picture { ImagePath = Path.GetFullPath(path) }).ToArray());
     }
 

@@ -7,7 +7,8 @@ namespace HiMo.MLNet.Samples.ModelBuilder;
 public partial class ProductTags
 {
     /// <summary>The tags, in words.</summary>
-    private static readonly string[] s_tags = ["something to wear", "a drink", "a tool", "a household item", "an office item", "a musical instrument", "a food that is a fruit"];
+    private static readonly string[] s_tags = ["something to wear", "a drink", "a tool", "a household item", "an office item",
+        "a musical instrument", "a food that is a fruit"];
 
     /// <summary>What a caption of such a picture says; with CLIP checkpoints, "a photo of {0}." does well.</summary>
     private const string Template = "{0}.";
@@ -23,7 +24,9 @@ public partial class ProductTags
     /// <param name="checkpoint">A CLIP checkpoint, as HiMoClip takes it.</param>
     /// <param name="separatorChar">Separator character for delimited training file.</param>
     /// <param name="hasHeader">Boolean if training file has a header.</param>
-    public static void Train(string outputModelPath, string inputDataFilePath, string checkpoint, char separatorChar = RetrainSeparatorChar, bool hasHeader = RetrainHasHeader)
+    public static void Train(
+        string outputModelPath, string inputDataFilePath, string checkpoint, char separatorChar = RetrainSeparatorChar,
+        bool hasHeader = RetrainHasHeader)
     {
         var mlContext = new MLContext(seed: 1);
 
@@ -76,7 +79,8 @@ public partial class ProductTags
     /// <param name="threshold">The cosine that a picture needs with its tag.</param>
     public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint, float threshold)
     {
-        return mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_tags, templates: [Template], threshold: threshold)
+        return mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_tags, templates: [Template],
+            threshold: threshold)
             .Append(mlContext.Transforms.Conversion.MapKeyToValue(outputColumnName: @"PredictedLabel", inputColumnName: @"PredictedLabel"));
     }
 
@@ -95,19 +99,23 @@ public partial class ProductTags
     /// <exception cref="InvalidOperationException">All pictures have one of the tags, or none has.</exception>
     public static float MeasureThreshold(MLContext mlContext, IDataView pictures, string checkpoint)
     {
-        IDataView sentences = mlContext.Data.LoadFromEnumerable(s_tags.Select(tag => new Sentence { Caption = string.Format(null, Template, tag) }));
+        IDataView sentences = mlContext.Data
+            .LoadFromEnumerable(s_tags.Select(tag => new Sentence { Caption = string.Format(null, Template, tag) }));
         using HiMoClipTransformer clip = mlContext.Transforms.HiMoClip(checkpoint).Fit(sentences);
         float[][] tags = [.. clip.Transform(sentences).GetColumn<float[]>(@"TextEmbedding")];
-        IEnumerable<float> best = clip.Transform(pictures).GetColumn<float[]>(@"ImageEmbedding").Select(image => tags.Max(tag => TensorPrimitives.Dot<float>(image, tag)));
+        IEnumerable<float> best = clip.Transform(pictures).GetColumn<float[]>(@"ImageEmbedding")
+            .Select(image => tags.Max(tag => TensorPrimitives.Dot<float>(image, tag)));
         IEnumerable<bool> isTagged = pictures.GetColumn<string>(@"Label").Select(label => s_tags.Contains(label));
         ILookup<bool, float> groups = best.Zip(isTagged).ToLookup(picture => picture.Second, picture => picture.First);
         int tagged = groups[true].Count(), others = groups[false].Count();
         if (tagged == 0 || others == 0)
         {
-            throw new InvalidOperationException($"A threshold is measured between pictures with a tag and pictures without: found {tagged} and {others}.");
+            throw new InvalidOperationException(
+                $"A threshold is measured between pictures with a tag and pictures without: found {tagged} and {others}.");
         }
 
         return groups[true].MaxBy(threshold =>
-            groups[true].Count(cosine => cosine >= threshold) / (double)tagged + groups[false].Count(cosine => cosine < threshold) / (double)others);
+            groups[true].Count(cosine => cosine >= threshold) / (double)tagged
+                + groups[false].Count(cosine => cosine < threshold) / (double)others);
     }
 }
