@@ -42,7 +42,9 @@ public sealed class ObjectivesGoldenTests
             Assert.All(leaves, leaf => leaf.requires_grad_());
             Tensor captions = Arithmetic.Range(leaves[0].shape[0], CPU).unsqueeze(1);
             var batch = new ContrastiveBatch(
-                zeros(captions.shape[0], 3, 1, 1, dtype: ScalarType.Byte), [captions, captions], Arithmetic.Range(captions.shape[0], CPU));
+                zeros(captions.shape[0], 3, 1, 1, dtype: ScalarType.Byte),
+                [.. embeddings.Where(e => e.EndsWith("texts", StringComparison.Ordinal)).Select(_ => captions)],
+                Arithmetic.Range(captions.shape[0], CPU));
 
             Tensor total = Objective(name, paths).Compute(leaves[0], leaves[1..^1], leaves[^1], batch).Total;
             total.backward();
