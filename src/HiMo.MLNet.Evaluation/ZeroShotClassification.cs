@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Evaluation;
@@ -23,14 +24,13 @@ internal static class ZeroShotClassification
         }
 
         int dimension = templateTexts.Dimension;
-        float[] sums = new float[classes * dimension];
-        for (int text = 0; text < templateTexts.Count; text++)
+        float[] means = new float[classes * dimension];
+        for (int i = 0; i < classes; i++)
         {
-            Span<float> sum = sums.AsSpan(text / templatesPerClass * dimension, dimension);
-            TensorPrimitives.Add(sum, templateTexts.Row(text), sum);
+            ZeroShotHead.Mean(templateTexts.Rows(i * templatesPerClass, templatesPerClass), means.AsSpan(i * dimension, dimension));
         }
 
-        return new EmbeddingMatrix(sums, dimension).Normalize();
+        return new EmbeddingMatrix(means, dimension).Normalize();
     }
 
     /// <param name="images">Normalised image embeddings.</param>

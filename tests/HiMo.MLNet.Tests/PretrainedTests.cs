@@ -65,7 +65,10 @@ public sealed class PretrainedTests : IDisposable
         Assert.Equal(("PyTorch", "safetensors"), (vit.Format, resnet.Format));
         Assert.Equal((64, 64, 16), (vit.Architecture.EmbeddingDimension, vit.Architecture.ImageSize, vit.Architecture.PatchSize));
         Assert.False(resnet.Architecture.IsVisionTransformer);
-        Assert.Contains(vit.Tensors, t => t is { Name: "logit_scale", Type: "Float32", Shape.Count: 0 });
+        Assert.Contains(vit.Tensors, t => t is { Name: "logit_scale", Type: TorchSharp.torch.ScalarType.Float32, Shape.Length: 0 });
+        Assert.Equal(["Float32"], vit.StoredTypes.Keys);
+        Assert.Equal(vit.Tensors.Count, vit.StoredTypes["Float32"]);
+        Assert.Equal(248, vit.StoredContextLength);
         Assert.Equal(GoldenFile.Read("tiny-vit.safetensors").Values.Sum(t => (long)t.Values.Length), vit.ParameterCount);
     }
 

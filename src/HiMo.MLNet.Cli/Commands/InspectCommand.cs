@@ -42,7 +42,7 @@ internal static class InspectCommand
     private static void WriteText(HiMoClipCheckpoint found, float[]? image, float[]? text, float? cosine)
     {
         ClipArchitecture sizes = found.Architecture;
-        int stored = StoredTokens(found);
+        int stored = found.StoredContextLength;
         Console.WriteLine($"file        {found.Path} ({found.Format})");
         Console.WriteLine($"image tower {Layers(sizes)}");
         Console.WriteLine($"text tower  {sizes.TextLayers} blocks × {sizes.TextWidth}, {sizes.TextHeads} heads");
@@ -53,7 +53,7 @@ internal static class InspectCommand
         Console.WriteLine($"tokens      {stored}{stretched} of a vocabulary of {sizes.VocabularySize:n0}");
         Console.WriteLine($"embedding   {sizes.EmbeddingDimension}");
         Console.WriteLine($"parameters  {found.ParameterCount:n0}");
-        Console.WriteLine($"stored as   {string.Join(", ", Types(found).Select(type => $"{type.Key} ({type.Value} tensors)"))}");
+        Console.WriteLine($"stored as   {string.Join(", ", found.StoredTypes.Select(type => $"{type.Key} ({type.Value} tensors)"))}");
         WriteEmbedding("image", image);
         WriteEmbedding("text", text);
         if (cosine is not null)
@@ -83,15 +83,11 @@ internal static class InspectCommand
         found.Format,
         found.Architecture,
         found.ArchitectureSource,
-        StoredContextLength = StoredTokens(found),
+        found.StoredContextLength,
         found.ParameterCount,
-        Types = Types(found),
+        Types = found.StoredTypes,
         ImageEmbedding = image,
         TextEmbedding = text,
         Cosine = cosine,
     }));
-
-    private static int StoredTokens(HiMoClipCheckpoint found) => (int)found.Tensors.Single(t => t.Name == "positional_embedding").Shape[0];
-
-    private static Dictionary<string, int> Types(HiMoClipCheckpoint found) => found.Tensors.CountBy(t => t.Type).ToDictionary();
 }

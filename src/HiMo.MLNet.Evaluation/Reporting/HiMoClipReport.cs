@@ -8,7 +8,7 @@ public static class HiMoClipReport
 {
     /// <summary>One table for each set of data (<see cref="HiMoClipMetrics.DataName"/>), in their order; its rows are the models.</summary>
     /// <param name="metrics">The metrics of any models on any data.</param>
-    public static IReadOnlyList<HiMoClipTable> Tables(params IReadOnlyList<HiMoClipMetrics> metrics) =>
+    internal static IReadOnlyList<HiMoClipTable> Tables(params IReadOnlyList<HiMoClipMetrics> metrics) =>
         [.. Group(metrics).Select(ResultTable.Of)];
 
     /// <summary>
@@ -55,7 +55,8 @@ public static class HiMoClipReport
                     throw new ArgumentException(
                         $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].PictureCount} pictures and "
                         + $"{group[0].Captions.Count} captions, {other.ModelName} others ({other.PictureCount} and "
-                        + $"{other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.", nameof(metrics));
+                        + $"{other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.",
+                        nameof(metrics));
                 }
             }
         }

@@ -5,23 +5,23 @@ namespace HiMo.MLNet;
 /// <param name="Columns">What was measured.</param>
 /// <param name="Rows">The models, then chance, then published figures.</param>
 /// <param name="Notes">What a reader should know.</param>
-public sealed record HiMoClipTable(
+internal sealed record HiMoClipTable(
     string Title, IReadOnlyList<HiMoClipTableColumn> Columns, IReadOnlyList<HiMoClipTableRow> Rows, IReadOnlyList<string> Notes);
 
 /// <summary>A column of figures.</summary>
 /// <param name="Group">What stands over neighbouring columns: <c>picture → caption</c>.</param>
 /// <param name="Name">What is measured: <c>R@1 %</c>.</param>
 /// <param name="Decimals">Decimals worth showing.</param>
-public sealed record HiMoClipTableColumn(string Group, string Name, int Decimals = 1);
+internal sealed record HiMoClipTableColumn(string Group, string Name, int Decimals = 1);
 
 /// <summary>Figures of one model.</summary>
 /// <param name="Name">The model.</param>
 /// <param name="Source">Where the figures come from.</param>
 /// <param name="Values">One a column; null where nothing is known or nothing could be measured.</param>
-public sealed record HiMoClipTableRow(string Name, HiMoClipTableSource Source, IReadOnlyList<double?> Values);
+internal sealed record HiMoClipTableRow(string Name, HiMoClipTableSource Source, IReadOnlyList<double?> Values);
 
 /// <summary>Where figures come from.</summary>
-public enum HiMoClipTableSource
+internal enum HiMoClipTableSource
 {
     /// <summary>Measured here.</summary>
     Measured,

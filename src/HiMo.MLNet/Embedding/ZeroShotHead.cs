@@ -78,16 +78,24 @@ internal sealed class ZeroShotHead
         {
             string name = labels[label];
             float[] texts = encoder.EncodeTexts([.. templates.Select(template => template.Replace("{0}", name, StringComparison.Ordinal))]);
-            Span<float> mean = classes.AsSpan(label * d, d);
-            for (int t = 0; t < templates.Count; t++)
-            {
-                TensorPrimitives.Add(mean, texts.AsSpan(t * d, d), mean);
-            }
-
-            TensorPrimitives.Divide(mean, TensorPrimitives.Norm(mean), mean);
+            Mean(texts, classes.AsSpan(label * d, d));
         }
 
         return classes;
+    }
+
+    /// <summary>A class out of its templates: the mean of their normalised embeddings, normalised.</summary>
+    /// <param name="texts">(templates, d)</param>
+    /// <param name="mean">Receives d numbers.</param>
+    public static void Mean(ReadOnlySpan<float> texts, Span<float> mean)
+    {
+        mean.Clear();
+        for (int first = 0; first < texts.Length; first += mean.Length)
+        {
+            TensorPrimitives.Add(mean, texts.Slice(first, mean.Length), mean);
+        }
+
+        TensorPrimitives.Divide(mean, TensorPrimitives.Norm(mean), mean);
     }
 
     /// <summary>The classifier that a model was saved with; null for a checkpoint, or a model without labels.</summary>

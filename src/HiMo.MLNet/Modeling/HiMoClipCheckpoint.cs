@@ -11,9 +11,7 @@ namespace HiMo.MLNet;
 /// <param name="Architecture">Sizes read off the shapes of the tensors, activation and heads as <see cref="ArchitectureSource"/> says. A
 /// context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
 /// <param name="ParameterCount">The numbers in the parameters: tensors of floating point, batch norm's statistics left out.</param>
-/// <param name="Tensors">The tensors by their original names, with the type and shape in which they are stored.</param>
-public sealed record HiMoClipCheckpoint(
-    string Path, string Format, ClipArchitecture Architecture, long ParameterCount, IReadOnlyList<CheckpointTensor> Tensors)
+public sealed record HiMoClipCheckpoint(string Path, string Format, ClipArchitecture Architecture, long ParameterCount)
 {
     /// <summary>The format of what <c>mlContext.Model.Save</c> writes.</summary>
     public const string ModelZip = "ML.NET model";
@@ -24,6 +22,15 @@ public sealed record HiMoClipCheckpoint(
     /// the defaults of <see cref="ClipArchitecture"/>, and the 80, 88 and 104 wide heads of ViT-H/14, g/14 and bigG/14 by their sizes.
     /// </summary>
     public string? ArchitectureSource { get; init; }
+
+    /// <summary>The positions in the file: 77 for CLIP's own, 248 for a stretched one.</summary>
+    public int StoredContextLength { get; init; }
+
+    /// <summary>How many tensors are stored in each type, such as <c>Float16</c>.</summary>
+    public IReadOnlyDictionary<string, int> StoredTypes { get; init; } = new Dictionary<string, int>();
+
+    /// <summary>The tensors by their original names, in the order of these.</summary>
+    internal IReadOnlyList<TensorInfo> Tensors { get; init; } = [];
 
     /// <summary>Reads names, types and shapes.</summary>
     /// <param name="path">A PyTorch, TorchScript or safetensors file, a folder of shards, or an ML.NET model zip with a
@@ -52,16 +59,12 @@ public sealed record HiMoClipCheckpoint(
             .Where(t => !t.Name.EndsWith("running_mean", StringComparison.Ordinal)
                 && !t.Name.EndsWith("running_var", StringComparison.Ordinal))
             .Sum(t => t.Shape.Aggregate(1L, (product, size) => product * size));
-        CheckpointTensor[] described = [.. ordered.Select(t => new CheckpointTensor(t.Name, t.Type.ToString(), t.Shape))];
-        return new(path, format, stored.Architecture, parameters, described)
+        return new(path, format, stored.Architecture, parameters)
         {
             ArchitectureSource = stored.Source,
+            StoredContextLength = (int)ordered.Single(t => t.Name == "positional_embedding").Shape[0],
+            StoredTypes = ordered.CountBy(t => t.Type.ToString()).ToDictionary(),
+            Tensors = ordered,
         };
     }
 }
-
-/// <summary>A tensor of a checkpoint.</summary>
-/// <param name="Name">Its name in the original CLIP state dict.</param>
-/// <param name="Type">The type in which it is stored, as <c>Float16</c>.</param>
-/// <param name="Shape">Its shape; empty for a scalar.</param>
-public sealed record CheckpointTensor(string Name, string Type, IReadOnlyList<long> Shape);
