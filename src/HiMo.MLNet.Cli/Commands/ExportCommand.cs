@@ -135,8 +135,8 @@ internal static class ExportCommand
             Safetensors => [WeightsName],
             _ =>
             [
-                "config.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json", "tokenizer_config.json",
-                "vocab.json", WeightsName,
+                "config.json", "merges.txt", "preprocessor_config.json", "special_tokens_map.json", "tokenizer.json",
+                "tokenizer_config.json", "vocab.json", WeightsName,
             ],
         };
         IEnumerable<string> graphs = form != Safetensors ? Directory.EnumerateFiles(Path.Combine(folder, "onnx"), "*_model*.onnx*") : [];

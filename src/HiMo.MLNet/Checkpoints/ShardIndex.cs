@@ -33,8 +33,8 @@ internal static class ShardIndex
         }
 
         return s_names.Select(name => Path.Combine(folder, name)).FirstOrDefault(File.Exists) ?? throw new CheckpointFormatException(
-            $"{folder}: expected a checkpoint (*.safetensors{Suffix}, *.safetensors or {string.Join(" or ", s_names[2..])}) in this folder, "
-            + "found none");
+            $"{folder}: expected a checkpoint (*.safetensors{Suffix}, *.safetensors or {string.Join(" or ", s_names[2..])}) "
+            + "in this folder, found none");
     }
 
     /// <summary>Reads the index.</summary>

@@ -18,7 +18,8 @@ internal static class HuggingFaceConfiguration
     public static JsonObject Model(ClipArchitecture architecture, ClipTokenizer tokenizer, string type, JsonObject? transformersJs)
     {
         JsonObject text = Tower(
-            architecture, "clip_text_model", architecture.TextWidth, architecture.TextMlpWidth, architecture.TextLayers, architecture.TextHeads);
+            architecture, "clip_text_model", architecture.TextWidth, architecture.TextMlpWidth, architecture.TextLayers,
+            architecture.TextHeads);
         text["vocab_size"] = architecture.VocabularySize;
         text["max_position_embeddings"] = architecture.ContextLength;
         text["bos_token_id"] = tokenizer.StartToken;
