@@ -164,7 +164,11 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
     {
         var architecture = new ClipArchitecture(24, 32, [2], 96, 8, 64, 3)
         {
-            Activation = ClipActivation.Gelu, VisionHeadWidth = 48, TextHeadWidth = 32, VisionMlpWidth = 200, TextMlpWidth = 100,
+            Activation = ClipActivation.Gelu,
+            VisionHeadWidth = 48,
+            TextHeadWidth = 32,
+            VisionMlpWidth = 200,
+            TextMlpWidth = 100,
         };
         using var model = new ClipModel(architecture);
         using (var generator = new Generator(5))
