@@ -23,14 +23,18 @@ internal static class PrecisionBenchmark
             foreach (OnnxPrecision precision in (OnnxPrecision[])[OnnxPrecision.Float16, OnnxPrecision.Int8])
             {
                 (float[][] images, float[][] texts) = Embed(model, folder, precision);
-                double change = single.Images.SelectMany((a, i) => single.Texts.Select((b, j) => Math.Abs(Cosine(a, b) - Cosine(images[i], texts[j])))).Max();
+                double change = single.Images
+                    .SelectMany((a, i) => single.Texts.Select((b, j) => Math.Abs(Cosine(a, b) - Cosine(images[i], texts[j])))).Max();
                 Tell($"{precision} images", single.Images.Zip(images, Cosine), Size(folder, OnnxExport.VisionFile(precision)));
                 Tell($"{precision} texts", single.Texts.Zip(texts, Cosine), Size(folder, OnnxExport.TextFile(precision)));
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{precision,-8} cosine of an image and a text changes by {change:g2} at most"));
+                Console.WriteLine(string.Create(
+                    CultureInfo.InvariantCulture, $"{precision,-8} cosine of an image and a text changes by {change:g2} at most"));
             }
 
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Float32 takes {Size(folder, OnnxExport.VisionFile(OnnxPrecision.Float32)):f1} MB (images) and "
-                + $"{Size(folder, OnnxExport.TextFile(OnnxPrecision.Float32)):f1} MB (texts)"));
+            double vision = Size(folder, OnnxExport.VisionFile(OnnxPrecision.Float32));
+            double text = Size(folder, OnnxExport.TextFile(OnnxPrecision.Float32));
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"Float32 takes {vision:f1} MB (images) and {text:f1} MB (texts)"));
         }
         finally
         {
@@ -64,10 +68,11 @@ internal static class PrecisionBenchmark
         float[] pixels = new float[3 * size * size];
         for (int channel = 0; channel < 3; channel++)
         {
-            (double x, double y, double phase) = (random.NextDouble() * 40 / size, random.NextDouble() * 40 / size, random.NextDouble() * 6);
+            double x = random.NextDouble() * 40 / size, y = random.NextDouble() * 40 / size, phase = random.NextDouble() * 6;
             for (int i = 0; i < size * size; i++)
             {
-                pixels[(channel * size * size) + i] = (float)((1.5 * Math.Sin((x * (i % size)) + (y * (i / size)) + phase)) + (random.NextDouble() / 2) - 0.25);
+                double wave = Math.Sin((x * (i % size)) + (y * (i / size)) + phase), noise = (random.NextDouble() / 2) - 0.25;
+                pixels[(channel * size * size) + i] = (float)((1.5 * wave) + noise);
             }
         }
 
@@ -77,7 +82,8 @@ internal static class PrecisionBenchmark
     private static long[] Tokens(int seed, int vocabulary, int context)
     {
         var random = new Random(seed);
-        return [vocabulary - 2, .. Enumerable.Range(0, random.Next(3, context - 2)).Select(_ => random.NextInt64(vocabulary - 2)), vocabulary - 1];
+        IEnumerable<long> words = Enumerable.Range(0, random.Next(3, context - 2)).Select(_ => random.NextInt64(vocabulary - 2));
+        return [vocabulary - 2, .. words, vocabulary - 1];
     }
 
     private static float[] Run<T>(InferenceSession session, string input, T[] values, long[] shape)
@@ -94,5 +100,6 @@ internal static class PrecisionBenchmark
     private static double Size(string folder, string file) => new FileInfo(Path.Combine(folder, file)).Length / 1e6;
 
     private static void Tell(string what, IEnumerable<double> cosines, double megabytes) => Console.WriteLine(string.Create(
-        CultureInfo.InvariantCulture, $"{what,-16} cosine to Float32: mean {cosines.Average():f6}, least {cosines.Min():f6}; {megabytes:f1} MB"));
+        CultureInfo.InvariantCulture,
+        $"{what,-16} cosine to Float32: mean {cosines.Average():f6}, least {cosines.Min():f6}; {megabytes:f1} MB"));
 }

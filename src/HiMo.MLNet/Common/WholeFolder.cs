@@ -11,8 +11,7 @@ internal static class WholeFolder
     /// </summary>
     /// <param name="path">The folder, made if need be with those above it.</param>
     /// <param name="write">Receives the folder to write into.</param>
-    /// <exception cref="IOException">The place is a file's, cannot be written, or the disk is full; the message names the
-    /// folder.</exception>
+    /// <exception cref="IOException">The place is a file's or cannot be written, which the message says; or the disk is full.</exception>
     public static void Write(string path, Action<string> write)
     {
         string full = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
@@ -43,7 +42,7 @@ internal static class WholeFolder
             catch
             {
                 held.Dispose();
-                Directory.Delete(partial, recursive: true);
+                Discard(partial);
                 throw;
             }
         }
@@ -75,12 +74,22 @@ internal static class WholeFolder
             try
             {
                 new FileStream(Path.Combine(folder, Lock), FileMode.Open, FileAccess.ReadWrite, FileShare.None).Dispose();
-                Directory.Delete(folder, recursive: true);
+                Discard(folder);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {
                 // Another process's, or gone by now.
             }
+        }
+    }
+
+    // Not with older files in it, which could not be put back.
+    private static void Discard(string partial)
+    {
+        string older = Path.Combine(partial, Older);
+        if (!Directory.Exists(older) || !Directory.EnumerateFiles(older, "*", SearchOption.AllDirectories).Any())
+        {
+            Directory.Delete(partial, recursive: true);
         }
     }
 

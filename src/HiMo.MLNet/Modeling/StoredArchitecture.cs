@@ -94,7 +94,9 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
     {
         ClipArchitecture completed = found with
         {
-            Activation = stated.Activation, VisionHeadWidth = stated.VisionHeadWidth, TextHeadWidth = stated.TextHeadWidth,
+            Activation = stated.Activation,
+            VisionHeadWidth = stated.VisionHeadWidth,
+            TextHeadWidth = stated.TextHeadWidth,
             VisionMlpWidth = stated.IsVisionTransformer ? found.VisionMlpWidth : stated.VisionMlpWidth,
         };
         return completed == stated

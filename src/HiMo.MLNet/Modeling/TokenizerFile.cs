@@ -10,8 +10,7 @@ internal static class TokenizerFile
 {
     private const string Place = "vocabulary";
 
-    /// <summary>The tokenizer of the model in a checkpoint: a model zip has its own, others what lies beside them, or else
-    /// CLIP's.</summary>
+    /// <summary>The tokenizer of the model in a checkpoint: a model zip has its own, others what lies beside them or CLIP's.</summary>
     /// <param name="checkpoint">A file, or a folder; null for a model from scratch.</param>
     /// <exception cref="CheckpointFormatException">The vocabulary is damaged, or not of CLIP's kind.</exception>
     public static ClipTokenizer Of(string? checkpoint)

@@ -89,6 +89,16 @@ public sealed class WholeFolderTests : IDisposable
     }
 
     [Fact]
+    public void Older_files_that_a_killed_process_had_moved_aside_are_not_deleted()
+    {
+        Write(_folder.FullPath, ("model/.abcdefgh.partial/lock", ""), ("model/.abcdefgh.partial/older/a", "old"));
+
+        WholeFolder.Write(Target, part => Write(part, ("b", "1")));
+
+        Assert.Equal("old", Files()["model/.abcdefgh.partial/older/a"]);
+    }
+
+    [Fact]
     public void Two_that_write_one_folder_at_a_time_both_end()
     {
         WholeFolder.Write(Target, outer =>

@@ -16,8 +16,8 @@ internal static class TokenizerFuzz
         string fast = Path.Combine(folder, "tokenizer.json"), slow = Path.Combine(folder, "merges.txt");
         string json = File.ReadAllText(fast), merges = File.ReadAllText(slow);
         // The merges in front: damage finds them among five hundred symbols otherwise hardly ever.
-        string model = json[json.IndexOf("\"merges\"", StringComparison.Ordinal)..].TrimEnd('}', '\n', ' '), vocabulary = json[
-            json.IndexOf("\"vocab\"", StringComparison.Ordinal)..json.IndexOf("\"merges\"", StringComparison.Ordinal)].TrimEnd(',', '\n', ' ');
+        int atVocabulary = json.IndexOf("\"vocab\"", StringComparison.Ordinal), atMerges = json.IndexOf("\"merges\"", StringComparison.Ordinal);
+        string model = json[atMerges..].TrimEnd('}', '\n', ' '), vocabulary = json[atVocabulary..atMerges].TrimEnd(',', '\n', ' ');
         string head = $$"""{ "model": { "type": "BPE", "end_of_word_suffix": "</w>", {{model}}""";
         return new FuzzKind("tokenizer", random => random.Next(4) switch
         {

@@ -11,7 +11,8 @@ internal sealed class FactWithTransformersJsAttribute : FactAttribute
     /// <summary>Where check.mjs and its package.json lie.</summary>
     public static string Folder { get; } = Path.Combine(BuiltProgram.Root, "tests", "transformersjs");
 
-    private static readonly bool s_isThere = HasNode() && Directory.Exists(Path.Combine(Folder, "node_modules", "@huggingface", "transformers"));
+    private static readonly bool s_isThere =
+        HasNode() && Directory.Exists(Path.Combine(Folder, "node_modules", "@huggingface", "transformers"));
 
     public FactWithTransformersJsAttribute()
     {

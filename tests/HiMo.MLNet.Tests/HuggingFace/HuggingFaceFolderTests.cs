@@ -114,11 +114,13 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
         Assert.Empty(shapes["logit_scale"]);
         string[] block =
         [
-            "layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2", "self_attn.k_proj", "self_attn.out_proj", "self_attn.q_proj", "self_attn.v_proj",
+            "layer_norm1", "layer_norm2", "mlp.fc1", "mlp.fc2",
+            "self_attn.k_proj", "self_attn.out_proj", "self_attn.q_proj", "self_attn.v_proj",
         ];
         string[] modules =
         [
-            .. block.Select(part => $"text_model.encoder.layers.0.{part}"), .. block.Select(part => $"vision_model.encoder.layers.0.{part}"),
+            .. block.Select(part => $"text_model.encoder.layers.0.{part}"),
+            .. block.Select(part => $"vision_model.encoder.layers.0.{part}"),
             "text_model.final_layer_norm", "vision_model.post_layernorm", "vision_model.pre_layrnorm",
         ];
         Assert.Equal(8 + (2 * modules.Length), shapes.Count);
@@ -162,7 +164,11 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
     {
         var architecture = new ClipArchitecture(24, 32, [2], 96, 8, 64, 3)
         {
-            Activation = ClipActivation.Gelu, VisionHeadWidth = 48, TextHeadWidth = 32, VisionMlpWidth = 200, TextMlpWidth = 100,
+            Activation = ClipActivation.Gelu,
+            VisionHeadWidth = 48,
+            TextHeadWidth = 32,
+            VisionMlpWidth = 200,
+            TextMlpWidth = 100,
         };
         using var model = new ClipModel(architecture);
         using (var generator = new Generator(5))
@@ -182,23 +188,23 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
         using var configuration = JsonDocument.Parse(File.ReadAllText(Path.Combine(saved.Folder, "config.json")));
         JsonElement root = configuration.RootElement, text = root.GetProperty("text_config"), vision = root.GetProperty("vision_config");
 
-        Assert.Equal(("clip", 32, "CLIPModel"), (root.GetProperty("model_type").GetString(), root.GetProperty("projection_dim").GetInt32(),
-            root.GetProperty("architectures")[0].GetString()));
-        Assert.Equal(("quick_gelu", 64, 256, 1, 1, 248, 49_408), (text.GetProperty("hidden_act").GetString(), text.GetProperty("hidden_size").GetInt32(),
-            text.GetProperty("intermediate_size").GetInt32(), text.GetProperty("num_hidden_layers").GetInt32(), text.GetProperty("num_attention_heads").GetInt32(),
-            text.GetProperty("max_position_embeddings").GetInt32(), text.GetProperty("vocab_size").GetInt32()));
-        Assert.Equal((49_406, 49_407), (text.GetProperty("bos_token_id").GetInt32(), text.GetProperty("eos_token_id").GetInt32()));
-        Assert.Equal(("quick_gelu", 64, 256, 1, 1, 32, 8), (vision.GetProperty("hidden_act").GetString(), vision.GetProperty("hidden_size").GetInt32(),
-            vision.GetProperty("intermediate_size").GetInt32(), vision.GetProperty("num_hidden_layers").GetInt32(),
-            vision.GetProperty("num_attention_heads").GetInt32(), vision.GetProperty("image_size").GetInt32(), vision.GetProperty("patch_size").GetInt32()));
-        Assert.All((JsonElement[])[text, vision], tower => Assert.Equal(1e-5, tower.GetProperty("layer_norm_eps").GetDouble()));
+        static string Fields(JsonElement part, params string[] names) =>
+            string.Join(' ', names.Select(name => part.GetProperty(name).ToString()));
+        string[] tower = ["hidden_act", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"];
+        Assert.Equal("clip 32", Fields(root, "model_type", "projection_dim"));
+        Assert.Equal("CLIPModel", root.GetProperty("architectures")[0].GetString());
+        Assert.Equal("quick_gelu 64 256 1 1", Fields(text, tower));
+        Assert.Equal("248 49408 49406 49407", Fields(text, "max_position_embeddings", "vocab_size", "bos_token_id", "eos_token_id"));
+        Assert.Equal("quick_gelu 64 256 1 1", Fields(vision, tower));
+        Assert.Equal("32 8 3", Fields(vision, "image_size", "patch_size", "num_channels"));
+        Assert.All((JsonElement[])[text, vision], part => Assert.Equal(1e-5, part.GetProperty("layer_norm_eps").GetDouble()));
     }
 
     [Theory]
     [InlineData("text_config", "eos_token_id", "2", null)]                    // the files of before the real id was said
     [InlineData("text_config", "eos_token_id", "49407", null)]
     [InlineData("text_config", "eos_token_id", "49406", "text_config.eos_token_id: expected the last id of the vocabulary, 49407")]
-    [InlineData("text_config", "max_position_embeddings", "77", "says text_config.max_position_embeddings 77; the shapes of its tensors say 248")]
+    [InlineData("text_config", "max_position_embeddings", "77", "max_position_embeddings 77; the shapes of its tensors say 248")]
     [InlineData("text_config", "layer_norm_eps", "1e-6", "text_config.layer_norm_eps: expected 1E-05, found '1e-6'")]
     [InlineData("vision_config", "layer_norm_eps", "0.00001", null)]
     [InlineData("vision_config", "patch_size", "16", "says vision_config.patch_size 16; the shapes of its tensors say 8")]
@@ -266,7 +272,8 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
     {
         using var clip = new TinyClip("tiny-rn");
 
-        NotSupportedException error = Assert.Throws<NotSupportedException>(() => HuggingFaceFolder.Save(clip.Model, ClipTokenizer.Default, At("folder"), []));
+        NotSupportedException error = Assert.Throws<NotSupportedException>(
+            () => HuggingFaceFolder.Save(clip.Model, ClipTokenizer.Default, At("folder"), []));
 
         Assert.All((string[])["ResNet", "CLIPModel", "SaveOnnx"], part => Assert.Contains(part, error.Message, StringComparison.Ordinal));
         Assert.False(Directory.Exists(At("folder")));
@@ -295,7 +302,10 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
 
         model.SaveHuggingFace(folder, OnnxPrecision.Int8, OnnxPrecision.Float16);
 
-        string[] graphs = [.. new[] { "text", "vision" }.SelectMany(tower => new[] { "fp16", "int8" }.Select(type => $"onnx/{tower}_model_{type}.onnx"))];
+        string[] graphs =
+        [
+            "onnx/text_model_fp16.onnx", "onnx/text_model_int8.onnx", "onnx/vision_model_fp16.onnx", "onnx/vision_model_int8.onnx",
+        ];
         Assert.Equal(s_files.Concat(graphs).Append("README.md").Order(StringComparer.Ordinal), Files(folder));
         Assert.Equal("mine", File.ReadAllText(Path.Combine(folder, "README.md")));
         Assert.NotEqual("older", File.ReadAllText(Path.Combine(folder, "vocab.json")));
@@ -326,7 +336,8 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
         File.WriteAllText(At("file"), "mine");
         using HiMoClipTransformer model = Model(saved.Checkpoint);
 
-        foreach (Action save in (Action[])[() => model.SaveHuggingFace(At("file")), () => model.SaveOnnx(At("file")), () => model.SaveOnnx(At("file/inside"))])
+        foreach (Action save in (Action[])[
+            () => model.SaveHuggingFace(At("file")), () => model.SaveOnnx(At("file")), () => model.SaveOnnx(At("file/inside"))])
         {
             Assert.Contains(At("file"), Assert.Throws<IOException>(save).Message, StringComparison.Ordinal);
         }

@@ -124,7 +124,8 @@ public sealed class StoredArchitectureTests : IDisposable
     [InlineData("open_clip_config.json", OpenClipGelu, "\"mlp_ratio\": 3.05", "\"mlp_ratio\": 4", "vision_cfg.mlp_ratio '4'", "488")]
     [InlineData("open_clip_config.json", OpenClipGelu, "\"embed_dim\": 24", "\"embed_dim\": 24, \"quick_gelu\": 1",
         "quick_gelu", "true or false")]
-    [InlineData("open_clip_config.json", OpenClipGelu, "\"context_length\": 24", "\"context_length\": 77", "text_cfg.context_length 77", "24")]
+    [InlineData("open_clip_config.json", OpenClipGelu, "\"context_length\": 24", "\"context_length\": 77",
+        "text_cfg.context_length 77", "24")]
     [InlineData("open_clip_config.json", OpenClipGelu, "\"heads\": 2", "\"heads\": 2, \"no_causal_mask\": true",
         "text_cfg.no_causal_mask: expected false, found 'true'")]
     [InlineData("open_clip_config.json", OpenClipGelu, "\"heads\": 2", "\"heads\": 2, \"pool_type\": \"last\"",

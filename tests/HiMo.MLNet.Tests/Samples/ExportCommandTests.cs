@@ -23,14 +23,17 @@ public sealed class ExportCommandTests : IDisposable
 
     private string At(string name) => Path.Combine(_toys.Folder, name);
 
-    private static string[] Names(JsonElement told) => [.. told.GetProperty("files").EnumerateArray().Select(file => file.GetProperty("name").GetString()!)];
+    private static string[] Names(JsonElement told) =>
+        [.. told.GetProperty("files").EnumerateArray().Select(file => file.GetProperty("name").GetString()!)];
 
     [Fact]
     public void Onnx_writes_the_towers_in_every_precision_that_is_asked_for()
     {
-        JsonElement told = HimoProgram.Run("export", _checkpoint, "--to", "onnx", "--out", At("folder"), "--precision", "float32", "int8", "--json").Json;
+        JsonElement told = HimoProgram.Run(
+            "export", _checkpoint, "--to", "onnx", "--out", At("folder"), "--precision", "float32", "int8", "--json").Json;
 
-        Assert.Equal(["onnx/text_model.onnx", "onnx/text_model_int8.onnx", "onnx/vision_model.onnx", "onnx/vision_model_int8.onnx"], Names(told));
+        string[] graphs = ["onnx/text_model.onnx", "onnx/text_model_int8.onnx", "onnx/vision_model.onnx", "onnx/vision_model_int8.onnx"];
+        Assert.Equal(graphs, Names(told));
         Assert.Equal(["onnx"], Directory.GetFileSystemEntries(At("folder")).Select(Path.GetFileName));
     }
 
@@ -49,11 +52,13 @@ public sealed class ExportCommandTests : IDisposable
     [Fact]
     public void Safetensors_writes_the_weights_under_the_originals_names()
     {
-        JsonElement told = HimoProgram.Run("export", GoldenFile.PathOf("tiny-rn.pt"), "--to", "safetensors", "--out", At("folder"), "--json").Json;
+        string original = GoldenFile.PathOf("tiny-rn.pt");
+
+        JsonElement told = HimoProgram.Run("export", original, "--to", "safetensors", "--out", At("folder"), "--json").Json;
 
         Assert.Equal(["model.safetensors"], Names(told));
         var found = HiMoClipCheckpoint.Inspect(At("folder"));
-        Assert.Equal(HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-rn.pt")).Tensors.Select(t => t.Name), found.Tensors.Select(t => t.Name));
+        Assert.Equal(HiMoClipCheckpoint.Inspect(original).Tensors.Select(t => t.Name), found.Tensors.Select(t => t.Name));
     }
 
     [Theory]
@@ -69,7 +74,8 @@ public sealed class ExportCommandTests : IDisposable
     public void What_cannot_be_is_told_and_leaves_nothing(int exitCode, string arguments, string expected)
     {
         string Filled(string text) => text.Replace("CHECKPOINT", _checkpoint, StringComparison.Ordinal)
-            .Replace("RESNET", At("resnet.safetensors"), StringComparison.Ordinal).Replace("FOLDER", At("folder"), StringComparison.Ordinal);
+            .Replace("RESNET", At("resnet.safetensors"), StringComparison.Ordinal)
+            .Replace("FOLDER", At("folder"), StringComparison.Ordinal);
 
         ProgramResult result = HimoProgram.Run(["export", .. arguments.Split('|').Select(Filled)]);
 
