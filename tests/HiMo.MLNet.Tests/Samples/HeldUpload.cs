@@ -21,7 +21,8 @@ internal sealed class HeldUpload : IDisposable
         NetworkStream stream = upload._connection.GetStream();
         string length = chunked ? "Transfer-Encoding: chunked" : $"Content-Length: {body.Length}";
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            $"POST /classify HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Type: image/png\r\n{length}\r\n\r\n"));
+            $"POST /classify HTTP/1.1\r\nHost: {server.Authority}\r\nConnection: close\r\nExpect: 100-continue\r\n"
+            + $"Content-Type: image/png\r\n{length}\r\n\r\n"));
         // The server says so when the application begins to read the body.
         const string go = "HTTP/1.1 100 Continue\r\n\r\n";
         byte[] answer = new byte[go.Length];
