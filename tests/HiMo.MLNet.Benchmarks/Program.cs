@@ -20,6 +20,12 @@ switch (args)
     case ["step", var batch, var micro]:
         StepBenchmark.Run(Number(batch), Number(micro));
         return 0;
+    case ["speed"]:
+        SpeedBenchmark.Run(null);
+        return 0;
+    case ["speed", "--json", var file]:
+        SpeedBenchmark.Run(file);
+        return 0;
     case ["precision"]:
         PrecisionBenchmark.Run(null);
         return 0;

@@ -28,7 +28,8 @@ internal static class ShardIndex
             if (found.Length > 1 && !found.Any(path => Path.GetFileName(path) == s_names[0] || Path.GetFileName(path) == s_names[1]))
             {
                 throw new CheckpointFormatException(
-                    $"{folder}: expected one {pattern}, found {string.Join(", ", found.Select(Path.GetFileName).Order())}; name the file itself");
+                    $"{folder}: expected one {pattern}, found {string.Join(", ", found.Select(Path.GetFileName).Order())}; name the file "
+                    + $"itself");
             }
         }
 
@@ -80,7 +81,9 @@ internal static class ShardIndex
             // A shard lies beside its index: names with folders in them could point anywhere.
             if (string.IsNullOrEmpty(shard) || shard is "." or ".." || shard.AsSpan().ContainsAny("/\\:\0"))
             {
-                throw index.Error(place, $"expected a plain file name for {CheckpointFormatException.Quote(entry.Name)}, found {CheckpointFormatException.Quote(shard ?? "null")}");
+                throw index.Error(place,
+                    $"expected a plain file name "
+                    + $"for {CheckpointFormatException.Quote(entry.Name)}, found {CheckpointFormatException.Quote(shard ?? "null")}");
             }
 
             string path = Path.Combine(folder, shard);
