@@ -66,7 +66,7 @@ public static class HiMoClipEvaluation
             evaluator.Notes.Add(
                 $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are "
                 + $"counted.");
-            return Metrics(model, options, name, data.Format, texts, evaluator) with { PictureCount = 0 };
+            return Metrics(model, options, name, data.Format, texts, evaluator) with { ImageCount = 0 };
         }
 
         if (missing > options.MaxUnreadableShare * count)
@@ -283,7 +283,7 @@ public static class HiMoClipEvaluation
             WeightsHash = model.WeightsHash,
             DataName = name,
             Format = format,
-            PictureCount = set.Pictures.Count,
+            ImageCount = set.Pictures.Count,
             UnreadableCount = evaluator.UnreadableCount,
             Captions = set.Statistics(model.Encoder.Tokenizer, model.Architecture.ContextLength),
             Notes = evaluator.Notes,

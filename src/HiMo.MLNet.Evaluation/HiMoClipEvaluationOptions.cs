@@ -20,8 +20,8 @@ public sealed class HiMoClipEvaluationOptions
     public IReadOnlyDictionary<string, string>? ClassNames { get; set; }
 
     /// <summary>For class folders: texts with <c>{0}</c> in the place of the class. Default:
-    /// <see cref="HiMoClipTemplates.Plain"/>.</summary>
-    public IReadOnlyList<string> Templates { get; set; } = HiMoClipTemplates.Plain;
+    /// <see cref="ClipTemplates.Plain"/>.</summary>
+    public IReadOnlyList<string> Templates { get; set; } = ClipTemplates.Plain;
 
     /// <summary>
     /// The share of pictures that may be missing or unreadable, from 0 to 1; they are left out with their captions, counted and noted.

@@ -22,7 +22,7 @@ public sealed record HiMoClipMetrics
     public string? Format { get; init; }
 
     /// <summary>Different pictures that were embedded; 0 when none of them is there.</summary>
-    public required int PictureCount { get; init; }
+    public required int ImageCount { get; init; }
 
     /// <summary>Pictures left out because they are missing or unreadable.</summary>
     public int UnreadableCount { get; init; }

@@ -11,7 +11,7 @@ internal sealed class Classifier : IDisposable
     /// <param name="limits">How many pictures at a time, and how large.</param>
     public Classifier(string path, Limits limits)
     {
-        HiMoClipLimits.Current = HiMoClipLimits.Current with { ImagePixels = limits.MaxPixels };
+        ClipLimits.Current = ClipLimits.Current with { ImagePixels = limits.MaxPixels };
         _turns = new(limits.Concurrency);
         _model = ClipEmbedder.Load(path, warning: Console.Error.WriteLine);
         _classifier = _model.SavedClassifier
@@ -37,7 +37,7 @@ internal sealed class Classifier : IDisposable
             throw e.IsTooLarge
                 ? new BadHttpRequestException(
                     FormattableString.Invariant(
-                        $"Expected a picture of at most {HiMoClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
+                        $"Expected a picture of at most {ClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
                     StatusCodes.Status413PayloadTooLarge, e)
                 : new BadHttpRequestException($"The picture could not be read: {e.Reason}.", e);
         }

@@ -32,7 +32,7 @@ public static class HiMoClipCatalog
     /// <code>
     /// var both = mlContext.Transforms.HiMoClip("longclip-B.pt");                                 // ImageEmbedding, TextEmbedding,
     /// Similarity var texts = mlContext.Transforms.HiMoClip("longclip-B.pt", imageColumnName: null);         // TextEmbedding
-    /// var classifier = mlContext.Transforms.HiMoClip("longclip-B.pt", labels: ["cat", "dog"], templates: HiMoClipTemplates.Photo,
+    /// var classifier = mlContext.Transforms.HiMoClip("longclip-B.pt", labels: ["cat", "dog"], templates: ClipTemplates.Photo,
     /// threshold: 0.2f);
     /// </code>
     /// </example>

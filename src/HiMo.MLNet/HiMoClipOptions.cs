@@ -36,7 +36,7 @@ public sealed class HiMoClipOptions : TrainingOptions
     public IReadOnlyList<string>? Labels { get; set; }
 
     /// <summary>Texts with <c>{0}</c> in the place of the label. Default: null, the bare label. See
-    /// <see cref="HiMoClipTemplates"/>.</summary>
+    /// <see cref="ClipTemplates"/>.</summary>
     public IReadOnlyList<string>? Templates { get; set; }
 
     /// <summary>

@@ -102,7 +102,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// </summary>
     /// <param name="labels">At least one label; all different.</param>
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See
-    /// <see cref="HiMoClipTemplates"/>.</param>
+    /// <see cref="ClipTemplates"/>.</param>
     /// <param name="predictedLabelColumnName">The key column, with the labels as its <c>KeyValues</c>.</param>
     /// <param name="scoreColumnName">The probabilities, with the labels as its <c>SlotNames</c>.</param>
     /// <param name="threshold">The cosine, in [-1, 1], that a picture needs with the best label's embedding. Below it the predicted
@@ -121,7 +121,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// null).</exception>
     /// <example>
     /// <code>
-    /// var classifier = model.ForZeroShot(["cat", "dog"], HiMoClipTemplates.Photo, threshold: 0.2f);
+    /// var classifier = model.ForZeroShot(["cat", "dog"], ClipTemplates.Photo, threshold: 0.2f);
     /// var named = classifier.Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(classifier.Transform(data)));
     /// </code>
     /// </example>

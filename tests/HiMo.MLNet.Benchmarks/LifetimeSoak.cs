@@ -16,7 +16,7 @@ internal static class LifetimeSoak
         Console.WriteLine($"{cycles} models loaded, used and disposed, after {warmUp} to warm up");
         using var self = Process.GetCurrentProcess();
         // TorchSharp counts a parameter twice, also as the tensor that it was made of, and only one of them when it goes.
-        int parameters = HiMoClipCheckpoint.Inspect(zip).Tensors.Count, loaded = 0;
+        int parameters = ClipCheckpoint.Inspect(zip).Tensors.Count, loaded = 0;
         var curve = new MemoryCurve(cycles, () => torch.Tensor.TotalCount - ((long)parameters * loaded));
         for (int i = 1 - warmUp; i <= cycles; i++)
         {

@@ -16,7 +16,7 @@ public sealed class PretrainedTests : IDisposable
     public void A_checkpoint_needs_no_training_data()
     {
         IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()), data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
-        EstimatorChain<KeyToValueMappingTransformer> pipeline = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: HiMoClipTemplates.Photo)
+        EstimatorChain<KeyToValueMappingTransformer> pipeline = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: ClipTemplates.Photo)
             .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
 
         IDataView scored = pipeline.Fit(empty).Transform(data);
@@ -60,7 +60,7 @@ public sealed class PretrainedTests : IDisposable
     [Fact]
     public void Inspecting_tells_sizes_and_types_without_loading()
     {
-        HiMoClipCheckpoint vit = HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-vit.pt")), resnet = HiMoClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-rn.safetensors"));
+        ClipCheckpoint vit = ClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-vit.pt")), resnet = ClipCheckpoint.Inspect(GoldenFile.PathOf("tiny-rn.safetensors"));
 
         Assert.Equal(("PyTorch", "safetensors"), (vit.Format, resnet.Format));
         Assert.Equal((64, 64, 16), (vit.Architecture.EmbeddingDimension, vit.Architecture.ImageSize, vit.Architecture.PatchSize));
@@ -85,12 +85,12 @@ public sealed class PretrainedTests : IDisposable
 
         _mlContext.Model.Save(copy, data.Schema, other);
 
-        HiMoClipCheckpoint before = HiMoClipCheckpoint.Inspect(file), after = HiMoClipCheckpoint.Inspect(zip);
+        ClipCheckpoint before = ClipCheckpoint.Inspect(file), after = ClipCheckpoint.Inspect(zip);
 
-        Assert.Equal(("safetensors", HiMoClipCheckpoint.ModelZip), (before.Format, after.Format));
+        Assert.Equal(("safetensors", ClipCheckpoint.ModelZip), (before.Format, after.Format));
         Assert.Equal(before.ParameterCount, after.ParameterCount);
         Assert.Equal(before.Tensors.Select(t => (t.Name, t.Type)), after.Tensors.Select(t => (t.Name, t.Type)));
-        Assert.Contains("without one", Assert.Throws<CheckpointFormatException>(() => HiMoClipCheckpoint.Inspect(other)).Message, StringComparison.Ordinal);
+        Assert.Contains("without one", Assert.Throws<CheckpointFormatException>(() => ClipCheckpoint.Inspect(other)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

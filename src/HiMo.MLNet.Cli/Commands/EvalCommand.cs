@@ -149,7 +149,7 @@ internal static class EvalCommand
         // What is wrong with a later model or data set shows before hours with an earlier one.
         foreach (string path in models)
         {
-            _ = HiMoClipCheckpoint.Inspect(path);
+            _ = ClipCheckpoint.Inspect(path);
         }
 
         foreach (string spec in data)
@@ -209,9 +209,9 @@ internal static class EvalCommand
 
     private static IReadOnlyList<string> Templates(string name) => name switch
     {
-        "plain" => HiMoClipTemplates.Plain,
-        "photo" => HiMoClipTemplates.Photo,
-        "imagenet" => HiMoClipTemplates.ImageNet,
+        "plain" => ClipTemplates.Plain,
+        "photo" => ClipTemplates.Photo,
+        "imagenet" => ClipTemplates.ImageNet,
         _ when File.Exists(name) => [.. File.ReadAllLines(name).Where(line => !string.IsNullOrWhiteSpace(line))],
         _ => throw new UsageException($"--templates: expected plain, photo, imagenet or a file, found '{name}'."),
     };

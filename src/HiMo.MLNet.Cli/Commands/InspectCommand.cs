@@ -17,7 +17,7 @@ internal static class InspectCommand
             + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, json };
         command.SetWork((args, _) =>
         {
-            var found = HiMoClipCheckpoint.Inspect(args.GetRequiredValue(file));
+            var found = ClipCheckpoint.Inspect(args.GetRequiredValue(file));
             float[]? imageEmbedding = null, textEmbedding = null;
             if (args.GetValue(image) is not null || args.GetValue(text) is not null)
             {
@@ -39,7 +39,7 @@ internal static class InspectCommand
         return command;
     }
 
-    private static void WriteText(HiMoClipCheckpoint found, float[]? image, float[]? text, float? cosine)
+    private static void WriteText(ClipCheckpoint found, float[]? image, float[]? text, float? cosine)
     {
         ClipArchitecture sizes = found.Architecture;
         int stored = found.StoredContextLength;
@@ -77,7 +77,7 @@ internal static class InspectCommand
         : $"ResNet, blocks ({string.Join(", ", sizes.VisionLayers)}) × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
             + $"pictures of {sizes.ImageSize} pixels";
 
-    private static void WriteJson(HiMoClipCheckpoint found, float[]? image, float[]? text, float? cosine) => Console.WriteLine(Json.Line(new
+    private static void WriteJson(ClipCheckpoint found, float[]? image, float[]? text, float? cosine) => Console.WriteLine(Json.Line(new
     {
         File = found.Path,
         found.Format,

@@ -16,7 +16,7 @@ internal static class Coco
         string folder = root.FirstFolder(name[(name.LastIndexOf('_') + 1)..], "images");
 
         // Images and annotations may come in either order: captions are kept by the image's id.
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         Dictionary<long, CaptionedImage> images = [];
         Dictionary<long, List<string>> captions = [];
         foreach ((JsonElement row, SourceLocation source) in JsonArrayReader.Read(file, "images"))
@@ -31,7 +31,7 @@ internal static class Coco
 
             if (images.Count > limits.ImagesHeld)
             {
-                throw source.Error($"{HiMoClipLimits.AtMost(limits.ImagesHeld, "images")}, found more.");
+                throw source.Error($"{ClipLimits.AtMost(limits.ImagesHeld, "images")}, found more.");
             }
 
             captions.Add(id, own);

@@ -45,10 +45,10 @@ internal sealed class DataRoot
     /// <exception cref="InvalidDataException">The path is empty, too long, absolute, or leaves the root.</exception>
     public string Resolve(string path, SourceLocation source)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (path.Length > limits.PathLength)
         {
-            throw source.Error($"{HiMoClipLimits.AtMost(limits.PathLength, "characters of a path")}, found {path.Length}.");
+            throw source.Error($"{ClipLimits.AtMost(limits.PathLength, "characters of a path")}, found {path.Length}.");
         }
 
         string shown = CheckpointFormatException.Quote(path);

@@ -11,7 +11,7 @@ internal static class Flickr30k
         string? current = null;
         List<string> captions = [];
         SourceLocation first = default;
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         foreach ((string line, SourceLocation source) in TextRows.ReadLines(file))
         {
             if (line.Length == 0)
@@ -39,7 +39,7 @@ internal static class Flickr30k
 
                 if (seen.Count > limits.ImagesHeld)
                 {
-                    throw source.Error($"{HiMoClipLimits.AtMost(limits.ImagesHeld, "images")}, found more.");
+                    throw source.Error($"{ClipLimits.AtMost(limits.ImagesHeld, "images")}, found more.");
                 }
 
                 (current, captions, first) = (image, [], source);
@@ -47,7 +47,7 @@ internal static class Flickr30k
 
             if (captions.Count == limits.CaptionsPerImage)
             {
-                throw source.Error($"{HiMoClipLimits.AtMost(limits.CaptionsPerImage, "captions of an image")}, found more.");
+                throw source.Error($"{ClipLimits.AtMost(limits.CaptionsPerImage, "captions of an image")}, found more.");
             }
 
             captions.Add(caption);

@@ -4,7 +4,7 @@ namespace HiMo.MLNet.Data;
 
 /// <summary>
 /// The elements of a JSON array, one at a time, from a file of any size: the array that is the whole file, or the one that
-/// is a property of the file's object. No more is held than one element, and that is bounded (<see cref="HiMoClipLimits.RowLength"/>),
+/// is a property of the file's object. No more is held than one element, and that is bounded (<see cref="ClipLimits.RowLength"/>),
 /// neither of which JsonSerializer's streams offer.
 /// </summary>
 internal sealed class JsonArrayReader : IDisposable
@@ -12,7 +12,7 @@ internal sealed class JsonArrayReader : IDisposable
     private readonly string _path;
     private readonly string? _property;
     private readonly FileStream _file;
-    private readonly int _longest = HiMoClipLimits.Current.RowLength;
+    private readonly int _longest = ClipLimits.Current.RowLength;
     private byte[] _buffer;
     private int _start;
     private int _end;

@@ -10,7 +10,7 @@ internal static class TabSeparatedReader
 {
     /// <summary>Streams the rows, the header first, each with the line it begins on. Empty lines are passed over.</summary>
     /// <exception cref="InvalidDataException">A quote is not closed, or a row is too long
-    /// (<see cref="HiMoClipLimits.RowLength"/>).</exception>
+    /// (<see cref="ClipLimits.RowLength"/>).</exception>
     public static IEnumerable<(IReadOnlyList<string> Fields, SourceLocation Source)> Read(string path)
     {
         using StreamReader reader = new(path);
@@ -31,7 +31,7 @@ internal static class TabSeparatedReader
         List<string> fields = [];
         StringBuilder field = new();
         bool atStart = true, quoted = false;
-        int longest = HiMoClipLimits.Current.RowLength;
+        int longest = ClipLimits.Current.RowLength;
         for (long length = 0; ; length++)
         {
             if (length > longest)

@@ -3,7 +3,7 @@ using System.Text;
 namespace HiMo.MLNet.Data;
 
 /// <summary>
-/// Lines and whole texts of files, none longer than <see cref="HiMoClipLimits.RowLength"/>: File.ReadLines would hold a line of
+/// Lines and whole texts of files, none longer than <see cref="ClipLimits.RowLength"/>: File.ReadLines would hold a line of
 /// any length.
 /// </summary>
 internal static class TextRows
@@ -83,13 +83,13 @@ internal static class TextRows
         }
     }
 
-    /// <exception cref="InvalidDataException">It is longer than <see cref="HiMoClipLimits.RowLength"/>.</exception>
+    /// <exception cref="InvalidDataException">It is longer than <see cref="ClipLimits.RowLength"/>.</exception>
     public static void CheckLength(long length, SourceLocation source, string unit = "characters")
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (length > limits.RowLength)
         {
-            throw source.Error($"{HiMoClipLimits.AtMost(limits.RowLength, unit)}, found more.");
+            throw source.Error($"{ClipLimits.AtMost(limits.RowLength, unit)}, found more.");
         }
     }
 }

@@ -49,12 +49,12 @@ public static class HiMoClipReport
         {
             foreach (HiMoClipMetrics other in group)
             {
-                if ((other.PictureCount, other.Captions.Count) != (group[0].PictureCount, group[0].Captions.Count)
+                if ((other.ImageCount, other.Captions.Count) != (group[0].ImageCount, group[0].Captions.Count)
                     || other.Details?.Set.Captions.SequenceEqual(group[0].Details?.Set.Captions ?? other.Details.Set.Captions) == false)
                 {
                     throw new ArgumentException(
-                        $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].PictureCount} pictures and "
-                        + $"{group[0].Captions.Count} captions, {other.ModelName} others ({other.PictureCount} and "
+                        $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].ImageCount} pictures and "
+                        + $"{group[0].Captions.Count} captions, {other.ModelName} others ({other.ImageCount} and "
                         + $"{other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.",
                         nameof(metrics));
                 }

@@ -79,7 +79,7 @@ internal static class ResultTable
         {
             string parts = first.Monotonicity is [{ K: null }] || first.Format == "himo-docci" ? "growing texts" : "sentences";
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"{first.PictureCount:n0} pictures, {captions.Count:n0} captions of {captions.MeanParts:0.0} {parts} and "
+                $"{first.ImageCount:n0} pictures, {captions.Count:n0} captions of {captions.MeanParts:0.0} {parts} and "
                 + $"{captions.MeanTokens:0.0} tokens on average (at most {captions.MostParts} and {captions.MostTokens}).");
         }
         else if (first.ZeroShot is { } zeroShot)

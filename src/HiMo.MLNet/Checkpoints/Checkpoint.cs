@@ -119,7 +119,7 @@ internal sealed class Checkpoint : IDisposable
     /// <summary>Tensors may share a storage, so that a small file could ask for any amount of memory.</summary>
     private static List<StoredTensor> CheckSharing(CheckpointFile file, List<StoredTensor> tensors)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         Int128 bytes = 0;
         foreach (StoredTensor tensor in tensors)
         {
@@ -129,7 +129,7 @@ internal sealed class Checkpoint : IDisposable
         return bytes <= (Int128)file.Length * limits.SharingRatio
             ? tensors
             : throw file.Error("tensors",
-                $"{HiMoClipLimits.AtMost(limits.SharingRatio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
+                $"{ClipLimits.AtMost(limits.SharingRatio, "bytes of tensors per byte of the file")}, found {bytes} in {file.Length}");
     }
 
     private List<StoredTensor> ReadShards(CheckpointFile index)

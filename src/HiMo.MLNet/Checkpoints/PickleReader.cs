@@ -23,7 +23,7 @@ internal sealed class PickleReader
     private readonly string _file;
     private readonly string _place;
     private readonly bool _torchScript;
-    private readonly HiMoClipLimits _limits = HiMoClipLimits.Current;
+    private readonly ClipLimits _limits = ClipLimits.Current;
 
     private readonly byte[] _buffer = new byte[16 << 10];
     private int _bufferStart;
@@ -85,7 +85,7 @@ internal sealed class PickleReader
         _instructions += instructions;
         if (_instructions > _limits.PickleInstructions)
         {
-            throw Error(HiMoClipLimits.AtMost(_limits.PickleInstructions, "instructions"));
+            throw Error(ClipLimits.AtMost(_limits.PickleInstructions, "instructions"));
         }
     }
 
@@ -379,7 +379,7 @@ internal sealed class PickleReader
 
     private long[] Numbers(object?[] tuple) => tuple.Length <= _limits.TensorDimensions
         ? Array.ConvertAll(tuple, item => item is long number ? number : throw Error("expected a tuple of whole numbers"))
-        : throw Error($"{HiMoClipLimits.AtMost(_limits.TensorDimensions, "dimensions")}, found {tuple.Length}");
+        : throw Error($"{ClipLimits.AtMost(_limits.TensorDimensions, "dimensions")}, found {tuple.Length}");
 
     private void Push(object? value) => _stack.Add(value);
 
@@ -447,7 +447,7 @@ internal sealed class PickleReader
     {
         if (length > (ulong)_limits.PickleTextBytes)
         {
-            throw Error($"{HiMoClipLimits.AtMost(_limits.PickleTextBytes, "bytes of text")}, found {length}");
+            throw Error($"{ClipLimits.AtMost(_limits.PickleTextBytes, "bytes of text")}, found {length}");
         }
 
         try

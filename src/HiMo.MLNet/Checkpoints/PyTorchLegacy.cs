@@ -25,7 +25,7 @@ internal static class PyTorchLegacy
     {
         const string place = "pickle";
         using var stream = new FileSection(file, 0, file.Length);
-        var reader = new PickleReader(stream, Math.Min(file.Length, HiMoClipLimits.Current.PickleBytes), file.Path, place);
+        var reader = new PickleReader(stream, Math.Min(file.Length, ClipLimits.Current.PickleBytes), file.Path, place);
         if (reader.Read() is not BigInteger magic || magic != Magic)
         {
             throw file.Error(place, "expected PyTorch's magic number first");

@@ -113,7 +113,7 @@ internal static class Safetensors
             foreach ((string? name, torch.Tensor? tensor) in tensors)
             {
                 ArgumentException.ThrowIfNullOrEmpty(name, nameof(tensors));
-                if (name == "__metadata__" || name.Length > HiMoClipLimits.Current.TensorNameLength || !names.Add(name))
+                if (name == "__metadata__" || name.Length > ClipLimits.Current.TensorNameLength || !names.Add(name))
                 {
                     throw new ArgumentException($"Tensor name '{name}' is reserved, too long or occurs twice.", nameof(tensors));
                 }
@@ -174,11 +174,11 @@ internal static class Safetensors
     private static torch.Tensor ReadTensor(Stream stream, string source, TensorInfo info)
     {
         string place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (info.ByteCount > limits.StreamedTensorBytes)
         {
             throw CheckpointFormatException.At(source, place,
-                $"{HiMoClipLimits.AtMost(limits.StreamedTensorBytes, "bytes")}, found {info.ByteCount}");
+                $"{ClipLimits.AtMost(limits.StreamedTensorBytes, "bytes")}, found {info.ByteCount}");
         }
 
         torch.Tensor tensor = Allocate(info, source, place);
@@ -210,12 +210,12 @@ internal static class Safetensors
     private static int CheckLength(ReadOnlySpan<byte> lengthField, string source)
     {
         ulong length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         return length >= 2 && length <= (ulong)limits.HeaderBytes
             ? (int)length
             : throw CheckpointFormatException.At(
                 source, "safetensors header",
-                $"expected two or more, and {HiMoClipLimits.AtMost(limits.HeaderBytes, "bytes")}, found {length}");
+                $"expected two or more, and {ClipLimits.AtMost(limits.HeaderBytes, "bytes")}, found {length}");
     }
 
     private static void ReadExactly(Stream stream, Span<byte> destination, string source, string place)

@@ -45,7 +45,7 @@ internal sealed class SafetensorsHeader
         var names = new HashSet<string>();
         var entries = new List<(TensorInfo Info, long Begin, long End)>();
 
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
 
         Expect(ref reader, JsonTokenType.StartObject, source, "the header");
         while (Next(ref reader) != JsonTokenType.EndObject)
@@ -64,7 +64,7 @@ internal sealed class SafetensorsHeader
 
             if (entries.Count == limits.Tensors)
             {
-                throw Error(source, HiMoClipLimits.AtMost(limits.Tensors, "tensors"));
+                throw Error(source, ClipLimits.AtMost(limits.Tensors, "tensors"));
             }
 
             if (name.Length == 0 || name.Length > limits.TensorNameLength)
@@ -72,7 +72,7 @@ internal sealed class SafetensorsHeader
                 throw Error(
                     source,
                     $"a name of {name.Length} characters, {CheckpointFormatException.Quote(name)}: expected one or more, and " +
-                    HiMoClipLimits.AtMost(limits.TensorNameLength, "characters"));
+                    ClipLimits.AtMost(limits.TensorNameLength, "characters"));
             }
 
             entries.Add(ReadEntry(ref reader, name, source));
@@ -149,7 +149,7 @@ internal sealed class SafetensorsHeader
 
     private static void ReadMetadata(ref Utf8JsonReader reader, Dictionary<string, string> metadata, string source)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         Expect(ref reader, JsonTokenType.StartObject, source, "__metadata__");
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
@@ -163,14 +163,14 @@ internal sealed class SafetensorsHeader
 
             if (metadata.Count > limits.HeaderTexts)
             {
-                throw Error(source, $"__metadata__: {HiMoClipLimits.AtMost(limits.HeaderTexts, "texts")}");
+                throw Error(source, $"__metadata__: {ClipLimits.AtMost(limits.HeaderTexts, "texts")}");
             }
         }
     }
 
     private static long[] ReadNumbers(ref Utf8JsonReader reader, string source, string place)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         var numbers = new List<long>();
         Expect(ref reader, JsonTokenType.StartArray, source, place);
         while (Next(ref reader) != JsonTokenType.EndArray)
@@ -182,7 +182,7 @@ internal sealed class SafetensorsHeader
 
             if (numbers.Count == limits.TensorDimensions)
             {
-                throw Error(source, $"{place}: {HiMoClipLimits.AtMost(limits.TensorDimensions, "numbers")}");
+                throw Error(source, $"{place}: {ClipLimits.AtMost(limits.TensorDimensions, "numbers")}");
             }
 
             numbers.Add(number);

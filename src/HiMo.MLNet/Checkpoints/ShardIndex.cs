@@ -43,10 +43,10 @@ internal static class ShardIndex
     internal static Dictionary<string, HashSet<string>> Read(CheckpointFile index)
     {
         const string place = "shard index";
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (index.Length > limits.IndexBytes)
         {
-            throw index.Error(place, $"{HiMoClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {index.Length}");
+            throw index.Error(place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {index.Length}");
         }
 
         byte[] json = new byte[index.Length];
@@ -65,7 +65,7 @@ internal static class ShardIndex
     private static Dictionary<string, HashSet<string>> Read(CheckpointFile index, JsonElement root)
     {
         const string place = "shard index";
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         string folder = Path.GetDirectoryName(Path.GetFullPath(index.Path))!;
         var shards = new Dictionary<string, HashSet<string>>();
         if (!root.TryGetProperty("weight_map", out JsonElement map))
@@ -95,12 +95,12 @@ internal static class ShardIndex
             names.Add(entry.Name);
             if (++tensors > limits.Tensors)
             {
-                throw index.Error(place, HiMoClipLimits.AtMost(limits.Tensors, "tensors"));
+                throw index.Error(place, ClipLimits.AtMost(limits.Tensors, "tensors"));
             }
 
             if (shards.Count > limits.Shards)
             {
-                throw index.Error(place, HiMoClipLimits.AtMost(limits.Shards, "files"));
+                throw index.Error(place, ClipLimits.AtMost(limits.Shards, "files"));
             }
         }
 

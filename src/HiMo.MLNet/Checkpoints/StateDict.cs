@@ -45,7 +45,7 @@ internal static class StateDict
 
     private sealed class Collector(string file, string place)
     {
-        private readonly HiMoClipLimits _limits = HiMoClipLimits.Current;
+        private readonly ClipLimits _limits = ClipLimits.Current;
         private long _modules, _attributes;
 
         public List<(string Name, PickleTensor Tensor)> Tensors { get; } = [];
@@ -55,9 +55,9 @@ internal static class StateDict
             // A module may occur under any number of names, and in itself: what counts is what is walked through.
             _attributes += module.Attributes.Count;
             string? exceeded =
-                depth > _limits.ModuleDepth ? HiMoClipLimits.AtMost(_limits.ModuleDepth, "modules inside each other")
-                : ++_modules > _limits.Tensors ? HiMoClipLimits.AtMost(_limits.Tensors, "modules")
-                : _attributes > _limits.PickleInstructions ? HiMoClipLimits.AtMost(_limits.PickleInstructions, "attributes of modules")
+                depth > _limits.ModuleDepth ? ClipLimits.AtMost(_limits.ModuleDepth, "modules inside each other")
+                : ++_modules > _limits.Tensors ? ClipLimits.AtMost(_limits.Tensors, "modules")
+                : _attributes > _limits.PickleInstructions ? ClipLimits.AtMost(_limits.PickleInstructions, "attributes of modules")
                 : null;
             if (exceeded is not null)
             {
@@ -83,7 +83,7 @@ internal static class StateDict
             CheckName(name.Length, name);
             if (Tensors.Count == _limits.Tensors)
             {
-                throw CheckpointFormatException.At(file, place, HiMoClipLimits.AtMost(_limits.Tensors, "tensors"));
+                throw CheckpointFormatException.At(file, place, ClipLimits.AtMost(_limits.Tensors, "tensors"));
             }
 
             Tensors.Add((name, tensor));
@@ -95,7 +95,7 @@ internal static class StateDict
             {
                 throw CheckpointFormatException.At(file, place,
                     $"a name of {length} characters with {CheckpointFormatException.Quote(shown)}: expected one or more, and "
-                    + HiMoClipLimits.AtMost(_limits.TensorNameLength, "characters"));
+                    + ClipLimits.AtMost(_limits.TensorNameLength, "characters"));
             }
         }
     }

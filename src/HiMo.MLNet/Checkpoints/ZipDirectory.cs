@@ -35,15 +35,15 @@ internal sealed class ZipDirectory
             throw file.Error(place, $"expected inside the file of {file.Length} bytes, found {length} bytes at {offset}");
         }
 
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (count > (ulong)limits.Tensors)
         {
-            throw file.Error(place, $"{HiMoClipLimits.AtMost(limits.Tensors, "entries")}, found {count}");
+            throw file.Error(place, $"{ClipLimits.AtMost(limits.Tensors, "entries")}, found {count}");
         }
 
         if (length > limits.PickleBytes)
         {
-            throw file.Error(place, $"{HiMoClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {length}");
+            throw file.Error(place, $"{ClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {length}");
         }
 
         var directory = new ZipDirectory(file);
@@ -72,18 +72,18 @@ internal sealed class ZipDirectory
     /// <summary>Opens a small entry for reading, decompressing it where necessary.</summary>
     internal (Stream Stream, long Length) Open(string name)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         Entry entry = Find(name);
         if (entry.Length > limits.PickleBytes)
         {
-            throw _file.Error(Place(name), $"{HiMoClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
+            throw _file.Error(Place(name), $"{ClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
         }
 
         if (entry.Method == 8 && entry.Length / limits.ExpansionRatio > entry.CompressedLength)
         {
             throw _file.Error(
                 Place(name),
-                $"{HiMoClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim "
+                $"{ClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim "
                 + $"to expand to {entry.Length}");
         }
 

@@ -167,7 +167,7 @@ public sealed class ClipEmbedder : IDisposable
     /// <summary>A zero-shot classifier over any labels.</summary>
     /// <param name="labels">At least one label; all different.</param>
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See
-    /// <see cref="HiMoClipTemplates"/>.</param>
+    /// <see cref="ClipTemplates"/>.</param>
     /// <param name="threshold">The cosine, in [-1, 1], that an image needs with its best label to get one. Null: always a label.</param>
     /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; or the
     /// threshold is not in [-1, 1].</exception>

@@ -88,6 +88,6 @@ internal sealed class PlaneReader(int size, ByteGate gate)
     {
         using var codec = SKCodec.Create(new SKManagedStream(file, disposeManagedStream: false));
         file.Position = 0;
-        return codec is null ? 0 : Math.Min((long)codec.Info.Width * codec.Info.Height, HiMoClipLimits.Current.ImagePixels);
+        return codec is null ? 0 : Math.Min((long)codec.Info.Width * codec.Info.Height, ClipLimits.Current.ImagePixels);
     }
 }

@@ -16,7 +16,7 @@ internal static class ImageDecoder
 {
     /// <returns>A picture that the caller owns and may dispose.</returns>
     /// <exception cref="ImageReadException">
-    /// The file is missing, unreadable, empty, no image, truncated or too large (<see cref="HiMoClipLimits"/>).
+    /// The file is missing, unreadable, empty, no image, truncated or too large (<see cref="ClipLimits"/>).
     /// </exception>
     public static RgbImage Decode(string path) => Read(path, stream => Decode(stream, path));
 
@@ -44,7 +44,7 @@ internal static class ImageDecoder
     /// <param name="name">The image's name in error messages.</param>
     /// <returns>A picture that the caller owns and may dispose.</returns>
     /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large
-    /// (<see cref="HiMoClipLimits"/>).</exception>
+    /// (<see cref="ClipLimits"/>).</exception>
     public static RgbImage Decode(Stream stream, string name)
     {
         byte[] buffer = ReadToEnd(stream, name, out int length);
@@ -82,13 +82,13 @@ internal static class ImageDecoder
         return copy;
     }
 
-    /// <exception cref="ImageReadException">The picture is empty or exceeds <see cref="HiMoClipLimits"/>.</exception>
+    /// <exception cref="ImageReadException">The picture is empty or exceeds <see cref="ClipLimits"/>.</exception>
     internal static void CheckSize(int width, int height, string name)
     {
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         string? exceeded = width < 1 || height < 1 ? "expected pixels"
-            : Math.Max(width, height) > limits.ImageSide ? HiMoClipLimits.AtMost(limits.ImageSide, "pixels a side")
-            : (long)width * height > limits.ImagePixels ? HiMoClipLimits.AtMost(limits.ImagePixels, "pixels")
+            : Math.Max(width, height) > limits.ImageSide ? ClipLimits.AtMost(limits.ImageSide, "pixels a side")
+            : (long)width * height > limits.ImagePixels ? ClipLimits.AtMost(limits.ImagePixels, "pixels")
             : (long)width * height > Array.MaxLength / RgbImage.PixelBytes
                 ? $"expected at most {Array.MaxLength / RgbImage.PixelBytes} pixels"
             : null;
@@ -102,7 +102,7 @@ internal static class ImageDecoder
     private static byte[] ReadToEnd(Stream stream, string name, out int length)
     {
         long expected = stream.CanSeek ? stream.Length - stream.Position : 0;
-        int limit = HiMoClipLimits.Current.ImageFileBytes;
+        int limit = ClipLimits.Current.ImageFileBytes;
         byte[] buffer = ArrayPool<byte>.Shared.Rent((int)Math.Clamp(expected + 1, 1 << 16, Math.Max(1 << 16, limit)));
         length = 0;
         int read;
@@ -128,7 +128,7 @@ internal static class ImageDecoder
         ArrayPool<byte>.Shared.Return(buffer);
         throw new ImageReadException(name, length == 0 && expected <= limit
             ? "it is empty"
-            : $"{HiMoClipLimits.AtMost(HiMoClipLimits.Current.ImageFileBytes, "bytes")}, found {expected} or more");
+            : $"{ClipLimits.AtMost(ClipLimits.Current.ImageFileBytes, "bytes")}, found {expected} or more");
     }
 
     private static unsafe RgbImage ReadBySkia(ReadOnlySpan<byte> file, string name)

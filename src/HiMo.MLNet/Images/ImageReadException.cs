@@ -13,6 +13,6 @@ public sealed class ImageReadException(string path, string reason, Exception? in
     /// <summary>What was wrong, without the path.</summary>
     public string Reason { get; } = reason;
 
-    /// <summary>Whether the image is larger than <see cref="HiMoClipLimits"/> allows.</summary>
+    /// <summary>Whether the image is larger than <see cref="ClipLimits"/> allows.</summary>
     public bool IsTooLarge { get; init; }
 }

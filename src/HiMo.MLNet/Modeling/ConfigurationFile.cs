@@ -48,10 +48,10 @@ internal sealed class ConfigurationFile
     {
         const string place = "configuration";
         using var file = new CheckpointFile(path);
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (file.Length > limits.IndexBytes)
         {
-            throw file.Error(place, $"{HiMoClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
+            throw file.Error(place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
         }
 
         byte[] json = new byte[file.Length];

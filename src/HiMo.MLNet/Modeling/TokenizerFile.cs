@@ -108,10 +108,10 @@ internal static class TokenizerFile
     private static byte[] ReadBytes(string path)
     {
         using var file = new CheckpointFile(path);
-        HiMoClipLimits limits = HiMoClipLimits.Current;
+        ClipLimits limits = ClipLimits.Current;
         if (file.Length > limits.IndexBytes)
         {
-            throw file.Error(Place, $"{HiMoClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
+            throw file.Error(Place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
         }
 
         byte[] bytes = new byte[file.Length];

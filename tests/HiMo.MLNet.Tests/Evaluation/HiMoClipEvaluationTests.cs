@@ -36,7 +36,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
 
         HiMoClipMetrics metrics = trained.Model.Evaluate(spec);
 
-        Assert.Equal((format, spec, 8, 8), (metrics.Format, metrics.DataName, metrics.PictureCount, metrics.Captions.Count));
+        Assert.Equal((format, spec, 8, 8), (metrics.Format, metrics.DataName, metrics.ImageCount, metrics.Captions.Count));
         Assert.Equal(trained.Model.EvaluateRetrieval(View(rows)), metrics.Retrieval);
         Assert.Equal([trained.Model.EvaluateMonotonicity(View(rows), 2), trained.Model.EvaluateMonotonicity(View(rows), 3)], metrics.Monotonicity);
         Assert.Empty(metrics.Notes);
@@ -58,7 +58,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     {
         HiMoClipMetrics metrics = trained.Model.Evaluate(View([.. Rows, .. Rows.Select(r => new ToyPictures.Row { ImagePath = r.ImagePath, Caption = "Another." })]));
 
-        Assert.Equal((16, 32), (metrics.PictureCount, metrics.Captions.Count));
+        Assert.Equal((16, 32), (metrics.ImageCount, metrics.Captions.Count));
         Assert.Equal((16, 32), (metrics.Retrieval!.ImageCount, metrics.Retrieval.TextCount));
         Assert.Equal([16, 16], metrics.Monotonicity.Select(m => m.TooShortCount));
     }
@@ -167,7 +167,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
 
         HiMoClipMetrics metrics = trained.Model.Evaluate(_folder.FullPath);
 
-        Assert.Equal((0, 5, 3.0, 5), (metrics.PictureCount, metrics.Captions.Count, metrics.Captions.MeanParts, metrics.Captions.MostParts));
+        Assert.Equal((0, 5, 3.0, 5), (metrics.ImageCount, metrics.Captions.Count, metrics.Captions.MeanParts, metrics.Captions.MostParts));
         Assert.Null(metrics.Retrieval);
         string note = Assert.Single(metrics.Notes);
         Assert.Contains("None of the 5 pictures", note);
@@ -189,7 +189,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
 
         HiMoClipMetrics metrics = trained.Model.Evaluate(spec, new() { MaxUnreadableShare = 0.25 });
 
-        Assert.Equal((6, 2, 6), (metrics.PictureCount, metrics.UnreadableCount, metrics.Captions.Count));
+        Assert.Equal((6, 2, 6), (metrics.ImageCount, metrics.UnreadableCount, metrics.Captions.Count));
         Assert.Contains("2 of 8 pictures", Assert.Single(metrics.Notes));
         Assert.Equal(trained.Model.EvaluateRetrieval(View(Rows[..8].Where((_, i) => i is not 2 and not 5))), metrics.Retrieval);
     }

@@ -81,12 +81,12 @@ public sealed class ZeroShotClassificationTests
     [Fact]
     public void The_templates_of_ImageNet_are_eighty()
     {
-        Assert.Equal(80, HiMoClipTemplates.ImageNet.Count);
-        Assert.Equal(80, HiMoClipTemplates.ImageNet.Distinct().Count());
-        Assert.All(HiMoClipTemplates.ImageNet, template => Assert.Equal(2, template.Split("{0}").Length));
-        Assert.Equal("a bad photo of a cat.", string.Format(HiMoClipTemplates.ImageNet[0], "cat"));
-        Assert.Contains("a {0} in a video game.", HiMoClipTemplates.ImageNet);
-        Assert.Equal("a tattoo of the {0}.", HiMoClipTemplates.ImageNet[79]);
+        Assert.Equal(80, ClipTemplates.ImageNet.Count);
+        Assert.Equal(80, ClipTemplates.ImageNet.Distinct().Count());
+        Assert.All(ClipTemplates.ImageNet, template => Assert.Equal(2, template.Split("{0}").Length));
+        Assert.Equal("a bad photo of a cat.", string.Format(ClipTemplates.ImageNet[0], "cat"));
+        Assert.Contains("a {0} in a video game.", ClipTemplates.ImageNet);
+        Assert.Equal("a tattoo of the {0}.", ClipTemplates.ImageNet[79]);
     }
 
     [Fact]

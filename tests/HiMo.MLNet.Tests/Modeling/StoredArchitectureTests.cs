@@ -64,7 +64,7 @@ public sealed class StoredArchitectureTests : IDisposable
 
         Embeds(s_gelu, model);                                                // heads 80 and 48 wide
         Assert.Empty(warnings);
-        var found = HiMoClipCheckpoint.Inspect(path);
+        var found = ClipCheckpoint.Inspect(path);
         Assert.Equal((configuration, model.Architecture), (found.ArchitectureSource, found.Architecture));
         Assert.Equal((ClipActivation.Gelu, 80, 48, 488, 198), (found.Architecture.Activation, found.Architecture.VisionHeadWidth,
             found.Architecture.TextHeadWidth, found.Architecture.VisionMlpWidth, found.Architecture.TextMlpWidth));
@@ -151,7 +151,7 @@ public sealed class StoredArchitectureTests : IDisposable
         string other = Configure("model.json", OpenClipGelu.Replace(
             "\"embed_dim\"", "\"quick_gelu\": true, \"embed_dim\"", StringComparison.Ordinal));
 
-        string message = Assert.Throws<CheckpointFormatException>(() => HiMoClipCheckpoint.Inspect(path)).Message;
+        string message = Assert.Throws<CheckpointFormatException>(() => ClipCheckpoint.Inspect(path)).Message;
 
         Assert.All((string[])[one, other, "Gelu", "QuickGelu"], part => Assert.Contains(part, message, StringComparison.Ordinal));
     }
@@ -163,7 +163,7 @@ public sealed class StoredArchitectureTests : IDisposable
         Configure("config.json", """{ "colour": "red" }""");
         Configure("model.json", "[1, 2]");
 
-        Assert.Null(HiMoClipCheckpoint.Inspect(path).ArchitectureSource);
+        Assert.Null(ClipCheckpoint.Inspect(path).ArchitectureSource);
     }
 
     private static List<string> Warnings(MLContext mlContext)
@@ -253,7 +253,7 @@ public sealed class StoredArchitectureTests : IDisposable
         Embeds(s_gelu, checkpoint);
         Embeds(s_gelu, zipped);
         Assert.Equal(checkpoint.Architecture, loaded.Architecture);
-        var inspected = HiMoClipCheckpoint.Inspect(zip);
+        var inspected = ClipCheckpoint.Inspect(zip);
         Assert.Equal((checkpoint.Architecture, zip), (inspected.Architecture, inspected.ArchitectureSource));
         Assert.Empty(warnings);
     }

@@ -37,7 +37,7 @@ public sealed partial class HiMoClipReportTests : IDisposable
             WeightsHash = new string('a', 64),
             DataName = data,
             Format = format,
-            PictureCount = captions.Length,
+            ImageCount = captions.Length,
             Captions = set.Statistics(MLNet.Text.ClipTokenizer.Default, 248),
             Retrieval = Retrieval.Recalls(imageRanks, textRanks),
             Monotonicity = [SemanticMonotonicity.HiMoAt3(growth)],

@@ -57,8 +57,8 @@ public sealed class ExportCommandTests : IDisposable
         JsonElement told = HimoProgram.Run("export", original, "--to", "safetensors", "--out", At("folder"), "--json").Json;
 
         Assert.Equal(["model.safetensors"], Names(told));
-        var found = HiMoClipCheckpoint.Inspect(At("folder"));
-        Assert.Equal(HiMoClipCheckpoint.Inspect(original).Tensors.Select(t => t.Name), found.Tensors.Select(t => t.Name));
+        var found = ClipCheckpoint.Inspect(At("folder"));
+        Assert.Equal(ClipCheckpoint.Inspect(original).Tensors.Select(t => t.Name), found.Tensors.Select(t => t.Name));
     }
 
     [Theory]

@@ -197,7 +197,7 @@ internal sealed class KillHarness : IDisposable
             string? error = null;
             try
             {
-                _ = HiMoClipCheckpoint.Inspect(file);
+                _ = ClipCheckpoint.Inspect(file);
             }
             catch (Exception e) when (e is IOException or CheckpointFormatException)
             {

@@ -158,7 +158,7 @@ public sealed class InterruptionTests : IDisposable
         using HiMoClipTransformer loaded = mlContext.Transforms.HiMoClip(file).Fit(rows);
         loaded.SaveCheckpoint(copy);
         Assert.Equal(weights, File.ReadAllBytes(copy));
-        Assert.DoesNotContain(HiMoClipCheckpoint.Inspect(file).Tensors, t => t.Name.StartsWith("training.", StringComparison.Ordinal));
+        Assert.DoesNotContain(ClipCheckpoint.Inspect(file).Tensors, t => t.Name.StartsWith("training.", StringComparison.Ordinal));
     }
 
     [Fact]

@@ -1,7 +1,7 @@
 namespace HiMo.MLNet;
 
 /// <summary>Templates that turn a class name into a text to compare images with; <c>{0}</c> stands for the class name.</summary>
-public static class HiMoClipTemplates
+public static class ClipTemplates
 {
     /// <summary>The class name as it is.</summary>
     public static IReadOnlyList<string> Plain { get; } = ["{0}"];

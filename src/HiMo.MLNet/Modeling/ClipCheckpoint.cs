@@ -11,7 +11,7 @@ namespace HiMo.MLNet;
 /// <param name="Architecture">Sizes read off the shapes of the tensors, activation and heads as <see cref="ArchitectureSource"/> says. A
 /// context of 77 tokens counts as the 248 that it is stretched to on loading.</param>
 /// <param name="ParameterCount">The numbers in the parameters: tensors of floating point, batch norm's statistics left out.</param>
-public sealed record HiMoClipCheckpoint(string Path, string Format, ClipArchitecture Architecture, long ParameterCount)
+public sealed record ClipCheckpoint(string Path, string Format, ClipArchitecture Architecture, long ParameterCount)
 {
     /// <summary>The format of what <c>mlContext.Model.Save</c> writes.</summary>
     public const string ModelZip = "ML.NET model";
@@ -37,7 +37,7 @@ public sealed record HiMoClipCheckpoint(string Path, string Format, ClipArchitec
     /// <see cref="HiMoClipTransformer"/> in it.</param>
     /// <exception cref="FileNotFoundException">There is no such file.</exception>
     /// <exception cref="CheckpointFormatException">The file is damaged or not a CLIP model's.</exception>
-    public static HiMoClipCheckpoint Inspect(string path)
+    public static ClipCheckpoint Inspect(string path)
     {
         using var zip = ModelArchive.TryOpen(path);
         if (zip is not null)
@@ -50,7 +50,7 @@ public sealed record HiMoClipCheckpoint(string Path, string Format, ClipArchitec
         return Describe(path, checkpoint.Format, StoredArchitecture.Of(checkpoint), checkpoint.Tensors.Values);
     }
 
-    private static HiMoClipCheckpoint Describe(string path, string format, StoredArchitecture stored, IEnumerable<TensorInfo> tensors)
+    private static ClipCheckpoint Describe(string path, string format, StoredArchitecture stored, IEnumerable<TensorInfo> tensors)
     {
         TensorInfo[] ordered = [.. tensors.Where(t => ClipWeights.IsModelTensor(t.Name)).OrderBy(t => t.Name, StringComparer.Ordinal)];
         long parameters = ordered

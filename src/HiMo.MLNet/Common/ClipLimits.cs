@@ -8,15 +8,15 @@ namespace HiMo.MLNet;
 /// </summary>
 /// <example>
 /// <code>
-/// HiMoClipLimits.Current = HiMoClipLimits.Current with { ImagePixels = 400_000_000 };
+/// ClipLimits.Current = ClipLimits.Current with { ImagePixels = 400_000_000 };
 /// </code>
 /// </example>
-public sealed record HiMoClipLimits
+public sealed record ClipLimits
 {
-    private static volatile HiMoClipLimits s_current = new();
+    private static volatile ClipLimits s_current = new();
 
     /// <summary>The limits of this process; they hold for what is opened from then on.</summary>
-    public static HiMoClipLimits Current
+    public static ClipLimits Current
     {
         get => s_current;
         set => s_current = value ?? throw new ArgumentNullException(nameof(value));
@@ -90,9 +90,9 @@ public sealed record HiMoClipLimits
     /// <summary>Bytes of an image's file. Default 512 MiB.</summary>
     public int ImageFileBytes { get; init => field = Positive(value); } = 512 << 20;
 
-    /// <summary>"expected at most 16 dimensions (HiMoClipLimits.TensorDimensions)".</summary>
+    /// <summary>"expected at most 16 dimensions (ClipLimits.TensorDimensions)".</summary>
     internal static string AtMost(long limit, string unit, [CallerArgumentExpression(nameof(limit))] string expression = "") =>
-        $"expected at most {limit} {unit} (to raise it, set {nameof(HiMoClipLimits)}.{nameof(Current)} with another "
+        $"expected at most {limit} {unit} (to raise it, set {nameof(ClipLimits)}.{nameof(Current)} with another "
         + $"{expression[(expression.LastIndexOf('.') + 1)..]})";
 
     private static int Positive(int value, [CallerMemberName] string name = "") => (int)Positive((long)value, name);
