@@ -78,8 +78,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         DeviceChoice device = MLNetInternals.Device(_host);
         using IChannel channel = _host.Start("Loading HiMo-CLIP");
-        return CreateTransformer(ClipEncoder.Load(
-            _options.Checkpoint!, device, _options.Activation, warning => channel.Warning(MessageSensitivity.None, warning)));
+        var encoder = ClipEncoder.Load(
+            _options.Checkpoint!, device, _options.Activation, warning => channel.Warning(MessageSensitivity.None, warning));
+        channel.Info(MessageSensitivity.None, $"'{_options.Checkpoint}' runs on {encoder.Engine}.");
+        return CreateTransformer(encoder);
     }
 
     private HiMoClipTransformer Train(IDataView input, long? validationPairs)

@@ -2,7 +2,6 @@ using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Interop;
-using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -67,7 +66,10 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     public string? ImageFolder { get; set; }
 
     /// <summary>The sizes of the model.</summary>
-    public ClipArchitecture Architecture => _encoder.Model.Architecture;
+    public ClipArchitecture Architecture => _encoder.Architecture;
+
+    /// <inheritdoc cref="ClipEmbedder.Engine"/>
+    public string Engine => _encoder.Engine;
 
     /// <summary>The labels of a zero-shot classifier, empty without one.</summary>
     public IReadOnlyList<string> Labels => ZeroShot?.Labels ?? [];
@@ -185,7 +187,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         var settings = new ModelSettings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates, ZeroShot?.Threshold, ImageFolder);
         entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
         entries.Write(ModelArchive.VocabularyEntry, held.Tokenizer.WriteMerges);
-        entries.Write(ModelArchive.WeightsEntry, stream => ClipWeights.Save(held.Model, stream));
+        entries.Write(ModelArchive.WeightsEntry, held.SaveWeights);
         if (ZeroShot is not null)
         {
             entries.Write(ModelArchive.LabelsEntry, ZeroShot.Write);

@@ -35,8 +35,10 @@ public sealed class ClipEmbedder : IDisposable
     }
 
     /// <summary>Loads a model.</summary>
-    /// <param name="path">A PyTorch, TorchScript or safetensors checkpoint, a folder of shards, or an ML.NET model zip with a
-    /// <see cref="HiMoClipTransformer"/> in it.</param>
+    /// <param name="path">A PyTorch, TorchScript or safetensors checkpoint, a folder of shards, an ML.NET model zip with a
+    /// <see cref="HiMoClipTransformer"/> in it; or what <see cref="SaveOnnx"/> wrote: the folder, or one of its two graphs. Graphs run on
+    /// ONNX Runtime, and the application needs the package Microsoft.ML.OnnxRuntime for them instead of TorchSharp's native one. A folder
+    /// with weights beside the graphs runs on torch where that is there.</param>
     /// <param name="device"><c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</param>
     /// <param name="activation">The networks' activation, whatever the files say; null for theirs and, where none tells,
     /// <see cref="ClipActivation.QuickGelu"/> with a warning.</param>
@@ -49,7 +51,7 @@ public sealed class ClipEmbedder : IDisposable
     public static ClipEmbedder Load(string path, string device = "cpu", ClipActivation? activation = null, Action<string>? warning = null)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        var encoder = ClipEncoder.Load(path, TorchRuntime.ChooseDevice(device), activation, warning);
+        var encoder = ClipEncoder.Load(path, TorchRuntime.Named(device), activation, warning);
         try
         {
             return new(encoder, ZeroShotHead.TryLoad(path, encoder));
@@ -61,8 +63,11 @@ public sealed class ClipEmbedder : IDisposable
         }
     }
 
+    /// <summary>What computes: <c>TorchSharp 0.107.0 on cpu</c>, or <c>ONNX Runtime 1.31.1 on cpu</c> for exported graphs.</summary>
+    public string Engine => _encoder.Engine;
+
     /// <summary>The sizes of the model.</summary>
-    public ClipArchitecture Architecture => _encoder.Model.Architecture;
+    public ClipArchitecture Architecture => _encoder.Architecture;
 
     /// <summary>d, the length of an embedding.</summary>
     public int Dimension => _encoder.Dimension;

@@ -7,7 +7,6 @@ using HiMo.MLNet.Onnx;
 using HiMo.MLNet.Text;
 using HiMo.MLNet.Training;
 using TorchSharp;
-using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Embedding;
 
@@ -15,64 +14,66 @@ namespace HiMo.MLNet.Embedding;
 /// A trained model ready to embed: pictures and texts in, normalised embeddings out. Safe for concurrent calls; shared by
 /// transformers, and freed with the last of them, or at the end of the last call.
 /// </summary>
-/// <param name="model">The networks.</param>
+/// <param name="network">The towers.</param>
 /// <param name="tokenizer">Cuts texts into tokens.</param>
-/// <param name="device">Where the networks are.</param>
 /// <param name="source">The model's file, for errors.</param>
-internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Device device, string source) : IDisposable
+internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, string source) : IDisposable
 {
-    /// <summary>Pictures that go through the network at a time on a CPU: faster than more of them, and far less memory.</summary>
-    private const int CpuBatchSize = 8;
-
-    private readonly NativeMemory _memory = new(ClipWeights.Tensors(model).Values.Sum(weights => weights.numel() * weights.ElementSize));
-    private readonly Lazy<string> _fingerprint = new(() => Fingerprint(model, tokenizer));
+    private readonly NativeMemory _memory = new(network.WeightBytes);
+    private readonly Lazy<string> _fingerprint = new(() => Fingerprint(network, tokenizer));
     private int _owners = 1;
 
     /// <summary>A trained model; the encoder owns its networks.</summary>
     public ClipEncoder(TrainedModel trained)
-        : this(trained.Clip, trained.Tokenizer, trained.Device, trained.Source)
+        : this(new TorchNetwork(trained.Clip, trained.Device), trained.Tokenizer, trained.Source)
     {
     }
 
-    /// <summary>Loads a model to apply.</summary>
-    /// <param name="path">A checkpoint or a model zip.</param>
+    /// <summary>Loads a model to apply: exported graphs on ONNX Runtime where there is nothing else or no native torch, all others on
+    /// torch.</summary>
+    /// <param name="path">A checkpoint, a model zip, or exported graphs.</param>
     /// <param name="device">Where the networks go.</param>
     /// <param name="activation">The networks' activation where the file leaves it open; null for the default.</param>
     /// <param name="warn">Told where it is left open, or null.</param>
-    public static ClipEncoder Load(string path, Device device, ClipActivation? activation, Action<string>? warn)
+    public static ClipEncoder Load(string path, DeviceChoice device, ClipActivation? activation, Action<string>? warn)
     {
-        if (!Path.Exists(path))
+        if (OnnxFiles.Find(path) is { } files && (OnnxFiles.AreAll(path) || !TorchRuntime.IsAvailable))
         {
-            throw new FileNotFoundException($"There is no model '{path}'.", path);
+            return Of(OnnxNetwork.Load(files, device), path);
         }
 
-        return Of(ClipWeights.Load(path, activation, warn), () => TokenizerFile.Of(path), device, path);
+        torch.Device chosen = TorchRuntime.ChooseDevice(device);
+        if (!Path.Exists(path))
+        {
+            throw new FileNotFoundException(
+                $"There is no model '{path}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, "
+                + $"captionColumnName, epochs).)",
+                path);
+        }
+
+        return Of(Place(ClipWeights.Load(path, activation, warn), chosen), path);
     }
 
-    /// <inheritdoc cref="Load(string, Device, ClipActivation?, Action{string}?)"/>
-    public static ClipEncoder Load(string path, DeviceChoice device, ClipActivation? activation, Action<string>? warn) =>
-        Load(path, TorchRuntime.ChooseDevice(device), activation, warn);
-
-    /// <summary>Reads a model out of a model zip.</summary>
-    /// <param name="entries">The transformer's entries.</param>
-    /// <param name="architecture">What the settings say of the model.</param>
-    /// <param name="choice">Where the networks go.</param>
-    public static ClipEncoder Read(ModelEntries entries, ClipArchitecture architecture, DeviceChoice choice)
+    private static ClipEncoder Of(ClipNetwork network, string path)
     {
-        ClipTokenizer tokenizer = ModelArchive.ReadVocabulary(entries);
-        Device device = TorchRuntime.ChooseDevice(choice);
-        string source = $"{entries.Source}: {ModelArchive.WeightsEntry}";
-        return Of(entries.Read(ModelArchive.WeightsEntry, (stream, length) => ClipWeights.Read(stream, length, source, architecture)),
-            () => tokenizer, device, entries.Source);
+        try
+        {
+            return new(network, TokenizerFile.Of(path), path);
+        }
+        catch
+        {
+            network.Dispose();
+            throw;
+        }
     }
 
-    private static ClipEncoder Of(ClipModel model, Func<ClipTokenizer> tokenizer, Device device, string source)
+    private static TorchNetwork Place(ClipModel model, torch.Device device)
     {
         try
         {
             model.to(device);
             model.eval();
-            return new(model, tokenizer(), device, source);
+            return new(model, device);
         }
         catch
         {
@@ -81,17 +82,32 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         }
     }
 
-    public ClipModel Model => model;
+    /// <summary>Reads a model out of a model zip.</summary>
+    /// <param name="entries">The transformer's entries.</param>
+    /// <param name="architecture">What the settings say of the model.</param>
+    /// <param name="choice">Where the networks go.</param>
+    public static ClipEncoder Read(ModelEntries entries, ClipArchitecture architecture, DeviceChoice choice)
+    {
+        ClipTokenizer tokenizer = ModelArchive.ReadVocabulary(entries);
+        torch.Device device = TorchRuntime.ChooseDevice(choice);
+        string source = $"{entries.Source}: {ModelArchive.WeightsEntry}";
+        ClipModel model = entries.Read(
+            ModelArchive.WeightsEntry, (stream, length) => ClipWeights.Read(stream, length, source, architecture));
+        return new(Place(model, device), tokenizer, entries.Source);
+    }
+
+    /// <summary>What computes: <c>TorchSharp 0.107.0 on cpu</c>.</summary>
+    public string Engine => network.Engine;
+
+    public ClipArchitecture Architecture => network.Architecture;
 
     public ClipTokenizer Tokenizer => tokenizer;
 
-    public Device Device => device;
-
     /// <summary>Makes pictures ready for this network.</summary>
-    public PlaneReader Planes { get; } = new(model.Architecture.ImageSize);
+    public PlaneReader Planes { get; } = new(network.Architecture.ImageSize);
 
     /// <summary>d</summary>
-    public int Dimension => model.Architecture.EmbeddingDimension;
+    public int Dimension => network.Architecture.EmbeddingDimension;
 
     /// <summary>s, the scale of the logits.</summary>
     public float LogitScale
@@ -99,9 +115,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         get
         {
             using ClipEncoder held = Share();
-            using DisposeScope scope = NewDisposeScope();
-            using IDisposable _ = no_grad();
-            return model.LogitScale.exp().item<float>();
+            return network.LogitScale;
         }
     }
 
@@ -115,7 +129,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         }
     }
 
-    private static string Fingerprint(ClipModel model, ClipTokenizer tokenizer)
+    private static string Fingerprint(ClipNetwork network, ClipTokenizer tokenizer)
     {
         using var hash = SHA256.Create();
         using (var stream = new CryptoStream(Stream.Null, hash, CryptoStreamMode.Write))
@@ -126,7 +140,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
             merges.Position = 0;
             using var text = new GZipStream(merges, CompressionMode.Decompress);
             text.CopyTo(stream);
-            ClipWeights.Save(model, stream);
+            network.WriteContent(stream);
         }
 
         return Convert.ToHexStringLower(hash.Hash!);
@@ -151,7 +165,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     {
         if (Interlocked.Decrement(ref _owners) == 0)
         {
-            model.Dispose();
+            network.Dispose();
             _memory.Dispose();
         }
     }
@@ -170,45 +184,41 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
     public float[] EncodePlanes(ReadOnlySpan<byte> planes)
     {
         using ClipEncoder held = Share();
-        int size = model.Architecture.ImageSize, count = planes.Length / Planes.Length;
-        int batch = device.type == DeviceType.CPU ? CpuBatchSize : Math.Max(count, 1);
-        float[] embeddings = new float[count * Dimension];
-        for (int first = 0; first < count; first += batch)
-        {
-            int n = Math.Min(batch, count - first);
-            using DisposeScope scope = NewDisposeScope();
-            using IDisposable _ = no_grad();
-            byte[] part = planes.Slice(first * Planes.Length, n * Planes.Length).ToArray();
-            Tensor bytes = tensor(part, n, 3, size, size, dtype: ScalarType.Byte).to(device);
-            Normalized(model.EncodeImage(ImageTensor.Normalize(bytes))).CopyTo(embeddings.AsSpan(first * Dimension));
-        }
-
-        return embeddings;
+        return network.EmbedPlanes(planes, planes.Length / Planes.Length);
     }
 
     /// <returns>Row-major (count, d), normalised.</returns>
     /// <exception cref="CheckpointFormatException">The model's vocabulary is not the tokenizer's.</exception>
     public float[] EncodeTexts(IReadOnlyList<string> texts)
     {
-        model.Architecture.RequireVocabulary(tokenizer, source);
+        Architecture.RequireVocabulary(tokenizer, source);
         using ClipEncoder held = Share();
-        int context = model.Architecture.ContextLength, longest = 0;
+        int context = Architecture.ContextLength;
         long[] tokens = new long[texts.Count * context];
-        for (int i = 0; i < texts.Count; i++)
+        int[] lengths = [.. texts.Select((text, i) => tokenizer.Encode(text, tokens.AsSpan(i * context, context)))];
+
+        // No longer than the longest text.
+        int columns = lengths.Length == 0 ? 0 : lengths.Max();
+        for (int row = 1; row < lengths.Length; row++)
         {
-            longest = Math.Max(longest, tokenizer.Encode(texts[i], tokens.AsSpan(i * context, context)));
+            tokens.AsSpan(row * context, columns).CopyTo(tokens.AsSpan(row * columns));
         }
 
-        using DisposeScope scope = NewDisposeScope();
-        using IDisposable _ = no_grad();
-        return Normalized(model.EncodeText(tensor(tokens, texts.Count, context).narrow(1, 0, longest).to(device)));
+        return network.EmbedTokens(tokens[..(texts.Count * columns)], texts.Count, columns);
     }
+
+    /// <exception cref="InvalidOperationException">The model runs on ONNX Runtime, whose graphs do not give the weights back.</exception>
+    public ClipModel Weights => (network as TorchNetwork)?.Model ?? throw new InvalidOperationException(
+        $"{source} runs on ONNX Runtime, and its graphs do not give the weights back: write from the model that it was exported from.");
+
+    /// <summary>Writes the weights as safetensors.</summary>
+    public void SaveWeights(Stream stream) => ClipWeights.Save(Weights, stream);
 
     public void SaveCheckpoint(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using ClipEncoder held = Share();
-        WholeFile.Write(path, file => ClipWeights.Save(model, file));
+        WholeFile.Write(path, file => SaveWeights(file));
     }
 
     public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32)
@@ -216,7 +226,8 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         ArgumentException.ThrowIfNullOrEmpty(folder);
         CheckPrecision(precision, nameof(precision));
         using ClipEncoder held = Share();
-        WholeFolder.Write(folder, part => OnnxExport.Save(model, part, precision));
+        ClipModel weights = Weights;
+        WholeFolder.Write(folder, part => OnnxExport.Save(weights, part, precision));
     }
 
     public void SaveHuggingFace(string folder, params OnnxPrecision[] precisions)
@@ -225,7 +236,7 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
         ArgumentNullException.ThrowIfNull(precisions);
         Array.ForEach(precisions, precision => CheckPrecision(precision, nameof(precisions)));
         using ClipEncoder held = Share();
-        HuggingFaceFolder.Save(model, tokenizer, folder, precisions);
+        HuggingFaceFolder.Save(Weights, tokenizer, folder, precisions);
     }
 
     private static void CheckPrecision(OnnxPrecision precision, string name)
@@ -235,7 +246,4 @@ internal sealed class ClipEncoder(ClipModel model, ClipTokenizer tokenizer, Devi
             throw new ArgumentOutOfRangeException(name, precision, $"Expected one of {string.Join(", ", Enum.GetNames<OnnxPrecision>())}.");
         }
     }
-
-    private static float[] Normalized(Tensor embeddings) =>
-        nn.functional.normalize(embeddings, dim: 1).cpu().data<float>().ToArray();
 }

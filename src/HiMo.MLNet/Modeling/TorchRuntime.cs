@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using TorchSharp;
 
 namespace HiMo.MLNet.Modeling;
@@ -97,6 +98,25 @@ internal static class TorchRuntime
     }
 
     private static string Found(int gpus) => gpus == 0 ? WhyNoGpu() : $"torch sees {gpus} CUDA devices.";
+
+    /// <summary>
+    /// Whether the application carries the native torch library. Looks for its file: TorchSharp, asked to load it, would take one out of
+    /// NuGet's cache and copy half a gigabyte beside an application that has none.
+    /// </summary>
+    public static bool IsAvailable { get; } = NativeFolders().Any(folder => Directory.Exists(folder)
+        && Directory.EnumerateFiles(folder, "*torch_cpu*").Any());
+
+    private static IEnumerable<string> NativeFolders() =>
+    [
+        AppContext.BaseDirectory,
+        Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native"),
+        .. (AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "")
+            .Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
+    ];
+
+    /// <summary>A device by its name, without a look at what there is: <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
+    /// <exception cref="ArgumentException">The name is no device's.</exception>
+    public static DeviceChoice Named(string name) => new(Parse(name, "device"), FallbackToCpu: false);
 
     private static int CountGpus()
     {

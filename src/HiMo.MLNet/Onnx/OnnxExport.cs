@@ -1,3 +1,4 @@
+using System.Text.Json;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
 
@@ -28,8 +29,15 @@ internal static class OnnxExport
         Directory.CreateDirectory(Path.Combine(folder, "onnx"));
         Dictionary<string, torch.Tensor> tensors = ClipWeights.Tensors(model);
         var onnx = new ClipOnnx(model.Architecture, new(name => tensors[name].shape, name => Read(tensors[name])), precision);
-        onnx.Vision().Save(Path.Combine(folder, VisionFile(precision)));
-        onnx.Text().Save(Path.Combine(folder, TextFile(precision)));
+        Save(onnx.Vision(), Path.Combine(folder, VisionFile(precision)));
+        Save(onnx.Text(), Path.Combine(folder, TextFile(precision)));
+
+        void Save(OnnxGraph graph, string path)
+        {
+            graph.Metadata(OnnxNetwork.ArchitectureKey, JsonSerializer.Serialize(model.Architecture));
+            graph.Metadata(OnnxNetwork.LogitScaleKey, JsonSerializer.Serialize(Read(tensors["logit_scale"])[0]));
+            graph.Save(path);
+        }
     }
 
     private static float[] Read(torch.Tensor tensor)

@@ -27,7 +27,7 @@ internal sealed class OnnxGraph(string name)
     // A protobuf message ends at 2 GiB; the graph itself needs little.
     private const long MaxInlineBytes = int.MaxValue - (64L << 20);
 
-    private readonly List<ProtobufWriter> _nodes = [], _inputs = [], _outputs = [];
+    private readonly List<ProtobufWriter> _nodes = [], _inputs = [], _outputs = [], _metadata = [];
     private readonly List<Initializer> _initializers = [];
     private readonly HashSet<string> _initializerNames = [];
     private int _values;
@@ -47,6 +47,9 @@ internal sealed class OnnxGraph(string name)
 
     /// <inheritdoc cref="Input"/>
     public void Output(string value, OnnxType type, params object[] shape) => _outputs.Add(Description(value, type, shape));
+
+    /// <summary>A property of the model, which every runtime hands out.</summary>
+    public void Metadata(string key, string value) => _metadata.Add(new ProtobufWriter().Text(1, key).Text(2, value));
 
     /// <summary>Adds a node of one output.</summary>
     /// <param name="operation">An operator of the default domain.</param>
@@ -139,6 +142,9 @@ internal sealed class OnnxGraph(string name)
         }
 
         stream.Write(tail.Bytes);
+        var properties = new ProtobufWriter();
+        _metadata.ForEach(property => properties.Message(14, property));
+        stream.Write(properties.Bytes);
     }
 
     private static ProtobufWriter TensorHead(Initializer initializer, string? location, ref long offset)

@@ -127,7 +127,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     public void Disposing_a_model_in_use_lets_predictions_finish_and_refuses_more()
     {
         HiMoClipTransformer model = tiny.Fit();
-        torch.Tensor[] weights = [.. ClipWeights.Tensors(model.Encoder.Model).Values];
+        torch.Tensor[] weights = [.. ClipWeights.Tensors(model.Encoder.Weights).Values];
         var errors = new Exception[4];
         PredictionEngine<ToyPictures.Row, Prediction>[] engines = errors.Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
         using var started = new CountdownEvent(errors.Length);

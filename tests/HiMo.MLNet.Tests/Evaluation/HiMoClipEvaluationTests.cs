@@ -247,7 +247,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     private static void Fill(HiMoClipTransformer model, string tensor, float value)
     {
         using IDisposable _ = torch.no_grad();
-        Arithmetic.Fill(ClipWeights.Tensors(model.Encoder.Model)[tensor], value);
+        Arithmetic.Fill(ClipWeights.Tensors(model.Encoder.Weights)[tensor], value);
     }
 
     [Fact]

@@ -54,7 +54,7 @@ public sealed class TransformersJsTests(ITestOutputHelper output) : IDisposable
         using ClipEmbedder embedder = model.CreateEmbedder();
         long[] shape = [2, 3, 32, 32];
         float[] values = [.. Enumerable.Range(0, 2 * 3 * 32 * 32).Select(i => MathF.Sin(i) + (i % 7 / 4f))];
-        Tensor embeddings = nn.functional.normalize(model.Encoder.Model.EncodeImage(tensor(values, shape)), dim: 1);
+        Tensor embeddings = nn.functional.normalize(model.Encoder.Weights.EncodeImage(tensor(values, shape)), dim: 1);
 
         // A picture of the model's size, which is neither resized nor cut.
         byte[] planes = new byte[3 * 32 * 32];
