@@ -76,6 +76,14 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
     private HiMoClipTransformer Apply()
     {
+        if (!Path.Exists(_options.Checkpoint))
+        {
+            throw new FileNotFoundException(
+                $"There is no checkpoint '{_options.Checkpoint}'. "
+                + "(To train from scratch, say for how many epochs: HiMoClip(imageColumnName, captionColumnName, epochs).)",
+                _options.Checkpoint);
+        }
+
         DeviceChoice device = MLNetInternals.Device(_host);
         using IChannel channel = _host.Start("Loading HiMo-CLIP");
         var encoder = ClipEncoder.Load(

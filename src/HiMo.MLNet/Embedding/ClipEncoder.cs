@@ -45,10 +45,7 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
         torch.Device chosen = TorchRuntime.ChooseDevice(device);
         if (!Path.Exists(path))
         {
-            throw new FileNotFoundException(
-                $"There is no model '{path}'. (To train from scratch, say for how many epochs: HiMoClip(imageColumnName, "
-                + $"captionColumnName, epochs).)",
-                path);
+            throw new FileNotFoundException($"There is no model '{path}'.", path);
         }
 
         return Of(Place(ClipWeights.Load(path, activation, warn), chosen), path);
