@@ -128,13 +128,14 @@ public sealed class HostileDiskTests : IDisposable
         string table = Table([new() { ImagePath = pipe, Caption = "Two colours." }, .. _toys.Rows]);
         string[] Train(string output) => ["train", "--data", table, "--checkpoint", _checkpoint, "--epochs", "1", "--batch-size", "17", "--checkpoints", At("checkpoints"), "--output", output];
         using Process training = HimoProgram.Start(Train(Path.Combine(folder, "model.zip")));
-        while (!File.Exists(Path.Combine(folder, "model.zip.in-use")) && !training.HasExited)
+        while (!Directory.EnumerateFiles(folder, "model.zip.*.partial").Any() && !training.HasExited)
         {
             Thread.Sleep(20);
         }
 
         Directory.Delete(folder, recursive: true);
-        File.WriteAllBytes(pipe, File.ReadAllBytes(_toys.Rows[0].ImagePath));
+        byte[] picture = File.ReadAllBytes(_toys.Rows[0].ImagePath);
+        _ = Task.Run(() => File.WriteAllBytes(pipe, picture));                // waits for its reader, for ever if there is none
         var result = ProgramResult.Of(training);
         ProgramResult again = HimoProgram.Run([.. Train(At("model.zip")), "--json"]);
 
