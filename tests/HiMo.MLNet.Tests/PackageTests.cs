@@ -34,8 +34,8 @@ public sealed class PackageTests
             using Stream nuspec = package.Entries.Single(e => e.Name == "HiMo.MLNet.nuspec").Open();
             Assert.Equal(
                 [
-                    "BitMiracle.LibJpeg.NET", "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.Tokenizers", "SkiaSharp",
-                    "System.Numerics.Tensors", "TorchSharp",
+                    "BitMiracle.LibJpeg.NET", "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.OnnxRuntime.Managed",
+                    "Microsoft.ML.Tokenizers", "SkiaSharp", "System.Numerics.Tensors", "TorchSharp",
                 ],
                 XDocument.Load(nuspec).Descendants().Where(e => e.Name.LocalName == "dependency").Select(e => e.Attribute("id")!.Value).Order(StringComparer.Ordinal));
         }

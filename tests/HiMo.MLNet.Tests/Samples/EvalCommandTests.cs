@@ -28,7 +28,7 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
 
         JsonElement[] results = [.. found.GetProperty("results").EnumerateArray()];
         Assert.Equal([.. formats, null], results.Select(r => r.GetProperty("format").GetString()));
-        Assert.All(results, r => Assert.Equal(16, r.GetProperty("pictureCount").GetInt32()));
+        Assert.All(results, r => Assert.Equal(16, r.GetProperty("imageCount").GetInt32()));
         double recall = results[0].GetProperty("retrieval").GetProperty("imageToTextRecallAt10").GetDouble();
         Assert.All(results.Where(r => r.GetProperty("format").GetString() is not ("cola" or "class-folder")),
             r => Assert.Equal(recall, r.GetProperty("retrieval").GetProperty("imageToTextRecallAt10").GetDouble()));
