@@ -62,8 +62,12 @@ internal static class EmbedCommand
             });
             int count = values.Count(value => skipped?.ContainsKey(value) != true);
             Console.WriteLine(args.GetValue(json)
-                ? Json.Line(new { Output = file, Count = count,
-                    Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value }) })
+                ? Json.Line(new
+                {
+                    Output = file,
+                    Count = count,
+                    Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value })
+                })
                 : $"{file}: {count} embeddings");
             return exitCode;
         });

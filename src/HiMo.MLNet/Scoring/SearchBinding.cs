@@ -29,8 +29,11 @@ internal sealed class SearchBinding : RowBinding
         int d = transformer.Pictures.Embeddings.Dimension;
         bool hasTexts = input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text);
         string name = columns.Query ?? (hasTexts ? columns.TextEmbedding : columns.Embedding);
-        InputColumns.Kind kind = InputColumns.Kind.Embedding with { Role = "query",
-            Expected = $"a vector of {d} singles, as the fitted pictures have" };
+        InputColumns.Kind kind = InputColumns.Kind.Embedding with
+        {
+            Role = "query",
+            Expected = $"a vector of {d} singles, as the fitted pictures have"
+        };
         DataViewSchema.Column query = InputColumns.Find(input, name, kind);
         return ((VectorDataViewType)query.Type).Size == d ? new(transformer, input, query)
             : throw InputColumns.WrongType(name, kind, query.Type);
