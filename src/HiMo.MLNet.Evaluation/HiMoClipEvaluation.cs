@@ -259,9 +259,8 @@ public static class HiMoClipEvaluation
                 };
             case "cola":
                 EmbeddingMatrix pairs = evaluator.EmbedTexts(set.Captions, "captions");
-                return Metrics(model, options, name, format, set, evaluator,
-                    new(set, images, pairs, [], null, null)) with
-                { Cola = Evaluator.Cola(set, images, pairs) };
+                var details = new EvaluationDetails(set, images, pairs, [], null, null);
+                return Metrics(model, options, name, format, set, evaluator, details) with { Cola = Evaluator.Cola(set, images, pairs) };
             default:
                 set = format == "himo-docci" ? set.AsGrowingTexts() : set;
                 EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");

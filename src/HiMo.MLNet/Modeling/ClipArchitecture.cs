@@ -1,5 +1,5 @@
-using HiMo.MLNet.Text;
 using HiMo.MLNet.Modeling;
+using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet;
 
