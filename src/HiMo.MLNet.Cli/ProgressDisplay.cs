@@ -106,16 +106,4 @@ internal static class ProgressDisplay
             }
         };
     }
-
-    /// <summary>Hands items on, moving a bar and watching for Ctrl+C.</summary>
-    public static IEnumerable<T> Counted<T>(this IReadOnlyCollection<T> items, Report report, CancellationToken cancellation)
-    {
-        int done = 0;
-        foreach (T item in items)
-        {
-            cancellation.ThrowIfCancellationRequested();
-            yield return item;
-            report(++done, items.Count);
-        }
-    }
 }

@@ -1,21 +1,8 @@
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
-using System.Text;
+using HiMo.MLNet.Embedding;
 
 namespace HiMo.MLNet.Evaluation;
-
-/// <summary>What an embedding was computed from: the first 128 bits of a SHA-256 of a picture's file or of a text.</summary>
-internal readonly record struct ContentKey(UInt128 Value)
-{
-    public const int Bytes = 16;
-
-    public static ContentKey OfPicture(Stream file) => Of("picture", SHA256.HashData(file));
-
-    public static ContentKey OfText(string text) => Of("text", SHA256.HashData(Encoding.UTF8.GetBytes(text)));
-
-    private static ContentKey Of(string kind, byte[] content) =>
-        new(MemoryMarshal.Read<UInt128>(SHA256.HashData([.. Encoding.ASCII.GetBytes(kind), .. content])));
-}
 
 /// <summary>
 /// Embeddings of one model on disk. They are kept in files of up to <see cref="FileEntries"/>, each there whole or not at all;
@@ -25,7 +12,7 @@ internal readonly record struct ContentKey(UInt128 Value)
 /// A file holds <c>HIMOEMB1</c>, d and the number n of entries (Int32 each), n keys, n checks (the first 8 bytes of SHA-256 of key
 /// and values), n × d singles. Not safe for concurrent calls; several processes may share a folder.
 /// </remarks>
-internal sealed class EmbeddingCache : IDisposable
+internal sealed class EmbeddingCache : IEmbeddingCache, IDisposable
 {
     public const int FileEntries = 512;
     private const int HeaderBytes = 16, CheckBytes = 8;

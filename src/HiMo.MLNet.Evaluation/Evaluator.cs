@@ -3,9 +3,6 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Evaluation;
 
-/// <summary>A picture of the data with captions of its own.</summary>
-internal readonly record struct EvaluationRow(PictureSource Picture, IReadOnlyList<string> Captions);
-
 /// <summary>Measures one model: embeds pictures in one pass over the data, then what the metrics ask for.</summary>
 internal sealed class Evaluator : IDisposable
 {
@@ -14,7 +11,7 @@ internal sealed class Evaluator : IDisposable
 
     private readonly HiMoClipEvaluationOptions _options;
     private readonly EmbeddingCache? _cache;
-    private readonly Embedder _embedder;
+    private readonly BatchEmbedder _embedder;
 
     public Evaluator(ClipEmbedder model, HiMoClipEvaluationOptions options)
     {
@@ -39,34 +36,27 @@ internal sealed class Evaluator : IDisposable
     /// <param name="captionsPerRow">For COLA 2: captions are left out together with those of the same row.</param>
     /// <exception cref="ImageReadException">A picture cannot be read, and none may be left out.</exception>
     /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
-    public (EvaluatedSet Set, EmbeddingMatrix Images) EmbedPictures(IEnumerable<EvaluationRow> rows, int? total, int captionsPerRow = 1)
+    public (EvaluatedSet Set, EmbeddingMatrix Images) EmbedPictures(IEnumerable<CaptionedPicture> rows, int? total, int captionsPerRow = 1)
     {
-        var pictures = new EmbeddedPictures(_embedder, total ?? 0, mayLeaveOut: _options.MaxUnreadableShare > 0);
+        var pictures = new EmbeddedPictures(_embedder, total ?? 0, _options.MaxUnreadableShare);
         int done = 0;
-        foreach (EvaluationRow[] batch in rows.Chunk(Embedder.BatchSize))
+        foreach (CaptionedPicture[] batch in rows.Chunk(BatchEmbedder.BatchSize))
         {
             pictures.Add(batch);
-            UnreadableCount = pictures.UnreadableCount;
             Report("pictures", done += batch.Length, total);
         }
 
-        if (pictures.UnreadableCount > _options.MaxUnreadableShare * pictures.FileCount)
-        {
-            throw new InvalidDataException(
-                $"{UnreadableCount} of {pictures.FileCount} pictures cannot be read; "
-                + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {_options.MaxUnreadableShare:p0}. "
-                + pictures.FirstFailure!.Message, pictures.FirstFailure);
-        }
-
-        (EvaluatedSet set, EmbeddingMatrix images, int captionsLeftOut) = pictures.Finish(captionsPerRow);
+        EmbeddedPairs pairs = pictures.Finish(captionsPerRow);
+        UnreadableCount = pictures.UnreadableCount;
         if (UnreadableCount > 0)
         {
             Notes.Add(
-                $"{UnreadableCount} of {pictures.FileCount} pictures cannot be read and are left out with {captionsLeftOut} captions. "
+                $"{UnreadableCount} of {pictures.FileCount} pictures cannot be read and are left out "
+                + $"with {pairs.CaptionsLeftOut} captions. "
                 + pictures.FirstFailure!.Message);
         }
 
-        return (set, images);
+        return (new(pairs.Paths, pairs.Captions, pairs.PictureOfCaption), pairs.Images);
     }
 
     public EmbeddingMatrix EmbedTexts(IReadOnlyList<string> texts, string stage) =>

@@ -76,7 +76,7 @@ public static class HiMoClipEvaluation
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        IEnumerable<EvaluationRow> rows = data.Select(image => new EvaluationRow(new(image.ImagePath, null), image.Captions));
+        IEnumerable<CaptionedPicture> rows = data.Select(image => new CaptionedPicture(new(image.ImagePath, null), image.Captions));
         return Evaluate(model, options, name, data.Format, evaluator, rows, count);
     }
 
@@ -123,12 +123,14 @@ public static class HiMoClipEvaluation
         string? imageFolder = null, HiMoClipEvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        IEnumerable<EvaluationRow> rows = Rows(data, imageColumnName, captionColumnName, imageFolder, model.Encoder.Planes);
+        ArgumentNullException.ThrowIfNull(data);
+        IEnumerable<CaptionedPicture> rows = InputColumns.Pairs(data, imageColumnName, captionColumnName, imageFolder,
+            model.Encoder.Planes);
         return Evaluate(model, rows, data, options ?? new());
     }
 
     private static HiMoClipMetrics Evaluate(
-        ClipEmbedder model, IEnumerable<EvaluationRow> rows, IDataView data, HiMoClipEvaluationOptions options)
+        ClipEmbedder model, IEnumerable<CaptionedPicture> rows, IDataView data, HiMoClipEvaluationOptions options)
     {
         using var evaluator = new Evaluator(model, options);
         return Evaluate(model, options, options.DataName ?? "data", null, evaluator, rows, Count(data));
@@ -230,7 +232,7 @@ public static class HiMoClipEvaluation
 
     private static HiMoClipMetrics Evaluate(
         ClipEmbedder model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator,
-        IEnumerable<EvaluationRow> rows, int? total)
+        IEnumerable<CaptionedPicture> rows, int? total)
     {
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(rows, total, format == "cola" ? 2 : 1);
         if (set.Captions.Count == 0)
@@ -292,22 +294,9 @@ public static class HiMoClipEvaluation
 
     private static int? Count(IDataView data) => (int?)data.GetRowCount();
 
-    private static IEnumerable<EvaluationRow> Rows(HiMoClipTransformer model, IDataView data, string? textColumn) =>
-        Rows(data, model.Columns.Image, textColumn, model.ImageFolder, model.Encoder.Planes);
-
-    private static IEnumerable<EvaluationRow> Rows(
-        IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)
+    private static IEnumerable<CaptionedPicture> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
     {
         ArgumentNullException.ThrowIfNull(data);
-        DataViewSchema.Column image = InputColumns.Image(data.Schema, imageColumn), text = InputColumns.Text(data.Schema, textColumn);
-        using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
-        Func<PictureSource?> readPicture = InputColumns.PictureReader(cursor, image, folder, planes);
-        Func<string> readText = InputColumns.TextReader(cursor, text);
-        while (cursor.MoveNext())
-        {
-            PictureSource picture = readPicture()
-                ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
-            yield return new(picture, [readText()]);
-        }
+        return InputColumns.Pairs(data, model.Columns.Image, textColumn, model.ImageFolder, model.Encoder.Planes);
     }
 }

@@ -98,8 +98,14 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         PairSource? validation = _options.ValidationSet is not { } held ? null : new(() => ReadPairs(held), validationPairs!.Value);
         var pairs = new PairSource(() => ReadPairs(input), CountRows(input, InputColumns.Text(input.Schema, _options.CaptionColumnName)));
         ClipEncoder? encoder = null;
-        double Measure(TrainedModel model, ValidationMetric metric) =>
-            new ValidationMetrics(encoder ??= new(model), validation!, _options).Measure(metric);
+        double Measure(TrainedModel model, ValidationMetric metric)
+        {
+            encoder ??= new(model);
+            return ValidationMetrics.Measure(encoder, metric, InputColumns.Pairs(
+                _options.ValidationSet!, _options.ImageColumnName, _options.CaptionColumnName, _options.ImageFolder, encoder.Planes),
+                _options);
+        }
+
         var training = new ClipTraining(
             _options, MLNetInternals.Device(_host), MLNetInternals.Seed(_host), pairs, validation, Measure, new Log(this, channel));
         TrainedModel trained = training.Run();
@@ -180,8 +186,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
         while (cursor.MoveNext())
         {
-            Func<RgbImage> load = readImage()
-                ?? throw new InvalidOperationException($"Row {cursor.Position} has no picture: column '{image.Name}' is empty there.");
+            Func<RgbImage> load = readImage() ?? throw InputColumns.NoPicture(cursor, image);
             yield return readPath is null ? new(null, load, readCaption(), load().Pixels.Length) : new(readPath(), load, readCaption());
         }
     }

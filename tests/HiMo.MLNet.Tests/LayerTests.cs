@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Reflection.Emit;
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
 
@@ -127,9 +126,6 @@ public sealed partial class LayerTests
     {
         private const BindingFlags All = BindingFlags.Instance | BindingFlags.Static | BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.DeclaredOnly;
 
-        private static readonly Dictionary<short, OpCode> s_codes = typeof(OpCodes).GetFields()
-            .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => code.Value);
-
         public static HashSet<Type> Of(Type type)
         {
             HashSet<Type> found = [];
@@ -159,38 +155,15 @@ public sealed partial class LayerTests
                         Add(found, local.LocalType);
                     }
 
-                    AddInstructions(found, method, body.GetILAsByteArray()!);
+                    foreach ((_, MemberInfo? member) in Instructions.Of(method))
+                    {
+                        Add(found, member as Type ?? member?.DeclaringType);
+                        Add(found, (member as MethodInfo)?.ReturnType ?? (member as FieldInfo)?.FieldType);
+                    }
                 }
             }
 
             return found;
-        }
-
-        private static void AddInstructions(HashSet<Type> found, MethodBase method, byte[] il)
-        {
-            Type[]? ofType = method.DeclaringType!.IsGenericType ? method.DeclaringType.GetGenericArguments() : null;
-            Type[]? ofMethod = method.IsGenericMethod ? method.GetGenericArguments() : null;
-            for (int at = 0; at < il.Length;)
-            {
-                short value = il[at++];
-                OpCode code = s_codes[value == 0xFE ? unchecked((short)(0xFE00 | il[at++])) : value];
-                if (code.OperandType is OperandType.InlineField or OperandType.InlineMethod or OperandType.InlineTok or OperandType.InlineType)
-                {
-                    MemberInfo? member = method.Module.ResolveMember(BitConverter.ToInt32(il, at), ofType, ofMethod);
-                    Add(found, member as Type ?? member?.DeclaringType);
-                    Add(found, (member as MethodInfo)?.ReturnType ?? (member as FieldInfo)?.FieldType);
-                }
-
-                at += code.OperandType switch
-                {
-                    OperandType.InlineNone => 0,
-                    OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
-                    OperandType.InlineVar => 2,
-                    OperandType.InlineI8 or OperandType.InlineR => 8,
-                    OperandType.InlineSwitch => 4 + (4 * BitConverter.ToInt32(il, at)),
-                    _ => 4,
-                };
-            }
         }
 
         private static void Add(HashSet<Type> found, Type? type)

@@ -8,13 +8,13 @@ captions a picture: a hit where any of them is among the first k), HiMo@K as the
 zero-shot classification. Needs Debian's python3-numpy, and python3-torch to read and write the file.
 """
 
-import argparse
 import sys
 
 import numpy
 import torch
 
 from networks import GOLDEN, read, write
+from recorded import way
 
 PATH = GOLDEN / "metrics.expected.safetensors"
 IMAGES, TEXTS, WIDTH, GROWING, CLASSES = 60, 150, 16, 40, 12
@@ -70,11 +70,7 @@ def computed(tensors):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--check", action="store_true", help="compare what is there (the default)")
-    ways.add_argument("--write", action="store_true", help="make it anew")
-    options = parser.parse_args()
+    options = way(__doc__)
     recorded = inputs() if options.write else read(PATH)[0]
     values = dict(computed({name: recorded[name] for name in inputs()}))
     if options.write:

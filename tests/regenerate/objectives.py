@@ -7,13 +7,13 @@ The equations of CLIP, HiMo-CLIP, Long-CLIP and SmartCLIP, in PyTorch's float64,
 (recorded with 1.13) and python3-numpy.
 """
 
-import argparse
 import sys
 
 import torch
 from torch.nn.functional import cross_entropy, normalize
 
 from networks import GATHERED, GOLDEN, SMOOTHING, components, contrast, read, write
+from recorded import close, way
 
 PATH = GOLDEN / "objectives.expected.safetensors"
 PAIRS, WIDTH = 24, 16
@@ -74,32 +74,15 @@ def computed(given):
             yield from ((f"{name}.{run}.grad.{key}", leaf.grad) for key, leaf in leaves.items() if leaf.grad is not None)
 
 
-def compare(recorded, values):
-    """Prints a row for each objective and path; whether all are close enough."""
-    groups = {}
-    for name, value in values.items():
-        expected = recorded[name].double()
-        difference = float((value - expected).abs().max() / expected.abs().max())
-        groups.setdefault(name.rsplit(".grad", 1)[0].removesuffix(".loss"), []).append((difference, value.numel(), name))
-    for group, rows in groups.items():
-        print(f"objectives {group:18}{len(rows):3} tensors {sum(row[1] for row in rows):8,} values   "
-              f"{max(rows)[0]:7.1e} of {TOLERANCE:.0e}{'' if max(rows)[0] <= TOLERANCE else '  TOO FAR'}   {max(rows)[2]}")
-    return all(difference <= TOLERANCE for rows in groups.values() for difference, _, _ in rows)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--check", action="store_true", help="compare what is there (the default)")
-    ways.add_argument("--write", action="store_true", help="make it anew")
-    options = parser.parse_args()
+    options = way(__doc__)
     torch.set_num_threads(1)
     recorded = inputs() if options.write else read(PATH)[0]
     values = dict(computed(recorded))
     if options.write:
         write(PATH, {**recorded, **values}, {"torch": torch.__version__})
         return 0
-    return 0 if compare(recorded, values) else 1
+    return 0 if close("objectives", recorded, values, lambda name: name.rsplit(".grad", 1)[0].removesuffix(".loss"), TOLERANCE) else 1
 
 
 if __name__ == "__main__":

@@ -7,13 +7,13 @@ PyTorch's AdamW in float64, on starts and gradients drawn at random in float32; 
 CLIP, Long-CLIP and HiMo-CLIP set it. Needs Debian's python3-torch (recorded with 1.13) and python3-numpy.
 """
 
-import argparse
 import math
 import sys
 
 import torch
 
 from networks import GOLDEN, read, write
+from recorded import close, way
 
 PATH = GOLDEN / "optimizer.expected.safetensors"
 STEPS, WARMUP, RATE = 40, 8, 1e-2
@@ -60,27 +60,8 @@ def computed(given):
         yield from trained(given, decay)
 
 
-def compare(recorded, values):
-    """Prints a row for each group of tensors; whether all are close enough."""
-    groups = {}
-    for name, value in values.items():
-        expected = recorded[name].double()
-        if expected.shape != value.shape:
-            raise ValueError(f"{name} is {tuple(expected.shape)} in the file, {tuple(value.shape)} computed")
-        difference = float((value - expected).abs().max() / expected.abs().max())
-        groups.setdefault(name.split(".after")[0], []).append((difference, value.numel(), name))
-    for group, rows in groups.items():
-        print(f"optimizer {group:19}{len(rows):3} tensors {sum(row[1] for row in rows):8,} values   "
-              f"{max(rows)[0]:7.1e} of {TOLERANCE:.0e}{'' if max(rows)[0] <= TOLERANCE else '  TOO FAR'}   {max(rows)[2]}")
-    return all(difference <= TOLERANCE for rows in groups.values() for difference, _, _ in rows)
-
-
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ways = parser.add_mutually_exclusive_group()
-    ways.add_argument("--check", action="store_true", help="compare what is there (the default)")
-    ways.add_argument("--write", action="store_true", help="make it anew")
-    options = parser.parse_args()
+    options = way(__doc__)
     torch.set_num_threads(1)
     if options.write:
         given = dict(inputs())
@@ -88,7 +69,7 @@ def main():
         write(PATH, {**given, **dict(computed(given))}, settings)
         return 0
     recorded, _ = read(PATH)
-    return 0 if compare(recorded, dict(computed(recorded))) else 1
+    return 0 if close("optimizer", recorded, dict(computed(recorded)), lambda name: name.split(".after")[0], TOLERANCE) else 1
 
 
 if __name__ == "__main__":

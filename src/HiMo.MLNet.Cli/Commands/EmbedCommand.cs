@@ -47,8 +47,13 @@ internal static class EmbedCommand
                 {
                     if (textFile is not null)
                     {
-                        IEnumerable<(string, float[])> embeddedTexts = values.Counted(report, cancellation).Chunk(TextsAtATime)
-                            .SelectMany(batch => batch.Zip(model.EmbedTexts(batch, cancellation)));
+                        int done = 0;
+                        IEnumerable<(string, float[])> embeddedTexts = values.Chunk(TextsAtATime).SelectMany(batch =>
+                        {
+                            float[][] embeddings = model.EmbedTexts(batch, cancellation);
+                            report(done += batch.Length, values.Count);
+                            return batch.Zip(embeddings);
+                        });
                         Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, embeddedTexts);
                         return;
                     }

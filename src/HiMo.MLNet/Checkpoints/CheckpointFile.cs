@@ -45,6 +45,21 @@ internal sealed class CheckpointFile : IDisposable
     /// <summary>Reads what there is at <paramref name="offset"/>; 0 past the end.</summary>
     internal int Read(long offset, Span<byte> destination) => RandomAccess.Read(_handle, destination, offset);
 
+    /// <summary>Reads a file that is small: an index, a configuration, a vocabulary.</summary>
+    /// <exception cref="CheckpointFormatException">It is larger than <see cref="ClipLimits.IndexBytes"/>.</exception>
+    internal byte[] ReadSmall(string place)
+    {
+        ClipLimits limits = ClipLimits.Current;
+        if (Length > limits.IndexBytes)
+        {
+            throw Error(place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {Length}");
+        }
+
+        byte[] bytes = new byte[Length];
+        ReadExactly(0, bytes, place);
+        return bytes;
+    }
+
     internal CheckpointFormatException Error(string place, string problem, Exception? inner = null) =>
         CheckpointFormatException.At(Path, place, problem, inner);
 

@@ -43,14 +43,7 @@ internal static class ShardIndex
     internal static Dictionary<string, HashSet<string>> Read(CheckpointFile index)
     {
         const string place = "shard index";
-        ClipLimits limits = ClipLimits.Current;
-        if (index.Length > limits.IndexBytes)
-        {
-            throw index.Error(place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {index.Length}");
-        }
-
-        byte[] json = new byte[index.Length];
-        index.ReadExactly(0, json, place);
+        byte[] json = index.ReadSmall(place);
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 8, AllowDuplicateProperties = false });

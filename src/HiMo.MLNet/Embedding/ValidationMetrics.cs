@@ -1,121 +1,42 @@
-using HiMo.MLNet.Images;
 using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Text;
-using HiMo.MLNet.Training;
 
 namespace HiMo.MLNet.Embedding;
 
-/// <summary>Measures a model in training by the metrics of its embeddings. Pairs with the same image file are one image with several
-/// captions.</summary>
-/// <param name="encoder">The model.</param>
-/// <param name="pairs">The validation pairs.</param>
-/// <param name="options">The share of these images that may be unreadable, and when to stop.</param>
-internal sealed class ValidationMetrics(ClipEncoder encoder, PairSource pairs, TrainingOptions options)
+/// <summary>Measures a model in training by the metrics of its embeddings.</summary>
+internal static class ValidationMetrics
 {
-    private const int BatchSize = 64;
-
-    private readonly List<float> _images = [];
-    private readonly List<string> _captions = [];
-    private readonly List<int> _imageOfCaption = [];
-    private readonly Dictionary<string, int?> _known = new(StringComparer.Ordinal);   // null: it cannot be read
-    private int _unreadable;
-
-    /// <exception cref="ImageReadException">More images cannot be read than may be left out.</exception>
-    public double Measure(ValidationMetric metric)
+    /// <param name="encoder">The model.</param>
+    /// <param name="metric">Any but the loss.</param>
+    /// <param name="rows">The validation pairs; those with the same picture file are one picture with several captions.</param>
+    /// <param name="options">The share of these pictures that may be unreadable, and when to stop.</param>
+    /// <exception cref="ImageReadException">A picture cannot be read, and none may be left out.</exception>
+    /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
+    public static double Measure(ClipEncoder encoder, ValidationMetric metric, IEnumerable<CaptionedPicture> rows, TrainingOptions options)
     {
-        foreach (TrainingPair[] batch in pairs.Read().Chunk(BatchSize))
+        var embedder = new BatchEmbedder(encoder, null, options.CancellationToken);
+        var pictures = new EmbeddedPictures(embedder, 0, options.MaxUnreadableShare);
+        foreach (CaptionedPicture[] batch in rows.Chunk(BatchEmbedder.BatchSize))
         {
-            options.CancellationToken.ThrowIfCancellationRequested();
-            Add(batch);
+            pictures.Add(batch);
         }
 
-        EmbeddingMatrix images = Matrix([.. _images]);
-        return metric == ValidationMetric.HiMoAt3 ? HiMoAt3(images) : RecallAt1(images);
+        EmbeddedPairs pairs = pictures.Finish();
+        return metric == ValidationMetric.HiMoAt3 ? HiMoAt3(embedder, pairs) : RecallAt1(embedder, pairs);
     }
 
-    private double RecallAt1(EmbeddingMatrix images)
+    private static double RecallAt1(BatchEmbedder embedder, EmbeddedPairs pairs)
     {
-        RetrievalMetrics recall = Retrieval.Evaluate(images, Embed(_captions), [.. _imageOfCaption]);
+        RetrievalMetrics recall = Retrieval.Evaluate(pairs.Images, embedder.EmbedTexts(pairs.Captions), pairs.PictureOfCaption);
         return (recall.ImageToTextRecallAt1 + recall.TextToImageRecallAt1) / 2;
     }
 
-    private double HiMoAt3(EmbeddingMatrix images)
+    private static double HiMoAt3(BatchEmbedder embedder, EmbeddedPairs pairs)
     {
-        string[][] growing = [.. _captions.Select(caption => GrowingText.Segments(Sentences.Split(caption), 3))];
-        EmbeddingMatrix texts = Embed([.. growing.SelectMany(parts => parts)]);
+        string[][] growing = [.. pairs.Captions.Select(caption => GrowingText.Segments(Sentences.Split(caption), 3))];
+        EmbeddingMatrix texts = embedder.EmbedTexts([.. growing.SelectMany(parts => parts)]);
         int next = 0;
         return SemanticMonotonicity.HiMoAt3([.. growing.Select((parts, caption) => parts.Select(_ =>
-            SimilarityBlock.Dot(images.Row(_imageOfCaption[caption]), texts.Row(next++))).ToArray())]).Score;
+            SimilarityBlock.Dot(pairs.Images.Row(pairs.PictureOfCaption[caption]), texts.Row(next++))).ToArray())]).Score;
     }
-
-    private void Add(TrainingPair[] batch)
-    {
-        TrainingPair[] fresh = [.. batch.Where(pair => pair.Path is null || _known.TryAdd(pair.Path, null))];
-        int length = encoder.Planes.Length;
-        byte[] planes = new byte[fresh.Length * length];
-        var failures = new ImageReadException?[fresh.Length];
-        ParallelLoop.For(fresh.Length, i =>
-        {
-            try
-            {
-                using RgbImage image = fresh[i].Load();
-                encoder.Planes.Read(image).CopyTo(planes.AsSpan(i * length));
-            }
-            catch (ImageReadException e)
-            {
-                failures[i] = e;
-            }
-        }, options.CancellationToken);
-
-        float[] embeddings = encoder.EncodePlanes(planes);
-        Queue<int?> unnamed = [];
-        foreach ((int i, TrainingPair pair) in fresh.Index())
-        {
-            int? place = failures[i] is null ? _images.Count / encoder.Dimension : null;
-            if (failures[i] is { } failure)
-            {
-                LeaveOut(failure);
-            }
-            else
-            {
-                _images.AddRange(embeddings.AsSpan(i * encoder.Dimension, encoder.Dimension));
-            }
-
-            if (pair.Path is { } path)
-            {
-                _known[path] = place;
-            }
-            else
-            {
-                unnamed.Enqueue(place);
-            }
-        }
-
-        foreach (TrainingPair pair in batch)
-        {
-            if ((pair.Path is { } path ? _known[path] : unnamed.Dequeue()) is { } image)
-            {
-                _captions.Add(pair.Caption);
-                _imageOfCaption.Add(image);
-            }
-        }
-    }
-
-    private void LeaveOut(ImageReadException failure)
-    {
-        if (++_unreadable > options.MaxUnreadableShare * pairs.Count)
-        {
-            throw options.MaxUnreadableShare == 0 ? failure : new ImageReadException(failure.Path,
-                $"{failure.Reason}; it is number {_unreadable} of the validation set, and {nameof(HiMoClipOptions)}."
-                + $"{nameof(TrainingOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare}", failure);
-        }
-    }
-
-    private EmbeddingMatrix Embed(IReadOnlyList<string> texts)
-    {
-        using var embedder = new ClipEmbedder(encoder.Share());
-        return Matrix([.. embedder.EmbedTexts(texts, options.CancellationToken).SelectMany(embedding => embedding)]);
-    }
-
-    private EmbeddingMatrix Matrix(float[] values) => new EmbeddingMatrix(values, encoder.Dimension).Normalize();
 }

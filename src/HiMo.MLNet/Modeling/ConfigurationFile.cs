@@ -48,14 +48,7 @@ internal sealed class ConfigurationFile
     {
         const string place = "configuration";
         using var file = new CheckpointFile(path);
-        ClipLimits limits = ClipLimits.Current;
-        if (file.Length > limits.IndexBytes)
-        {
-            throw file.Error(place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
-        }
-
-        byte[] json = new byte[file.Length];
-        file.ReadExactly(0, json, place);
+        byte[] json = file.ReadSmall(place);
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });

@@ -108,15 +108,7 @@ internal static class TokenizerFile
     private static byte[] ReadBytes(string path)
     {
         using var file = new CheckpointFile(path);
-        ClipLimits limits = ClipLimits.Current;
-        if (file.Length > limits.IndexBytes)
-        {
-            throw file.Error(Place, $"{ClipLimits.AtMost(limits.IndexBytes, "bytes")}, found {file.Length}");
-        }
-
-        byte[] bytes = new byte[file.Length];
-        file.ReadExactly(0, bytes, Place);
-        return bytes;
+        return file.ReadSmall(Place);
     }
 
     private static CheckpointFormatException Error(string path, string problem, Exception? inner = null) =>

@@ -25,8 +25,9 @@ internal static class TorchRuntime
 
         return choice.FallbackToCpu
             ? torch.CPU
-            : throw new InvalidOperationException(
-                $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the "
+            : throw new InvalidOperationException(choice.Name is { } name
+                ? $"The device '{name}' was asked for, but {Found(gpus)}"
+                : $"MLContext.GpuDeviceId is {id}, but {Found(gpus)} Set MLContext.FallbackToCpu, or GpuDeviceId to null, to run on the "
                 + $"CPU.");
     }
 
@@ -64,17 +65,6 @@ internal static class TorchRuntime
         }
 
         return devices.Count > 0 ? devices : [torch.CPU];
-    }
-
-    /// <summary>A device by its name: <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
-    /// <exception cref="InvalidOperationException">There is no native torch library, or no such GPU.</exception>
-    /// <exception cref="ArgumentException">The name is no device's.</exception>
-    public static torch.Device ChooseDevice(string name)
-    {
-        int gpus = CountGpus();
-        return Parse(name, "device") is not { } gpu ? torch.CPU
-            : gpu < gpus ? new torch.Device(DeviceType.CUDA, gpu)
-            : throw new InvalidOperationException($"The device '{name}' was asked for, but {Found(gpus)}");
     }
 
     private static int? Parse(string name, string argument) => name switch
@@ -116,7 +106,7 @@ internal static class TorchRuntime
 
     /// <summary>A device by its name, without a look at what there is: <c>cpu</c>, <c>cuda</c> or <c>cuda:N</c>.</summary>
     /// <exception cref="ArgumentException">The name is no device's.</exception>
-    public static DeviceChoice Named(string name) => new(Parse(name, "device"), FallbackToCpu: false);
+    public static DeviceChoice Named(string name) => new(Parse(name, "device"), FallbackToCpu: false, name);
 
     private static int CountGpus()
     {

@@ -106,6 +106,25 @@ internal static class InputColumns
         };
     }
 
+    /// <summary>Reads rows with a picture and a caption each; a picture without a file becomes planes at once.</summary>
+    /// <exception cref="InvalidOperationException">A row has no picture; or the model reads no pictures, or no captions.</exception>
+    public static IEnumerable<CaptionedPicture> Pairs(
+        IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)
+    {
+        DataViewSchema.Column image = Image(data.Schema, imageColumn), text = Text(data.Schema, textColumn);
+        using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
+        Func<PictureSource?> readPicture = PictureReader(cursor, image, folder, planes);
+        Func<string> readText = TextReader(cursor, text);
+        while (cursor.MoveNext())
+        {
+            yield return new(readPicture() ?? throw NoPicture(cursor, image), [readText()]);
+        }
+    }
+
+    /// <summary>The error of a row that lacks the picture that it needs.</summary>
+    public static InvalidOperationException NoPicture(DataViewRow row, DataViewSchema.Column image) =>
+        new($"Row {row.Position} has no picture: column '{image.Name}' is empty there.");
+
     public static Func<string> TextReader(DataViewRow row, DataViewSchema.Column column)
     {
         ValueGetter<ReadOnlyMemory<char>> getText = row.GetGetter<ReadOnlyMemory<char>>(column);

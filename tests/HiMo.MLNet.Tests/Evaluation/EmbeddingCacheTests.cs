@@ -1,4 +1,5 @@
 using System.Text;
+using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Tests.Data;
 

@@ -11,9 +11,6 @@ internal static class ScalarCalls
 {
     private const BindingFlags Declared = BindingFlags.Public | BindingFlags.NonPublic | BindingFlags.Instance | BindingFlags.Static | BindingFlags.DeclaredOnly;
 
-    private static readonly Dictionary<ushort, OpCode> s_opcodes = typeof(OpCodes).GetFields()
-        .Select(field => (OpCode)field.GetValue(null)!).ToDictionary(code => (ushort)code.Value);
-
     private static readonly Dictionary<(Module, int), string?> s_known = [];
 
     /// <returns>The types with such calls, and the calls.</returns>
@@ -53,35 +50,18 @@ internal static class ScalarCalls
     // What a method's code mentions: calls, delegates, and all of an iterator or closure that it makes.
     private static IEnumerable<MethodBase> Calls(MethodBase method)
     {
-        byte[] code = method.GetMethodBody()?.GetILAsByteArray() ?? [];
-        Type[]? typeArguments = method.DeclaringType is { IsGenericType: true } type ? type.GetGenericArguments() : null;
-        Type[]? methodArguments = method.IsGenericMethod ? method.GetGenericArguments() : null;
-        for (int i = 0; i < code.Length;)
+        IEnumerable<MethodBase> callees = Instructions.Of(method)
+            .Where(i => i.Code.OperandType == OperandType.InlineMethod).Select(i => (MethodBase)i.Member!);
+        foreach (MethodBase callee in callees)
         {
-            ushort value = code[i++];
-            OpCode operation = s_opcodes[value == 0xFE ? (ushort)(0xFE00 | code[i++]) : value];
-            if (operation.OperandType == OperandType.InlineMethod)
+            yield return callee;
+            if (callee is ConstructorInfo { DeclaringType: { IsNested: true } made } && made.IsDefined(typeof(CompilerGeneratedAttribute)))
             {
-                MethodBase callee = method.Module.ResolveMethod(BitConverter.ToInt32(code, i), typeArguments, methodArguments)!;
-                yield return callee;
-                if (callee is ConstructorInfo { DeclaringType: { IsNested: true } made } && made.IsDefined(typeof(CompilerGeneratedAttribute)))
+                foreach (MethodBase part in Methods(made))
                 {
-                    foreach (MethodBase part in Methods(made))
-                    {
-                        yield return part;
-                    }
+                    yield return part;
                 }
             }
-
-            i += operation.OperandType switch
-            {
-                OperandType.InlineNone => 0,
-                OperandType.ShortInlineBrTarget or OperandType.ShortInlineI or OperandType.ShortInlineVar => 1,
-                OperandType.InlineVar => 2,
-                OperandType.InlineI8 or OperandType.InlineR => 8,
-                OperandType.InlineSwitch => 4 + (4 * BitConverter.ToInt32(code, i)),
-                _ => 4,
-            };
         }
     }
 }

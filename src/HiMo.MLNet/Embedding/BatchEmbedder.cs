@@ -1,11 +1,10 @@
-using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Metrics;
 
-namespace HiMo.MLNet.Evaluation;
+namespace HiMo.MLNet.Embedding;
 
 /// <summary>Embeds pictures and texts in batches, each content once; what the cache knows is not computed.</summary>
-internal sealed class Embedder(ClipEncoder encoder, EmbeddingCache? cache, CancellationToken cancellation)
+internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache, CancellationToken cancellation)
 {
     public const int BatchSize = 64;
 

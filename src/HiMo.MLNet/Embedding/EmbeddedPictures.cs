@@ -1,13 +1,25 @@
-using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Metrics;
 
-namespace HiMo.MLNet.Evaluation;
+namespace HiMo.MLNet.Embedding;
+
+/// <summary>A picture with captions of its own.</summary>
+internal readonly record struct CaptionedPicture(PictureSource Picture, IReadOnlyList<string> Captions);
+
+/// <summary>What could be read of pictures with captions.</summary>
+/// <param name="Paths">Of the different pictures; null for one without a file.</param>
+/// <param name="Images">(pictures, d), normalised.</param>
+/// <param name="Captions">All captions.</param>
+/// <param name="PictureOfCaption">For every caption the index of its picture.</param>
+/// <param name="CaptionsLeftOut">How many captions went with pictures that cannot be read.</param>
+internal sealed record EmbeddedPairs(
+    IReadOnlyList<string?> Paths, EmbeddingMatrix Images, IReadOnlyList<string> Captions, int[] PictureOfCaption, int CaptionsLeftOut);
 
 /// <summary>The pictures of rows, each path embedded once, with the captions of those that could be read.</summary>
 /// <param name="embedder">Embeds them.</param>
 /// <param name="expected">About how many there are.</param>
-/// <param name="mayLeaveOut">Whether one that cannot be read is left out; else it is an error.</param>
-internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool mayLeaveOut)
+/// <param name="maxUnreadableShare">The share of the pictures that may be left out because they cannot be read; with 0, the first is an
+/// error.</param>
+internal sealed class EmbeddedPictures(BatchEmbedder embedder, int expected, double maxUnreadableShare)
 {
     private const int Unreadable = -1;
 
@@ -25,9 +37,9 @@ internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool may
 
     public ImageReadException? FirstFailure { get; private set; }
 
-    /// <param name="batch">At most <see cref="Embedder.BatchSize"/> rows.</param>
+    /// <param name="batch">At most <see cref="BatchEmbedder.BatchSize"/> rows.</param>
     /// <exception cref="ImageReadException">A picture cannot be read, and none may be left out.</exception>
-    public void Add(EvaluationRow[] batch)
+    public void Add(CaptionedPicture[] batch)
     {
         PictureSource[] fresh =
             [.. batch.Select(row => row.Picture).Where(picture => picture.Path is null || _known.TryAdd(picture.Path, Unreadable))];
@@ -41,7 +53,7 @@ internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool may
             {
                 UnreadableCount++;
                 FirstFailure ??= failure;
-                if (!mayLeaveOut)
+                if (maxUnreadableShare == 0)
                 {
                     throw failure;
                 }
@@ -56,7 +68,7 @@ internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool may
             }
         }
 
-        foreach (EvaluationRow row in batch)
+        foreach (CaptionedPicture row in batch)
         {
             int picture = row.Picture.Path is { } path ? _known[path] : unnamed.Dequeue();
             _captions.AddRange(row.Captions);
@@ -69,7 +81,7 @@ internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool may
         int place = _paths.Count * embedder.Dimension;
         if (_embeddings.Length == place)
         {
-            Array.Resize(ref _embeddings, Math.Max(2 * _embeddings.Length, Embedder.BatchSize * embedder.Dimension));
+            Array.Resize(ref _embeddings, Math.Max(2 * _embeddings.Length, BatchEmbedder.BatchSize * embedder.Dimension));
         }
 
         embedding.CopyTo(_embeddings.AsSpan(place));
@@ -78,8 +90,16 @@ internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool may
     }
 
     /// <param name="captionsPerRow">For COLA 2: captions are left out together with those of the same row.</param>
-    public (EvaluatedSet Set, EmbeddingMatrix Images, int CaptionsLeftOut) Finish(int captionsPerRow)
+    /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
+    public EmbeddedPairs Finish(int captionsPerRow = 1)
     {
+        if (UnreadableCount > maxUnreadableShare * FileCount)
+        {
+            throw new InvalidDataException(
+                $"{UnreadableCount} of {FileCount} pictures cannot be read; {nameof(TrainingOptions.MaxUnreadableShare)} allows "
+                + $"{maxUnreadableShare:p0}. {FirstFailure!.Message}", FirstFailure);
+        }
+
         bool[] kept = [.. _pictureOfCaption.Select(picture => picture != Unreadable)];
         for (int first = 0; first < kept.Length; first += captionsPerRow)
         {
@@ -90,8 +110,8 @@ internal sealed class EmbeddedPictures(Embedder embedder, int expected, bool may
             }
         }
 
-        var set = new EvaluatedSet(_paths, [.. _captions.Where((_, i) => kept[i])], [.. _pictureOfCaption.Where((_, i) => kept[i])]);
         Array.Resize(ref _embeddings, _paths.Count * embedder.Dimension);
-        return (set, new EmbeddingMatrix(_embeddings, embedder.Dimension).Normalize(), kept.Count(k => !k));
+        return new(_paths, new EmbeddingMatrix(_embeddings, embedder.Dimension).Normalize(), [.. _captions.Where((_, i) => kept[i])],
+            [.. _pictureOfCaption.Where((_, i) => kept[i])], kept.Count(k => !k));
     }
 }
