@@ -47,14 +47,7 @@ internal static class EmbedCommand
                 {
                     if (textFile is not null)
                     {
-                        int done = 0;
-                        IEnumerable<(string, float[])> embeddedTexts = values.Chunk(TextsAtATime).SelectMany(batch =>
-                        {
-                            float[][] embeddings = model.EmbedTexts(batch, cancellation);
-                            report(done += batch.Length, values.Count);
-                            return batch.Zip(embeddings);
-                        });
-                        Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, embeddedTexts);
+                        Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, Embed(model, values, report, cancellation));
                         return;
                     }
 
@@ -77,6 +70,21 @@ internal static class EmbedCommand
             return exitCode;
         });
         return command;
+    }
+
+    private static IEnumerable<(string Text, float[] Embedding)> Embed(
+        ClipEmbedder model, IReadOnlyList<string> texts, ProgressDisplay.Report report, CancellationToken cancellation)
+    {
+        int done = 0;
+        foreach (string[] batch in texts.Chunk(TextsAtATime))
+        {
+            foreach ((string Text, float[] Embedding) embedded in batch.Zip(model.EmbedTexts(batch, cancellation)))
+            {
+                yield return embedded;
+            }
+
+            report(done += batch.Length, texts.Count);
+        }
     }
 
     private static void Write(Stream stream, string file, string nameField, string nameColumn, string embeddingColumn, int dimension,
