@@ -47,7 +47,8 @@ internal static class EmbedCommand
                 {
                     if (textFile is not null)
                     {
-                        Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, Embed(model, values, report, cancellation));
+                        IEnumerable<(string, float[])> embeddings = Embed(model, values, report, cancellation);
+                        Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, embeddings);
                         return;
                     }
 
