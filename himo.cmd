@@ -58,7 +58,7 @@ dotnet format HiMo.MLNet.sln %args:*format=%
 exit /b
 
 :help
-echo usage: himo demo      train on the sample pictures, save, load in another process, classify, report
+echo usage: himo demo      train on the sample images, save, load in another process, classify, report
 echo        himo test      build and run all tests
 echo        himo fidelity  compare every stage with the original's numbers, and print the largest differences
 echo        himo fuzz      damage untrusted input of every kind, 20,000 times each or 'fuzz N' times, and read it
@@ -66,11 +66,11 @@ echo        himo bench     measure time and peak memory of loading and of a trai
 echo        himo bench soak ^| web ^| kills   long runs, the web sample at its limit, kills at random moments: see docs\reliability.md
 echo        himo stress    repeat all kinds of work under constant garbage collections for some MINUTES (default 10), and compare results bit for bit
 echo        himo format    apply the code style (--verify-no-changes to check)
-echo        himo inspect   tell what a checkpoint or model holds, embed a picture or a text
-echo        himo embed     write the embeddings of pictures or of texts to a file
-echo        himo classify  tell which of some labels pictures show
-echo        himo search    find the pictures that match a description
-echo        himo train     train or fine-tune on pictures with captions
+echo        himo inspect   tell what a checkpoint or model holds, embed an image or a text
+echo        himo embed     write the embeddings of images or of texts to a file
+echo        himo classify  tell which of some labels images show
+echo        himo search    find the images that match a description
+echo        himo train     train or fine-tune on images with captions
 echo        himo eval      measure models as the papers do, and write a report
 echo        himo export    write a model for ONNX Runtime, transformers, transformers.js or ML.NET
 echo        himo sample    run a sample in the shape that Model Builder generates

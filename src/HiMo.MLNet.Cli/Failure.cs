@@ -12,7 +12,7 @@ internal sealed class UsageException(string message) : Exception(message);
 /// <param name="Text">One line; for what is a bug of this program, a stack trace.</param>
 internal sealed record Failure(int ExitCode, string Text)
 {
-    /// <summary>Exit codes: the work failed, the arguments are wrong, done but for pictures that could not be read, Ctrl+C.</summary>
+    /// <summary>Exit codes: the work failed, the arguments are wrong, done but for images that could not be read, Ctrl+C.</summary>
     public const int Failed = 1, Usage = 2, SomeSkipped = 3, Cancelled = 130;
 
     public static Failure Of(Exception e)

@@ -4,7 +4,7 @@ using System.CommandLine.Invocation;
 namespace HiMo.MLNet.Cli;
 
 /// <summary>
-/// Runs the work of a command. Exit codes: 0 fine, 1 the work failed, 2 usage, 3 done but for pictures that could not be read,
+/// Runs the work of a command. Exit codes: 0 fine, 1 the work failed, 2 usage, 3 done but for images that could not be read,
 /// 130 cancelled. What goes wrong is one line on the standard error; a stack trace there is a bug of this program.
 /// </summary>
 internal static class Work

@@ -3,11 +3,11 @@ using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet.Evaluation;
 
-/// <summary>Different pictures with their captions.</summary>
-/// <param name="Pictures">Paths; null for a picture without a file.</param>
+/// <summary>Different images with their captions.</summary>
+/// <param name="ImagePaths">Paths; null for an image without a file.</param>
 /// <param name="Captions">All captions.</param>
-/// <param name="PictureOfCaption">For every caption the index of its picture.</param>
-internal sealed record EvaluatedSet(IReadOnlyList<string?> Pictures, IReadOnlyList<string> Captions, int[] PictureOfCaption)
+/// <param name="ImageOfCaption">For every caption the index of its image.</param>
+internal sealed record EvaluatedSet(IReadOnlyList<string?> ImagePaths, IReadOnlyList<string> Captions, int[] ImageOfCaption)
 {
     /// <summary>For every caption the growing texts that the data brings, the whole caption last; null where sentences are cut.</summary>
     public IReadOnlyList<IReadOnlyList<string>>? OwnTexts { get; init; }
@@ -17,35 +17,35 @@ internal sealed record EvaluatedSet(IReadOnlyList<string?> Pictures, IReadOnlyLi
     public IReadOnlyList<string> GrowingTexts(int caption, int? k) =>
         OwnTexts?[caption] ?? GrowingText.Segments(Sentences.Split(Captions[caption]), k!.Value);
 
-    /// <summary>The captions of a picture are one text that grows: the last one is the caption, all of them its growing texts.</summary>
+    /// <summary>The captions of an image are one text that grows: the last one is the caption, all of them its growing texts.</summary>
     public EvaluatedSet AsGrowingTexts()
     {
-        var texts = new List<string>[Pictures.Count];
+        var texts = new List<string>[ImagePaths.Count];
         for (int i = 0; i < Captions.Count; i++)
         {
-            (texts[PictureOfCaption[i]] ??= []).Add(Captions[i]);
+            (texts[ImageOfCaption[i]] ??= []).Add(Captions[i]);
         }
 
-        int[] told = [.. Enumerable.Range(0, Pictures.Count).Where(p => texts[p] is not null)];
-        return new(Pictures, [.. told.Select(p => texts[p][^1])], told) { OwnTexts = [.. told.Select(p => texts[p])] };
+        int[] told = [.. Enumerable.Range(0, ImagePaths.Count).Where(p => texts[p] is not null)];
+        return new(ImagePaths, [.. told.Select(p => texts[p][^1])], told) { OwnTexts = [.. told.Select(p => texts[p])] };
     }
 
     public CaptionStatistics Statistics(ClipTokenizer tokenizer, int contextLength) => CaptionStatistics.Of(
         Captions, caption => OwnTexts?[caption].Count ?? Sentences.Split(Captions[caption]).Length, tokenizer, contextLength);
 }
 
-/// <summary>The similarities of pictures with the growing texts of their captions.</summary>
+/// <summary>The similarities of images with the growing texts of their captions.</summary>
 /// <param name="K">The number of texts, null where every caption brings its own.</param>
 /// <param name="Similarities">For every caption of the set; fewer than K, or none, if it is too short.</param>
 internal sealed record Growth(int? K, IReadOnlyList<float[]> Similarities);
 
 /// <summary>What a report shows beyond the figures.</summary>
-/// <param name="Set">Pictures and captions.</param>
-/// <param name="Images">(pictures, d)</param>
+/// <param name="Set">Images and captions.</param>
+/// <param name="Images">(images, d)</param>
 /// <param name="Texts">(captions, d), null where captions are class names.</param>
 /// <param name="Growths">One for every K.</param>
-/// <param name="ImageRanks">Where each picture's best caption stands, null without retrieval.</param>
-/// <param name="TextRanks">Where each caption's picture stands, null without retrieval.</param>
+/// <param name="ImageRanks">Where each image's best caption stands, null without retrieval.</param>
+/// <param name="TextRanks">Where each caption's image stands, null without retrieval.</param>
 internal sealed record EvaluationDetails(
     EvaluatedSet Set, EmbeddingMatrix Images, EmbeddingMatrix? Texts, IReadOnlyList<Growth> Growths, QueryRanks? ImageRanks,
     QueryRanks? TextRanks);

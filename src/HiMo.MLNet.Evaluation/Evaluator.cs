@@ -3,7 +3,7 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Evaluation;
 
-/// <summary>Measures one model: embeds pictures in one pass over the data, then what the metrics ask for.</summary>
+/// <summary>Measures one model: embeds images in one pass over the data, then what the metrics ask for.</summary>
 internal sealed class Evaluator : IDisposable
 {
     // Growing texts embedded at a time: enough to sort them by length, few enough to hold.
@@ -24,45 +24,45 @@ internal sealed class Evaluator : IDisposable
     /// <summary>What a reader of the figures should know.</summary>
     public List<string> Notes { get; } = [];
 
-    /// <summary>Pictures left out.</summary>
+    /// <summary>Images left out.</summary>
     public int UnreadableCount { get; private set; }
 
     /// <summary>Writes what the cache has not yet on disk.</summary>
     public void Dispose() => _cache?.Dispose();
 
-    /// <summary>Embeds the pictures. Rows with the same path are one picture.</summary>
+    /// <summary>Embeds the images. Rows with the same path are one image.</summary>
     /// <param name="rows">The data.</param>
     /// <param name="total">How many rows there are, if that is known.</param>
     /// <param name="captionsPerRow">For COLA 2: captions are left out together with those of the same row.</param>
-    /// <exception cref="ImageReadException">A picture cannot be read, and none may be left out.</exception>
-    /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
-    public (EvaluatedSet Set, EmbeddingMatrix Images) EmbedPictures(IEnumerable<CaptionedPicture> rows, int? total, int captionsPerRow = 1)
+    /// <exception cref="ImageReadException">An image cannot be read, and none may be left out.</exception>
+    /// <exception cref="InvalidDataException">More images cannot be read than may be left out.</exception>
+    public (EvaluatedSet Set, EmbeddingMatrix Images) EmbedImages(IEnumerable<ImageWithCaptions> rows, int? total, int captionsPerRow = 1)
     {
-        var pictures = new EmbeddedPictures(_embedder, total ?? 0, _options.MaxUnreadableShare);
+        var images = new EmbeddedImages(_embedder, total ?? 0, _options.MaxUnreadableShare);
         int done = 0;
-        foreach (CaptionedPicture[] batch in rows.Chunk(BatchEmbedder.BatchSize))
+        foreach (ImageWithCaptions[] batch in rows.Chunk(BatchEmbedder.BatchSize))
         {
-            pictures.Add(batch);
-            Report("pictures", done += batch.Length, total);
+            images.Add(batch);
+            Report("images", done += batch.Length, total);
         }
 
-        EmbeddedPairs pairs = pictures.Finish(captionsPerRow);
-        UnreadableCount = pictures.UnreadableCount;
+        EmbeddedPairs pairs = images.Finish(captionsPerRow);
+        UnreadableCount = images.UnreadableCount;
         if (UnreadableCount > 0)
         {
             Notes.Add(
-                $"{UnreadableCount} of {pictures.FileCount} pictures cannot be read and are left out "
+                $"{UnreadableCount} of {images.FileCount} images cannot be read and are left out "
                 + $"with {pairs.CaptionsLeftOut} captions. "
-                + pictures.FirstFailure!.Message);
+                + images.FirstFailure!.Message);
         }
 
-        return (new(pairs.Paths, pairs.Captions, pairs.PictureOfCaption), pairs.Images);
+        return (new(pairs.Paths, pairs.Captions, pairs.ImageOfCaption), pairs.Images);
     }
 
     public EmbeddingMatrix EmbedTexts(IReadOnlyList<string> texts, string stage) =>
         _embedder.EmbedTexts(texts, (done, total) => Report(stage, done, total));
 
-    /// <summary>The similarities of every picture with the growing texts of its captions, for each K; null is the data's own
+    /// <summary>The similarities of every image with the growing texts of its captions, for each K; null is the data's own
     /// texts.</summary>
     public IReadOnlyList<Growth> Grow(EvaluatedSet set, EmbeddingMatrix images, EmbeddingMatrix? wholeTexts, IReadOnlyList<int?> ks)
     {
@@ -91,7 +91,7 @@ internal sealed class Evaluator : IDisposable
                 {
                     int caption = first + i;
                     similarities[k].Add([.. texts[k][i].Select(text => SimilarityBlock.Dot(
-                        images.Row(set.PictureOfCaption[caption]),
+                        images.Row(set.ImageOfCaption[caption]),
                         wholeTexts is not null && text == set.Captions[caption] ? wholeTexts.Row(caption) : embedded.Row(next++)))]);
                 }
             }
@@ -115,15 +115,15 @@ internal sealed class Evaluator : IDisposable
         float[] ofCaptions = new float[set.Captions.Count * d];
         for (int i = 0; i < set.Captions.Count; i++)
         {
-            images.Row(set.PictureOfCaption[i]).CopyTo(ofCaptions.AsSpan(i * d));
+            images.Row(set.ImageOfCaption[i]).CopyTo(ofCaptions.AsSpan(i * d));
         }
 
         return Evaluation.Cola.Evaluate(new EmbeddingMatrix(ofCaptions, d).Normalize(), texts);
     }
 
-    /// <summary>Zero-shot classification of pictures whose captions are classes.</summary>
-    /// <param name="set">One caption a picture: its class.</param>
-    /// <param name="images">(pictures, d)</param>
+    /// <summary>Zero-shot classification of images whose captions are classes.</summary>
+    /// <param name="set">One caption an image: its class.</param>
+    /// <param name="images">(images, d)</param>
     /// <param name="classes">What captions call the classes, in the order of <paramref name="embeddings"/>.</param>
     /// <param name="names">What the metrics call them.</param>
     /// <param name="embeddings">(classes, d)</param>
@@ -132,12 +132,12 @@ internal sealed class Evaluator : IDisposable
         EvaluatedSet set, EmbeddingMatrix images, IReadOnlyList<string> classes, IReadOnlyList<string> names, EmbeddingMatrix embeddings)
     {
         var indices = classes.Index().ToDictionary(c => c.Item, c => c.Index, StringComparer.Ordinal);
-        int[] labels = new int[set.Pictures.Count];
+        int[] labels = new int[set.ImagePaths.Count];
         for (int i = 0; i < set.Captions.Count; i++)
         {
-            int picture = set.PictureOfCaption[i];
-            labels[picture] = indices.TryGetValue(set.Captions[i], out int label) ? label : throw new ArgumentException(
-                $"The picture '{set.Pictures[picture]}' is of the class '{set.Captions[i]}'; "
+            int image = set.ImageOfCaption[i];
+            labels[image] = indices.TryGetValue(set.Captions[i], out int label) ? label : throw new ArgumentException(
+                $"The image '{set.ImagePaths[image]}' is of the class '{set.Captions[i]}'; "
                 + $"expected one of {string.Join(", ", classes.Take(12).Select(c => $"'{c}'"))}"
                 + (classes.Count > 12 ? $" and {classes.Count - 12} more." : "."));
         }

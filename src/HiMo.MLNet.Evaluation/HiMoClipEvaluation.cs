@@ -8,23 +8,23 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet;
 
-/// <summary>The metrics of the papers, for a model and a data view or a data set with pictures and captions.</summary>
+/// <summary>The metrics of the papers, for a model and a data view or a data set with images and captions.</summary>
 public static class HiMoClipEvaluation
 {
     /// <summary>
     /// All metrics that suit a data set: recall both ways and HiMo@K for captions (HiMo-Docci: over its own growing texts), COLA-multi
-    /// for COLA, zero-shot classification for class folders. When none of its pictures is there, its captions are still counted.
+    /// for COLA, zero-shot classification for class folders. When none of its images is there, its captions are still counted.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="dataSet">A folder or a file that lists pictures, after the name of its format and a colon if that is not to be
+    /// <param name="dataSet">A folder or a file that lists images, after the name of its format and a colon if that is not to be
     /// told from what is there: <c>urban1k:data/Urban1k</c>. Formats: see <c>mlContext.Data.LoadFromImageCaptions</c>.</param>
     /// <param name="options">What to measure; null for the defaults.</param>
     /// <exception cref="ArgumentException">No such format, or an option out of range; or a folder is not among
     /// <see cref="HiMoClipEvaluationOptions.ClassNames"/>.</exception>
     /// <exception cref="FileNotFoundException">No such folder or file.</exception>
-    /// <exception cref="InvalidDataException">The format is not found there; a row is not as it wants it; or pictures are missing or
+    /// <exception cref="InvalidDataException">The format is not found there; a row is not as it wants it; or images are missing or
     /// unreadable beyond <see cref="HiMoClipEvaluationOptions.MaxUnreadableShare"/>.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, string dataSet, HiMoClipEvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -53,7 +53,7 @@ public static class HiMoClipEvaluation
 
         if (firstImage is null)
         {
-            throw new InvalidDataException($"'{data.Path}': expected pictures and captions in the format {data.Format}, found none.");
+            throw new InvalidDataException($"'{data.Path}': expected images and captions in the format {data.Format}, found none.");
         }
 
         string name = options.DataName ?? dataSet;
@@ -64,7 +64,7 @@ public static class HiMoClipEvaluation
             EvaluatedSet texts = Captions(data);
             texts = data.Format == "himo-docci" ? texts.AsGrowingTexts() : texts;
             evaluator.Notes.Add(
-                $"None of the {count} pictures is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are "
+                $"None of the {count} images is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are "
                 + $"counted.");
             return Metrics(model, options, name, data.Format, texts, evaluator) with { ImageCount = 0 };
         }
@@ -72,36 +72,36 @@ public static class HiMoClipEvaluation
         if (missing > options.MaxUnreadableShare * count)
         {
             throw new InvalidDataException(
-                $"{missing} of {count} pictures are missing; the first is '{firstMissing!.ImagePath}', which {firstMissing.Source} names. "
+                $"{missing} of {count} images are missing; the first is '{firstMissing!.ImagePath}', which {firstMissing.Source} names. "
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        IEnumerable<CaptionedPicture> rows = data.Select(image => new CaptionedPicture(new(image.ImagePath, null), image.Captions));
+        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(new(image.ImagePath, null), image.Captions));
         return Evaluate(model, options, name, data.Format, evaluator, rows, count);
     }
 
-    /// <summary>The captions of a data set whose pictures are not there.</summary>
+    /// <summary>The captions of a data set whose images are not there.</summary>
     private static EvaluatedSet Captions(DataSet data)
     {
-        List<string?> pictures = [];
+        List<string?> images = [];
         List<string> captions = [];
-        List<int> pictureOfCaption = [];
+        List<int> imageOfCaption = [];
         foreach (CaptionedImage image in data)
         {
-            pictureOfCaption.AddRange(Enumerable.Repeat(pictures.Count, image.Captions.Count));
-            pictures.Add(image.ImagePath);
+            imageOfCaption.AddRange(Enumerable.Repeat(images.Count, image.Captions.Count));
+            images.Add(image.ImagePath);
             captions.AddRange(image.Captions);
         }
 
-        return new(pictures, captions, [.. pictureOfCaption]);
+        return new(images, captions, [.. imageOfCaption]);
     }
 
-    /// <summary>Recall both ways and HiMo@K. Rows with the same picture path are one picture with several captions.</summary>
+    /// <summary>Recall both ways and HiMo@K. Rows with the same image path are one image with several captions.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <param name="data">Rows with the model's image and caption columns.</param>
     /// <param name="options">What to measure; null for the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; or an option is out of range.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static HiMoClipMetrics Evaluate(this HiMoClipTransformer model, IDataView data, HiMoClipEvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -109,55 +109,55 @@ public static class HiMoClipEvaluation
         return Evaluate(embedder, Rows(model, data, model.Columns.Text), data, options ?? new());
     }
 
-    /// <summary>Recall both ways and HiMo@K. Rows with the same picture path are one picture with several captions.</summary>
+    /// <summary>Recall both ways and HiMo@K. Rows with the same image path are one image with several captions.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with pictures and captions.</param>
-    /// <param name="imageColumnName">Pictures: file paths (text) or images (<c>MLImage</c>).</param>
+    /// <param name="data">Rows with images and captions.</param>
+    /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>).</param>
     /// <param name="captionColumnName">Captions: text.</param>
-    /// <param name="imageFolder">A folder that relative picture paths start from; null for the working folder.</param>
+    /// <param name="imageFolder">A folder that relative image paths start from; null for the working folder.</param>
     /// <param name="options">What to measure; null for the defaults.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; or an option is out of range.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static HiMoClipMetrics Evaluate(
         this ClipEmbedder model, IDataView data, string imageColumnName = "ImagePath", string captionColumnName = "Caption",
         string? imageFolder = null, HiMoClipEvaluationOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        IEnumerable<CaptionedPicture> rows = InputColumns.Pairs(data, imageColumnName, captionColumnName, imageFolder,
+        IEnumerable<ImageWithCaptions> rows = InputColumns.Pairs(data, imageColumnName, captionColumnName, imageFolder,
             model.Encoder.Planes);
         return Evaluate(model, rows, data, options ?? new());
     }
 
     private static HiMoClipMetrics Evaluate(
-        ClipEmbedder model, IEnumerable<CaptionedPicture> rows, IDataView data, HiMoClipEvaluationOptions options)
+        ClipEmbedder model, IEnumerable<ImageWithCaptions> rows, IDataView data, HiMoClipEvaluationOptions options)
     {
         using var evaluator = new Evaluator(model, options);
         return Evaluate(model, options, options.DataName ?? "data", null, evaluator, rows, Count(data));
     }
 
     /// <summary>
-    /// Recall of the right caption among all captions, for every picture, and of the right picture, for every caption.
-    /// Rows with the same picture path are one picture with several captions.
+    /// Recall of the right caption among all captions, for every image, and of the right image, for every caption.
+    /// Rows with the same image path are one image with several captions.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <param name="data">Rows with the model's image and caption columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static RetrievalMetrics EvaluateRetrieval(this HiMoClipTransformer model, IDataView data) =>
         Run(model, data, null, (evaluator, set, images) =>
-            Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.PictureOfCaption));
+            Retrieval.Evaluate(images, evaluator.EmbedTexts(set.Captions, "captions"), set.ImageOfCaption));
 
     /// <summary>
-    /// HiMo@K, semantic monotonicity: whether the similarity of a picture with the first 1, 2, … K parts of its caption
+    /// HiMo@K, semantic monotonicity: whether the similarity of an image with the first 1, 2, … K parts of its caption
     /// grows. Captions of fewer than K sentences are counted apart.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's picture and caption columns.</param>
+    /// <param name="data">Rows with the model's image and caption columns.</param>
     /// <param name="k">K, at least 2. For 2 and 3 the score is the share of captions that grow at every part, in %; above, the mean
     /// Pearson correlation of the part count with the similarity.</param>
     /// <exception cref="ArgumentOutOfRangeException">K is below 2; or a column is missing or of the wrong type.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data, int k)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(k, 2);
@@ -165,14 +165,14 @@ public static class HiMoClipEvaluation
     }
 
     /// <summary>
-    /// HiMo@K as published for HiMo-Docci: the captions of a picture, in the order of their rows, are the texts that grow. Any number
+    /// HiMo@K as published for HiMo-Docci: the captions of an image, in the order of their rows, are the texts that grow. Any number
     /// of them; the score is the mean Pearson correlation of (1, 2, …) with the similarities.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's caption column and, as text, its picture column:
+    /// <param name="data">Rows with the model's caption column and, as text, its image column:
     /// <c>LoadFromImageCaptions("himo-docci:PATH")</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static MonotonicityMetrics EvaluateMonotonicity(this HiMoClipTransformer model, IDataView data)
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -180,7 +180,7 @@ public static class HiMoClipEvaluation
         if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
         {
             throw InputColumns.WrongType(
-                column.Name, InputColumns.Kind.Picture with { Expected = "text (file paths tell which rows are of one picture)" },
+                column.Name, InputColumns.Kind.Image with { Expected = "text (file paths tell which rows are of one image)" },
                 column.Type);
         }
 
@@ -188,25 +188,25 @@ public static class HiMoClipEvaluation
             Evaluator.Score(evaluator.Grow(set.AsGrowingTexts(), images, null, [null])[0]));
     }
 
-    /// <summary>COLA, multi-object setting: two consecutive rows are the two pictures, with their captions, of one question.</summary>
+    /// <summary>COLA, multi-object setting: two consecutive rows are the two images, with their captions, of one question.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's picture and caption columns: <c>LoadFromImageCaptions("cola:PATH")</c>.</param>
+    /// <param name="data">Rows with the model's image and caption columns: <c>LoadFromImageCaptions("cola:PATH")</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ArgumentException">The number of rows is odd.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static ColaMetrics EvaluateCola(this HiMoClipTransformer model, IDataView data) =>
         Run(model, data, null, (evaluator, set, images) =>
         Evaluator.Cola(set, images, evaluator.EmbedTexts(set.Captions, "captions")));
 
-    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: a picture gets its
+    /// <summary>Zero-shot classification by the labels of a classifier. Its threshold, if it has one, plays no part: an image gets its
     /// best label.</summary>
     /// <param name="model">A model with labels: <c>model.ForZeroShot(labels, templates)</c>.</param>
-    /// <param name="data">Rows with the model's picture column and the label.</param>
+    /// <param name="data">Rows with the model's image column and the label.</param>
     /// <param name="labelColumnName">A text column with one of the model's labels in each row. Of class folders read by
     /// <c>LoadFromImageCaptions("class-folder:PATH")</c> that is <c>Caption</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ArgumentException">The model has no labels, or a row has another one.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     public static ZeroShotMetrics EvaluateZeroShot(this HiMoClipTransformer model, IDataView data, string labelColumnName = "Label")
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -225,25 +225,25 @@ public static class HiMoClipEvaluation
         ArgumentNullException.ThrowIfNull(model);
         using ClipEmbedder embedder = model.CreateEmbedder();
         using var evaluator = new Evaluator(embedder, new());
-        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(Rows(model, data, textColumn ?? model.Columns.Text),
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedImages(Rows(model, data, textColumn ?? model.Columns.Text),
             Count(data));
         return measure(evaluator, set, images);
     }
 
     private static HiMoClipMetrics Evaluate(
         ClipEmbedder model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator,
-        IEnumerable<CaptionedPicture> rows, int? total)
+        IEnumerable<ImageWithCaptions> rows, int? total)
     {
-        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedPictures(rows, total, format == "cola" ? 2 : 1);
+        (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedImages(rows, total, format == "cola" ? 2 : 1);
         if (set.Captions.Count == 0)
         {
-            throw new InvalidDataException($"{name}: expected captions, found {set.Pictures.Count} pictures without one.");
+            throw new InvalidDataException($"{name}: expected captions, found {set.ImagePaths.Count} images without one.");
         }
 
-        if (set.Pictures.Count - set.PictureOfCaption.Distinct().Count() is > 0 and var silent)
+        if (set.ImagePaths.Count - set.ImageOfCaption.Distinct().Count() is > 0 and var silent)
         {
             evaluator.Notes.Add(
-                $"{silent} of {set.Pictures.Count} pictures have no caption: captions are searched among them, but they ask for none.");
+                $"{silent} of {set.ImagePaths.Count} images have no caption: captions are searched among them, but they ask for none.");
         }
 
         switch (format)
@@ -266,7 +266,7 @@ public static class HiMoClipEvaluation
             default:
                 set = format == "himo-docci" ? set.AsGrowingTexts() : set;
                 EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");
-                (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, set.PictureOfCaption);
+                (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, set.ImageOfCaption);
                 IReadOnlyList<Growth> growths = evaluator.Grow(set, images, texts,
                     set.OwnTexts is null ? [.. options.K.Distinct()] : [null]);
                 return Metrics(model, options, name, format, set, evaluator, new(set, images, texts, growths, imageRanks, textRanks)) with
@@ -285,7 +285,7 @@ public static class HiMoClipEvaluation
             WeightsHash = model.WeightsHash,
             DataName = name,
             Format = format,
-            ImageCount = set.Pictures.Count,
+            ImageCount = set.ImagePaths.Count,
             UnreadableCount = evaluator.UnreadableCount,
             Captions = set.Statistics(model.Encoder.Tokenizer, model.Architecture.ContextLength),
             Notes = evaluator.Notes,
@@ -294,7 +294,7 @@ public static class HiMoClipEvaluation
 
     private static int? Count(IDataView data) => (int?)data.GetRowCount();
 
-    private static IEnumerable<CaptionedPicture> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
+    private static IEnumerable<ImageWithCaptions> Rows(HiMoClipTransformer model, IDataView data, string? textColumn)
     {
         ArgumentNullException.ThrowIfNull(data);
         return InputColumns.Pairs(data, model.Columns.Image, textColumn, model.ImageFolder, model.Encoder.Planes);

@@ -14,8 +14,8 @@ public sealed class HiMoClipEvaluationOptions
     public IReadOnlyList<int> K { get; set; } = [2, 3];
 
     /// <summary>
-    /// For a folder of pictures for each class: what the folders are called in <see cref="Templates"/>. Folders that are not there are
-    /// classes without pictures. Default: null, the folders' own names.
+    /// For a folder of images for each class: what the folders are called in <see cref="Templates"/>. Folders that are not there are
+    /// classes without images. Default: null, the folders' own names.
     /// </summary>
     public IReadOnlyDictionary<string, string>? ClassNames { get; set; }
 
@@ -24,19 +24,19 @@ public sealed class HiMoClipEvaluationOptions
     public IReadOnlyList<string> Templates { get; set; } = ClipTemplates.Plain;
 
     /// <summary>
-    /// The share of pictures that may be missing or unreadable, from 0 to 1; they are left out with their captions, counted and noted.
+    /// The share of images that may be missing or unreadable, from 0 to 1; they are left out with their captions, counted and noted.
     /// Default: 0, the first one is an error.
     /// </summary>
     public double MaxUnreadableShare { get; set; }
 
     /// <summary>
-    /// A folder that keeps embeddings from one evaluation to the next, by the content of pictures and texts and by the model's
+    /// A folder that keeps embeddings from one evaluation to the next, by the content of images and texts and by the model's
     /// weights. Damaged files in it are computed again. Default: null, nothing is kept.
     /// </summary>
     public string? CacheFolder { get; set; }
 
     /// <summary>
-    /// Whether the metrics keep the embeddings, 4 · d bytes for each picture and caption, for the examples and charts of a
+    /// Whether the metrics keep the embeddings, 4 · d bytes for each image and caption, for the examples and charts of a
     /// report. Default: true.
     /// </summary>
     public bool KeepsEmbeddings { get; set; } = true;
@@ -64,7 +64,7 @@ public sealed class HiMoClipEvaluationOptions
 }
 
 /// <summary>How far an evaluation is.</summary>
-/// <param name="Stage">What is embedded: <c>pictures</c>, <c>captions</c>, <c>growing texts</c> or <c>classes</c>.</param>
+/// <param name="Stage">What is embedded: <c>images</c>, <c>captions</c>, <c>growing texts</c> or <c>classes</c>.</param>
 /// <param name="Done">How many of them are embedded.</param>
 /// <param name="Total">How many there are, or null if the data does not say.</param>
 /// <param name="FromCache">How many embeddings of the whole evaluation came from

@@ -2,7 +2,7 @@ using HiMo.MLNet.Evaluation;
 
 namespace HiMo.MLNet;
 
-/// <summary>All that was measured of one model on one set of pictures and captions.</summary>
+/// <summary>All that was measured of one model on one set of images and captions.</summary>
 public sealed record HiMoClipMetrics
 {
     internal HiMoClipMetrics()
@@ -21,16 +21,16 @@ public sealed record HiMoClipMetrics
     /// <summary>The format of the data set (see <c>mlContext.Data.LoadFromImageCaptions</c>), or null for a data view.</summary>
     public string? Format { get; init; }
 
-    /// <summary>Different pictures that were embedded; 0 when none of them is there.</summary>
+    /// <summary>Different images that were embedded; 0 when none of them is there.</summary>
     public required int ImageCount { get; init; }
 
-    /// <summary>Pictures left out because they are missing or unreadable.</summary>
+    /// <summary>Images left out because they are missing or unreadable.</summary>
     public int UnreadableCount { get; init; }
 
     /// <summary>The captions, HiMo-Docci's whole texts among them.</summary>
     public required CaptionStatistics Captions { get; init; }
 
-    /// <summary>Recall both ways; null for class folders and COLA, and when no picture is there.</summary>
+    /// <summary>Recall both ways; null for class folders and COLA, and when no image is there.</summary>
     public RetrievalMetrics? Retrieval { get; init; }
 
     /// <summary>HiMo@K for every K asked for, or one entry for HiMo-Docci; empty where it does not apply.</summary>

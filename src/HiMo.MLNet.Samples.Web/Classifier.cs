@@ -1,6 +1,6 @@
 namespace HiMo.MLNet.Samples.Web;
 
-/// <summary>A model that was saved with labels, for as many pictures at a time as the server's limits say.</summary>
+/// <summary>A model that was saved with labels, for as many images at a time as the server's limits say.</summary>
 internal sealed class Classifier : IDisposable
 {
     private readonly ClipEmbedder _model;
@@ -8,7 +8,7 @@ internal sealed class Classifier : IDisposable
     private readonly SemaphoreSlim _turns;
 
     /// <param name="path">A model that was saved with labels.</param>
-    /// <param name="limits">How many pictures at a time, and how large.</param>
+    /// <param name="limits">How many images at a time, and how large.</param>
     public Classifier(string path, Limits limits)
     {
         ClipLimits.Current = ClipLimits.Current with { ImagePixels = limits.MaxPixels };
@@ -20,15 +20,15 @@ internal sealed class Classifier : IDisposable
 
     public IReadOnlyList<string> Labels => _classifier.Labels;
 
-    /// <summary>Waits for its turn: pictures are small as files, and large when they are decoded.</summary>
+    /// <summary>Waits for its turn: images are small as files, and large when they are decoded.</summary>
     /// <returns>The label (null: none of these, for a model with a threshold) and the probabilities of all, best first.</returns>
-    /// <exception cref="BadHttpRequestException">It is no picture, or too large.</exception>
-    public async Task<Answer> ClassifyAsync(byte[] picture, CancellationToken cancellation)
+    /// <exception cref="BadHttpRequestException">It is no image, or too large.</exception>
+    public async Task<Answer> ClassifyAsync(byte[] image, CancellationToken cancellation)
     {
         await _turns.WaitAsync(cancellation);
         try
         {
-            ClipPrediction prediction = _classifier.Classify(ClipImage.FromBytes(picture));
+            ClipPrediction prediction = _classifier.Classify(ClipImage.FromBytes(image));
             return new(prediction.Label, Labels.Zip(prediction.Probabilities).OrderByDescending(scored => scored.Second)
                 .ToDictionary(scored => scored.First, scored => scored.Second));
         }
@@ -37,9 +37,9 @@ internal sealed class Classifier : IDisposable
             throw e.IsTooLarge
                 ? new BadHttpRequestException(
                     FormattableString.Invariant(
-                        $"Expected a picture of at most {ClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
+                        $"Expected an image of at most {ClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
                     StatusCodes.Status413PayloadTooLarge, e)
-                : new BadHttpRequestException($"The picture could not be read: {e.Reason}.", e);
+                : new BadHttpRequestException($"The image could not be read: {e.Reason}.", e);
         }
         finally
         {

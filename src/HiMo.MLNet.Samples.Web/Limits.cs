@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Samples.Web;
 /// file.</summary>
 internal sealed class Limits
 {
-    /// <summary>Pictures decoded and classified at a time.</summary>
+    /// <summary>Images decoded and classified at a time.</summary>
     public int Concurrency { get; private set; } = Environment.ProcessorCount;
 
     /// <summary>Requests beyond those that are uploading or waiting for their turn; one more is answered 429.</summary>
@@ -21,7 +21,7 @@ internal sealed class Limits
     /// <summary>Bytes of a request's body.</summary>
     public int MaxBytes { get; private set; } = 20_000_000;
 
-    /// <summary>Width times height of a picture; decoded, each pixel takes about 8 bytes.</summary>
+    /// <summary>Width times height of an image; decoded, each pixel takes about 8 bytes.</summary>
     public int MaxPixels { get; private set; } = 50_000_000;
 
     /// <exception cref="ArgumentException">A limit is no number, or not positive; the message names it.</exception>

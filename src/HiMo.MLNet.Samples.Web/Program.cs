@@ -56,7 +56,7 @@ builder.Services.AddProblemDetails();
 builder.Services.AddHealthChecks();
 builder.Services.AddRateLimiter(limiter =>
 {
-    // Uploading and waiting count; pictures take turns behind this, so that a slow upload keeps none from being classified.
+    // Uploading and waiting count; images take turns behind this, so that a slow upload keeps none from being classified.
     limiter.AddConcurrencyLimiter("classify",
         classify => (classify.PermitLimit, classify.QueueLimit) = (limits.Concurrency + limits.Queue, 0));
     limiter.OnRejected = async (rejected, _) =>
@@ -70,17 +70,17 @@ app.UseRateLimiter();
 app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
 app.MapHealthChecks("/health/ready");
 app.MapGet("/",
-    () => $"POST a picture to /classify, as the body or as a form's file:\ncurl --data-binary @tom.jpg HOST/classify\ncurl -F "
-    + $"picture=@tom.jpg HOST/classify\nLabels: {string.Join(", ", classifier.Labels)}\n");
+    () => $"POST an image to /classify, as the body or as a form's file:\ncurl --data-binary @tom.jpg HOST/classify\ncurl -F "
+    + $"image=@tom.jpg HOST/classify\nLabels: {string.Join(", ", classifier.Labels)}\n");
 app.MapPost("/classify", async (HttpContext context) =>
 {
     using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
     timeout.CancelAfter(TimeSpan.FromSeconds(limits.Timeout));
-    byte[]? picture = null;
+    byte[]? image = null;
     try
     {
-        picture = await PictureBody.ReadAsync(context.Request, timeout.Token);
-        return Results.Ok(await classifier.ClassifyAsync(picture, timeout.Token));
+        image = await ImageBody.ReadAsync(context.Request, timeout.Token);
+        return Results.Ok(await classifier.ClassifyAsync(image, timeout.Token));
     }
     catch (BadHttpRequestException e)
     {
@@ -92,8 +92,8 @@ app.MapPost("/classify", async (HttpContext context) =>
     }
     catch (OperationCanceledException)
     {
-        return picture is null
-            ? Results.Problem($"Expected the picture within {limits.Timeout} seconds.", statusCode: StatusCodes.Status408RequestTimeout)
+        return image is null
+            ? Results.Problem($"Expected the image within {limits.Timeout} seconds.", statusCode: StatusCodes.Status408RequestTimeout)
             : Busy(context, StatusCodes.Status503ServiceUnavailable);
     }
 }).RequireRateLimiting("classify");

@@ -33,7 +33,7 @@ internal static class ObjectiveComparison
             }
         }
 
-        Table table = new Table().AddColumns("objective", "recall@1, picture to caption", "recall@1, caption to picture", "HiMo@2",
+        Table table = new Table().AddColumns("objective", "recall@1, image to caption", "recall@1, caption to image", "HiMo@2",
             "HiMo@3");
         foreach ((string name, List<Result> runs) in results)
         {

@@ -74,9 +74,9 @@ internal static class Quickstart
         void Row(string name, double value, double chance) =>
             table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %",
                 chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
-        Row("recall@1, picture to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
-        Row("recall@5, picture to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
-        Row("recall@1, caption to picture", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
+        Row("recall@1, image to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
+        Row("recall@5, image to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
+        Row("recall@1, caption to image", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
         Row("HiMo@3, captions that match better with every sentence", metrics.Monotonicity.Single(himo => himo.K == 3).Score, 100.0 / 6);
         AnsiConsole.Write(table);
         return metrics;
@@ -92,7 +92,7 @@ internal static class Quickstart
         public float[] Score { get; set; } = [];
     }
 
-    /// <summary>The second process: nothing but the zip and pictures.</summary>
+    /// <summary>The second process: nothing but the zip and images.</summary>
     public static void Classify(string zip)
     {
         var mlContext = new MLContext();

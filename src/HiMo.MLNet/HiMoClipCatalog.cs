@@ -13,15 +13,15 @@ public static class HiMoClipCatalog
     /// <see cref="HiMoClipTransformer"/>, whose vocabulary is used, too. A 77-token CLIP is stretched to 248 tokens.</param>
     /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>). May be missing if the data has captions; null for
     /// captions alone, even in data with such a column.</param>
-    /// <param name="captionColumnName">Captions (text). May be missing if the data has pictures; null for pictures alone.</param>
+    /// <param name="captionColumnName">Captions (text). May be missing if the data has images; null for images alone.</param>
     /// <param name="labels">Labels of a zero-shot classifier, or null.</param>
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label, or null for the bare label.</param>
-    /// <param name="threshold">With labels: the cosine, in [-1, 1], that a picture needs with its best label to get one; null: always a
+    /// <param name="threshold">With labels: the cosine, in [-1, 1], that an image needs with its best label to get one; null: always a
     /// label. See <see cref="HiMoClipTransformer.ForZeroShot"/>.</param>
-    /// <param name="imageFolder">A folder that relative picture paths start from; null for the working folder.</param>
+    /// <param name="imageFolder">A folder that relative image paths start from; null for the working folder.</param>
     /// <param name="activation">The networks' activation, whatever the checkpoint's files say; null for theirs. See
     /// <see cref="TrainingOptions.Activation"/>.</param>
-    /// <param name="imageEmbeddingColumnName">Output: the normalised picture embedding, a vector of d singles.</param>
+    /// <param name="imageEmbeddingColumnName">Output: the normalised image embedding, a vector of d singles.</param>
     /// <param name="textEmbeddingColumnName">Output: the normalised caption embedding, a vector of d singles.</param>
     /// <param name="similarityColumnName">Output for data with both: their cosine, a single in [-1, 1]. Null for no such column.</param>
     /// <param name="predictedLabelColumnName">Output with labels: the best label, a key.</param>
@@ -63,7 +63,7 @@ public static class HiMoClipCatalog
         });
     }
 
-    /// <summary>Trains a small CLIP model from scratch on pictures and captions with HiMo-CLIP's objective.</summary>
+    /// <summary>Trains a small CLIP model from scratch on images and captions with HiMo-CLIP's objective.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
     /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>).</param>
     /// <param name="captionColumnName">Captions (text).</param>
@@ -78,7 +78,7 @@ public static class HiMoClipCatalog
         this TransformsCatalog catalog, string imageColumnName, string captionColumnName, int epochs) =>
         catalog.HiMoClip(new HiMoClipOptions { ImageColumnName = imageColumnName, CaptionColumnName = captionColumnName, Epochs = epochs });
 
-    /// <summary>Trains or fine-tunes a CLIP model on pictures and captions with HiMo-CLIP's objective.</summary>
+    /// <summary>Trains or fine-tunes a CLIP model on images and captions with HiMo-CLIP's objective.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
     /// <param name="options">Columns, model and training.</param>
     /// <exception cref="ArgumentException">An option is out of range; the message names it.</exception>
@@ -95,20 +95,20 @@ public static class HiMoClipCatalog
         return new(MLNetInternals.Environment(catalog), options);
     }
 
-    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each
+    /// <summary>Searches a set of images by their embeddings: <c>Fit</c> keeps the images, the transformer finds the nearest k for each
     /// row.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
-    /// <param name="k">The pictures found for a query, at least 1; at most as many as were fitted.</param>
-    /// <param name="nameColumnName">What a picture is called in the results, a text column.</param>
+    /// <param name="k">The images found for a query, at least 1; at most as many as were fitted.</param>
+    /// <param name="nameColumnName">What an image is called in the results, a text column.</param>
     /// <remarks>
     /// Adds <c>SearchResults</c>, the names best first, and <c>SearchScores</c>, their cosines. Queries are the rows'
-    /// text embeddings where they have one, else their picture embeddings, by the names that the model in front gives them.
+    /// text embeddings where they have one, else their image embeddings, by the names that the model in front gives them.
     /// </remarks>
     /// <exception cref="ArgumentOutOfRangeException">An argument is out of range; the message names it.</exception>
     /// <example>
     /// <code>
-    /// var search = mlContext.Transforms.HiMoClip("longclip-B.pt").Append(mlContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(pictures);
-    /// mlContext.Model.Save(search, pictures.Schema, "search.zip");                              // the model and the pictures' embeddings
+    /// var search = mlContext.Transforms.HiMoClip("longclip-B.pt").Append(mlContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(images);
+    /// mlContext.Model.Save(search, images.Schema, "search.zip");                              // the model and the images' embeddings
     /// var found = search.Transform(queries).GetColumn&lt;string[]&gt;("SearchResults");               // queries have a Caption alone
     /// </code>
     /// </example>
@@ -116,14 +116,14 @@ public static class HiMoClipCatalog
         this TransformsCatalog catalog, int k = 10, string nameColumnName = "ImagePath") =>
         catalog.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = k, NameColumnName = nameColumnName });
 
-    /// <summary>Searches a set of pictures by their embeddings: <c>Fit</c> keeps the pictures, the transformer finds the nearest k for each
+    /// <summary>Searches a set of images by their embeddings: <c>Fit</c> keeps the images, the transformer finds the nearest k for each
     /// row.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
-    /// <param name="options">How many pictures to find, and the columns.</param>
+    /// <param name="options">How many images to find, and the columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is out of range; the message names it.</exception>
     /// <example>
     /// <code>
-    /// var embedded = model.Transform(pictures);                                                  // pictures like these, even in data with
+    /// var embedded = model.Transform(images);                                                  // images like these, even in data with
     /// captions var similar = mlContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 5, QueryColumnName =
     /// "ImageEmbedding" }).Fit(embedded);
     /// </code>

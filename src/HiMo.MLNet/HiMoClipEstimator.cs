@@ -11,7 +11,7 @@ using Microsoft.ML.Runtime;
 
 namespace HiMo.MLNet;
 
-/// <summary>Trains a CLIP model with HiMo-CLIP's objective on a column of pictures and a column of captions.</summary>
+/// <summary>Trains a CLIP model with HiMo-CLIP's objective on a column of images and a column of captions.</summary>
 /// <remarks>Made by <c>mlContext.Transforms.HiMoClip(...)</c>.</remarks>
 public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 {
@@ -38,17 +38,17 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.SimilarityColumnName).Checked();
 
     /// <summary>
-    /// Trains. Reads the data once a pass, in batches; pictures are decoded as they are needed. An estimator that applies a
+    /// Trains. Reads the data once a pass, in batches; images are decoded as they are needed. An estimator that applies a
     /// checkpoint as it is loads it and reads nothing.
     /// </summary>
-    /// <param name="input">Rows with a picture and a caption each, at least two; to apply a checkpoint, any data with one of the
+    /// <param name="input">Rows with an image and a caption each, at least two; to apply a checkpoint, any data with one of the
     /// columns.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
-    /// <exception cref="InvalidOperationException">The data is empty, a row has no picture, the loss is not finite, or there is no native
+    /// <exception cref="InvalidOperationException">The data is empty, a row has no image, the loss is not finite, or there is no native
     /// torch library.</exception>
     /// <exception cref="CheckpointFormatException">The checkpoint is not one of a CLIP model; or captions or labels are to be encoded,
     /// and its vocabulary is not CLIP's.</exception>
-    /// <exception cref="ImageReadException">A picture cannot be read.</exception>
+    /// <exception cref="ImageReadException">An image cannot be read.</exception>
     /// <exception cref="OperationCanceledException"><see cref="TrainingOptions.CancellationToken"/> was cancelled.</exception>
     public HiMoClipTransformer Fit(IDataView input)
     {
@@ -186,7 +186,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
         while (cursor.MoveNext())
         {
-            Func<RgbImage> load = readImage() ?? throw InputColumns.NoPicture(cursor, image);
+            Func<RgbImage> load = readImage() ?? throw InputColumns.NoImage(cursor, image);
             yield return readPath is null ? new(null, load, readCaption(), load().Pixels.Length) : new(readPath(), load, readCaption());
         }
     }
@@ -201,7 +201,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             : Columns.Sides(name => inputSchema.Any(c => c.Name == name));
         if (sides.Image)
         {
-            InputColumns.Check(inputSchema, Columns.Image!, InputColumns.Kind.Picture);
+            InputColumns.Check(inputSchema, Columns.Image!, InputColumns.Kind.Image);
         }
 
         if (sides.Text)

@@ -7,7 +7,7 @@ using Microsoft.ML.Runtime;
 
 namespace HiMo.MLNet;
 
-/// <summary>Keeps the names and embeddings of a set of pictures, to be searched by text or by picture.</summary>
+/// <summary>Keeps the names and embeddings of a set of images, to be searched by text or by image.</summary>
 /// <remarks>Made by <c>mlContext.Transforms.HiMoClipImageSearch(...)</c>.</remarks>
 public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearchTransformer>
 {
@@ -21,12 +21,12 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         _options = options;
     }
 
-    /// <summary>Reads names and embeddings once and keeps them in memory. A picture without an embedding (NaN) is left out, with a
+    /// <summary>Reads names and embeddings once and keeps them in memory. An image without an embedding (NaN) is left out, with a
     /// warning.</summary>
-    /// <param name="input">The pictures to search: <see cref="HiMoClipImageSearchOptions.NameColumnName"/> and
+    /// <param name="input">The images to search: <see cref="HiMoClipImageSearchOptions.NameColumnName"/> and
     /// <see cref="HiMoClipImageSearchOptions.EmbeddingColumnName"/>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type; the message names it.</exception>
-    /// <exception cref="InvalidOperationException">No picture has an embedding.</exception>
+    /// <exception cref="InvalidOperationException">No image has an embedding.</exception>
     public HiMoClipImageSearchTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
@@ -57,26 +57,26 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         if (names.Count == 0)
         {
             throw new InvalidOperationException(
-                $"An image search needs pictures: of {missing} rows, none has an embedding in column '{embedding.Name}'.");
+                $"An image search needs images: of {missing} rows, none has an embedding in column '{embedding.Name}'.");
         }
 
         if (missing > 0)
         {
             channel.Warning(MessageSensitivity.None,
-                $"{missing} of {names.Count + missing} pictures have no embedding and cannot be found.");
+                $"{missing} of {names.Count + missing} images have no embedding and cannot be found.");
         }
 
         if (_options.K > names.Count)
         {
             channel.Warning(MessageSensitivity.None,
-                $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {names.Count} pictures: a search "
+                $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {names.Count} images: a search "
                 + $"finds {names.Count}.");
         }
 
         var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
         SearchColumns columns = Columns;
         columns = columns with { TextEmbedding = ClipBinding.TextEmbeddingOf(embedding) ?? columns.TextEmbedding };
-        return new(Math.Min(_options.K, names.Count), columns, new PictureIndex(names, matrix.Normalize()));
+        return new(Math.Min(_options.K, names.Count), columns, new ImageIndex(names, matrix.Normalize()));
     }
 
     private SearchColumns Columns =>

@@ -11,12 +11,12 @@ using Microsoft.ML.Runtime;
 namespace HiMo.MLNet;
 
 /// <summary>
-/// Finds the pictures nearest to a query embedding among those it was fitted on: their names, best first, and their cosines
-/// with the query. Of equally near pictures the one fitted first comes first.
+/// Finds the images nearest to a query embedding among those it was fitted on: their names, best first, and their cosines
+/// with the query. Of equally near images the one fitted first comes first.
 /// </summary>
 /// <remarks>
-/// Compares the query with every picture. Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>,
-/// alone or in a chain. A query without a direction (NaN, as a missing picture has, or all zeros) gets empty names and scores
+/// Compares the query with every image. Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>,
+/// alone or in a chain. A query without a direction (NaN, as a missing image has, or all zeros) gets empty names and scores
 /// of NaN. Safe for concurrent use.
 /// </remarks>
 public sealed class HiMoClipImageSearchTransformer : ITransformer
@@ -27,22 +27,22 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     private const uint OldestReadable = 0x00010001;
     private const string EmbeddingsEntry = "Embeddings.bin";
 
-    internal HiMoClipImageSearchTransformer(int k, SearchColumns columns, PictureIndex pictures)
+    internal HiMoClipImageSearchTransformer(int k, SearchColumns columns, ImageIndex images)
     {
         K = k;
         Columns = columns;
-        Pictures = pictures;
+        Images = images;
     }
 
     internal SearchColumns Columns { get; }
 
-    internal PictureIndex Pictures { get; }
+    internal ImageIndex Images { get; }
 
-    /// <summary>k, the pictures found for a query.</summary>
+    /// <summary>k, the images found for a query.</summary>
     public int K { get; }
 
-    /// <summary>The pictures that are searched.</summary>
-    public int Count => Pictures.Count;
+    /// <summary>The images that are searched.</summary>
+    public int Count => Images.Count;
 
     /// <summary>True: every row is transformed by itself.</summary>
     public bool IsRowToRowMapper => true;
@@ -68,9 +68,9 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         public Settings Checked(string source)
         {
             int missing = Names.Count(n => n is null);
-            Require(Names.Count > 0 && missing == 0, nameof(Names), $"{Names.Count} of them, {missing} null", "names of pictures");
+            Require(Names.Count > 0 && missing == 0, nameof(Names), $"{Names.Count} of them, {missing} null", "names of images");
             Require(Dimension is > 0 and <= MaxDimension, nameof(Dimension), Dimension, $"1 to {MaxDimension}");
-            Require(K >= 1 && K <= Names.Count, nameof(K), K, $"1 to {Names.Count}, the number of pictures");
+            Require(K >= 1 && K <= Names.Count, nameof(K), K, $"1 to {Names.Count}, the number of images");
             string?[] columns = [Columns.Embedding, Columns.Results, Columns.Scores, Columns.TextEmbedding];
             bool named = !columns.Any(string.IsNullOrWhiteSpace) && Columns.Results != Columns.Scores;
             Require(named, nameof(Columns), Columns, "different names of columns");
@@ -94,13 +94,13 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     {
         MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
         ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
-        var settings = new Settings(K, Columns, Pictures.Embeddings.Dimension, Pictures.Names);
+        var settings = new Settings(K, Columns, Images.Embeddings.Dimension, Images.Names);
         entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
-        entries.Write(EmbeddingsEntry, stream =>                              // single precision, little endian, a row a picture
+        entries.Write(EmbeddingsEntry, stream =>                              // single precision, little endian, a row an image
         {
-            for (int i = 0; i < Pictures.Count; i++)
+            for (int i = 0; i < Images.Count; i++)
             {
-                stream.Write(MemoryMarshal.AsBytes(Pictures.Embeddings.Row(i)));
+                stream.Write(MemoryMarshal.AsBytes(Images.Embeddings.Row(i)));
             }
         });
         entries.WriteHashes();
@@ -114,7 +114,7 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         Settings settings = entries.ReadSettings<Settings>().Checked(entries.Source);
         EmbeddingMatrix embeddings = entries.Read(
             EmbeddingsEntry, (stream, length) => ReadEmbeddings(stream, length, settings, entries.Source));
-        return new(settings.K, settings.Columns, new PictureIndex(settings.Names, embeddings));
+        return new(settings.K, settings.Columns, new ImageIndex(settings.Names, embeddings));
     }
 
     private static EmbeddingMatrix ReadEmbeddings(Stream stream, long length, Settings settings, string source)

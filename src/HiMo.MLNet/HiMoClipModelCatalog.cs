@@ -12,7 +12,7 @@ public static class HiMoClipModelCatalog
     /// <example>
     /// <code>
     /// foreach (var transformer in loaded.HiMoClipTransformers())
-    ///     transformer.ImageFolder = "/data/pictures";
+    ///     transformer.ImageFolder = "/data/images";
     /// </code>
     /// </example>
     public static IReadOnlyList<HiMoClipTransformer> HiMoClipTransformers(this ITransformer model)

@@ -4,27 +4,27 @@ namespace HiMo.MLNet;
 public sealed class HiMoClipOptions : TrainingOptions
 {
     /// <summary>
-    /// Pictures: a text column of file paths, or an image column (<c>MLImage</c>). Null for a checkpoint that is applied to
-    /// captions alone; training needs pictures. Default: <c>ImagePath</c>.
+    /// Images: a text column of file paths, or an image column (<c>MLImage</c>). Null for a checkpoint that is applied to
+    /// captions alone; training needs images. Default: <c>ImagePath</c>.
     /// </summary>
     public string? ImageColumnName { get; set; } = "ImagePath";
 
     /// <summary>
-    /// Captions: a text column. Null for a checkpoint that is applied to pictures alone; training needs captions. Default: <c>Caption</c>.
+    /// Captions: a text column. Null for a checkpoint that is applied to images alone; training needs captions. Default: <c>Caption</c>.
     /// </summary>
     public string? CaptionColumnName { get; set; } = "Caption";
 
-    /// <summary>A folder that relative picture paths start from. Default: null, the working folder.</summary>
+    /// <summary>A folder that relative image paths start from. Default: null, the working folder.</summary>
     public string? ImageFolder { get; set; }
 
-    /// <summary>Output: the normalised picture embedding, a vector of d singles. Default: <c>ImageEmbedding</c>.</summary>
+    /// <summary>Output: the normalised image embedding, a vector of d singles. Default: <c>ImageEmbedding</c>.</summary>
     public string ImageEmbeddingColumnName { get; set; } = "ImageEmbedding";
 
     /// <summary>Output: the normalised caption embedding, a vector of d singles. Default: <c>TextEmbedding</c>.</summary>
     public string TextEmbeddingColumnName { get; set; } = "TextEmbedding";
 
     /// <summary>
-    /// Output for data with pictures and captions: how well they match, a single, the cosine of the two embeddings, in [-1, 1].
+    /// Output for data with images and captions: how well they match, a single, the cosine of the two embeddings, in [-1, 1].
     /// Null for no such column. Default: <c>Similarity</c>.
     /// </summary>
     public string? SimilarityColumnName { get; set; } = "Similarity";
@@ -40,7 +40,7 @@ public sealed class HiMoClipOptions : TrainingOptions
     public IReadOnlyList<string>? Templates { get; set; }
 
     /// <summary>
-    /// With <see cref="Labels"/>: the cosine, in [-1, 1], that a picture needs with its best label; below it the predicted label is
+    /// With <see cref="Labels"/>: the cosine, in [-1, 1], that an image needs with its best label; below it the predicted label is
     /// missing, "none of these". See <see cref="HiMoClipTransformer.ForZeroShot"/> for how to choose one. Default: null, always a label.
     /// </summary>
     public float? Threshold { get; set; }
@@ -75,7 +75,7 @@ public sealed class HiMoClipOptions : TrainingOptions
         Require(ImageColumnName is not null || CaptionColumnName is not null, nameof(ImageColumnName), null,
             $"a column name where {nameof(CaptionColumnName)} is null");
         Require(ImageColumnName is not null || Labels is null, nameof(ImageColumnName), null,
-            $"a column name where there are {nameof(Labels)}: they are for pictures");
+            $"a column name where there are {nameof(Labels)}: they are for images");
         Require(Threshold is null or (>= -1 and <= 1), nameof(Threshold), Threshold, "a cosine, in [-1, 1], or null");
         Require(Threshold is null || Labels is not null, nameof(Threshold), Threshold, $"null where there are no {nameof(Labels)}");
         Require(SimilarityColumnName is null || !string.IsNullOrWhiteSpace(SimilarityColumnName), nameof(SimilarityColumnName),
@@ -89,7 +89,7 @@ public sealed class HiMoClipOptions : TrainingOptions
     }
 
     private void RequireInput(string? column, string name) => Require(column is null ? Applies : !string.IsNullOrWhiteSpace(column), name,
-        column, Applies ? "a column name, or null" : "a column name: training needs pictures and captions");
+        column, Applies ? "a column name, or null" : "a column name: training needs images and captions");
 
     private void RequireName(string column, string name) =>
         Require(!string.IsNullOrWhiteSpace(column), name, column, "a column name");

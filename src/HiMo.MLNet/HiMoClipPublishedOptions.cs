@@ -13,7 +13,7 @@ namespace HiMo.MLNet;
 /// Batches are those of all GPUs together: set <see cref="TrainingOptions.MicroBatchSize"/> for the memory at hand.
 /// <para>
 /// What differs here in any case: principal components are of the whole batch, as the equations say; the published code of
-/// HiMo-CLIP and Long-CLIP takes those of each GPU's own share (128 of 1,024). Equal captions, and captions of one picture, in a
+/// HiMo-CLIP and Long-CLIP takes those of each GPU's own share (128 of 1,024). Equal captions, and captions of one image, in a
 /// batch share their targets; there they are told apart.
 /// </para>
 /// </remarks>
@@ -36,7 +36,7 @@ public static class HiMoClipPublishedOptions
         new HiMoObjective { VarianceRatio = 0.9, ComponentWeight = 1, GradientPaths = GradientPaths.LocalOnly });
 
     /// <summary>
-    /// Long-CLIP: batches of 2,048 for 6 epochs, 32 principal components of the pictures (the table in <c>train/train.md</c> of the
+    /// Long-CLIP: batches of 2,048 for 6 epochs, 32 principal components of the images (the table in <c>train/train.md</c> of the
     /// published code, which also corrects the paper's learning rate to 1e-6). The short caption is what precedes the first ". ".
     /// </summary>
     /// <remarks>Both sides receive gradients, as the published code gathers with them.</remarks>

@@ -10,14 +10,14 @@ using Microsoft.ML.Runtime;
 namespace HiMo.MLNet;
 
 /// <summary>
-/// A trained CLIP model in an ML.NET pipeline: adds the normalised embeddings of a picture column and of a text column,
+/// A trained CLIP model in an ML.NET pipeline: adds the normalised embeddings of an image column and of a text column,
 /// their cosine and, given labels (<see cref="ForZeroShot"/>), the predicted label with the probabilities of all of them.
 /// </summary>
 /// <remarks>
 /// Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>. Values are computed only for the
 /// columns that are read. Data that lacks one of the two input columns gets the columns of the other side. A missing
-/// picture (a null or empty path) has an embedding, a similarity and scores of NaN and a missing predicted label; a null or
-/// empty text is embedded as the empty text. A checkpoint whose vocabulary is not CLIP's embeds pictures; reading a text
+/// image (a null or empty path) has an embedding, a similarity and scores of NaN and a missing predicted label; a null or
+/// empty text is embedded as the empty text. A checkpoint whose vocabulary is not CLIP's embeds images; reading a text
 /// embedding is a <see cref="CheckpointFormatException"/>. Safe for concurrent use: prediction engines on many threads share
 /// one copy of the weights. Owns native memory: dispose it when it is not needed any more. ML.NET's prediction engines dispose
 /// the model with themselves, unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false.
@@ -60,7 +60,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     internal ZeroShotHead? ZeroShot { get; }
 
     /// <summary>
-    /// A folder that relative picture paths start from; null for the working folder. Saved with the model, and settable, since a
+    /// A folder that relative image paths start from; null for the working folder. Saved with the model, and settable, since a
     /// model moves between machines: <c>foreach (var t in model.HiMoClipTransformers()) t.ImageFolder = "…"</c> sets it in a chain.
     /// </summary>
     public string? ImageFolder { get; set; }
@@ -74,13 +74,13 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <summary>The labels of a zero-shot classifier, empty without one.</summary>
     public IReadOnlyList<string> Labels => ZeroShot?.Labels ?? [];
 
-    /// <summary>The column of pictures that it reads; null for a model that reads none.</summary>
+    /// <summary>The column of images that it reads; null for a model that reads none.</summary>
     public string? ImageColumnName => Columns.Image;
 
     /// <summary>The column of texts that it reads; null for a model that reads none.</summary>
     public string? CaptionColumnName => Columns.Text;
 
-    /// <summary>The column of picture embeddings that it adds.</summary>
+    /// <summary>The column of image embeddings that it adds.</summary>
     public string ImageEmbeddingColumnName => Columns.ImageEmbedding;
 
     /// <summary>The column of text embeddings that it adds.</summary>
@@ -100,18 +100,18 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
 
     /// <summary>
     /// A zero-shot classifier over any labels: adds a key column with the best label and a vector of probabilities, the
-    /// softmax of s · cosine between the picture and each label's mean template embedding. Shares this model's weights.
+    /// softmax of s · cosine between the image and each label's mean template embedding. Shares this model's weights.
     /// </summary>
     /// <param name="labels">At least one label; all different.</param>
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label; null for the bare label. See
     /// <see cref="ClipTemplates"/>.</param>
     /// <param name="predictedLabelColumnName">The key column, with the labels as its <c>KeyValues</c>.</param>
     /// <param name="scoreColumnName">The probabilities, with the labels as its <c>SlotNames</c>.</param>
-    /// <param name="threshold">The cosine, in [-1, 1], that a picture needs with the best label's embedding. Below it the predicted
+    /// <param name="threshold">The cosine, in [-1, 1], that an image needs with the best label's embedding. Below it the predicted
     /// label is missing ("none of these"; <c>MapKeyToValue</c> makes it an empty text) and the probabilities stay. Null: always a
     /// label.</param>
     /// <remarks>
-    /// Cosines differ from model to model, and their range is narrow. To choose a threshold, score validation pictures, with and
+    /// Cosines differ from model to model, and their range is narrow. To choose a threshold, score validation images, with and
     /// without one of the labels, against the filled template of the label that fits best (as their caption: the
     /// <c>Similarity</c> column) and take a value between the two groups. ML.NET's <c>MulticlassClassification.Evaluate</c> judges by the
     /// probabilities, and needs a <c>Label</c> of keys in the order of <paramref name="labels"/>: <c>MapValueToKey</c> with <c>keyData</c>.
@@ -119,7 +119,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     /// <exception cref="ArgumentException">There are no labels, an empty or repeated one, or a template without <c>{0}</c>; the
     /// threshold is not in [-1, 1]; or two added columns have one name.</exception>
     /// <exception cref="CheckpointFormatException">The model's vocabulary is not CLIP's.</exception>
-    /// <exception cref="InvalidOperationException">The model does not read pictures (<see cref="HiMoClipOptions.ImageColumnName"/> was
+    /// <exception cref="InvalidOperationException">The model does not read images (<see cref="HiMoClipOptions.ImageColumnName"/> was
     /// null).</exception>
     /// <example>
     /// <code>
@@ -140,7 +140,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         ZeroShotHead.Check(names, texts, threshold);
         if (Columns.Image is null)
         {
-            throw InputColumns.Unused("pictures", nameof(HiMoClipOptions.ImageColumnName));
+            throw InputColumns.Unused("images", nameof(HiMoClipOptions.ImageColumnName));
         }
 
         HiMoClipColumns columns = (Columns with { PredictedLabel = predictedLabelColumnName, Score = scoreColumnName }).Checked();

@@ -10,7 +10,7 @@ internal static class LifetimeSoak
 {
     private const int Threads = 8;
 
-    public static bool LoadAndDispose(string zip, string picture, int cycles)
+    public static bool LoadAndDispose(string zip, string image, int cycles)
     {
         int warmUp = Math.Max(cycles / 5, 10);
         Console.WriteLine($"{cycles} models loaded, used and disposed, after {warmUp} to warm up");
@@ -26,7 +26,7 @@ internal static class LifetimeSoak
             using (PredictionEngine<SoakBenchmark.Input, SoakBenchmark.Output> engine =
                 mlContext.Model.CreatePredictionEngine<SoakBenchmark.Input, SoakBenchmark.Output>(mlContext.Model.Load(zip, out _)))
             {
-                engine.Predict(Row(picture));
+                engine.Predict(Row(image));
             }
 
             curve.Done(i, self);
@@ -36,14 +36,14 @@ internal static class LifetimeSoak
     }
 
     /// <summary>A model that is disposed while eight engines predict: each prediction is right, or an <see cref="ObjectDisposedException"/>.</summary>
-    public static bool DisposeInTheMidst(string zip, string picture, int rounds)
+    public static bool DisposeInTheMidst(string zip, string image, int rounds)
     {
         Console.WriteLine($"{rounds} models disposed while engines on {Threads} threads predict");
         var ends = new ConcurrentDictionary<string, int>();
         var random = new Random(1);
         for (int round = 0; round < rounds; round++)
         {
-            Round(zip, picture, random.Next(200), ends);
+            Round(zip, image, random.Next(200), ends);
         }
 
         foreach ((string end, int count) in ends.OrderBy(end => end.Key, StringComparer.Ordinal))
@@ -56,13 +56,13 @@ internal static class LifetimeSoak
 
     private const string Right = "right predictions";
 
-    private static void Round(string zip, string picture, int afterPredictions, ConcurrentDictionary<string, int> ends)
+    private static void Round(string zip, string image, int afterPredictions, ConcurrentDictionary<string, int> ends)
     {
         var mlContext = new MLContext();
         ITransformer model = mlContext.Model.Load(zip, out _);
         PredictionEngine<SoakBenchmark.Input, SoakBenchmark.Output>[] engines = [.. Enumerable.Range(0, Threads).Select(_ =>
             mlContext.Model.CreatePredictionEngine<SoakBenchmark.Input, SoakBenchmark.Output>(model, new PredictionEngineOptions { OwnsTransformer = false }))];
-        float[] expected = engines[0].Predict(Row(picture)).Score;
+        float[] expected = engines[0].Predict(Row(image)).Score;
         int predicted = 0;
         using var enough = new ManualResetEventSlim();
         Thread[] threads = [.. engines.Select(engine => new Thread(() =>
@@ -70,7 +70,7 @@ internal static class LifetimeSoak
             string end;
             do
             {
-                end = Predict(engine, picture, expected);
+                end = Predict(engine, image, expected);
                 ends.AddOrUpdate(end, 1, (_, count) => count + 1);
                 if (end != Right || Interlocked.Increment(ref predicted) > afterPredictions)
                 {
@@ -86,11 +86,11 @@ internal static class LifetimeSoak
         Array.ForEach(engines, engine => engine.Dispose());
     }
 
-    private static string Predict(PredictionEngine<SoakBenchmark.Input, SoakBenchmark.Output> engine, string picture, float[] expected)
+    private static string Predict(PredictionEngine<SoakBenchmark.Input, SoakBenchmark.Output> engine, string image, float[] expected)
     {
         try
         {
-            return engine.Predict(Row(picture)).Score.SequenceEqual(expected) ? Right : "WRONG predictions";
+            return engine.Predict(Row(image)).Score.SequenceEqual(expected) ? Right : "WRONG predictions";
         }
         catch (Exception e)
         {
@@ -98,5 +98,5 @@ internal static class LifetimeSoak
         }
     }
 
-    private static SoakBenchmark.Input Row(string picture) => new() { ImagePath = picture, Caption = "Two colours. The top is red. The bottom is green." };
+    private static SoakBenchmark.Input Row(string image) => new() { ImagePath = image, Caption = "Two colours. The top is red. The bottom is green." };
 }

@@ -56,13 +56,13 @@ internal static class PrecisionBenchmark
         using var vision = new InferenceSession(Path.Combine(folder, OnnxExport.VisionFile(precision)));
         using var text = new InferenceSession(Path.Combine(folder, OnnxExport.TextFile(precision)));
         int size = model.Architecture.ImageSize;
-        return ([.. Enumerable.Range(0, Count).Select(i => Run(vision, "pixel_values", Picture(i, size), [1, 3, size, size]))],
+        return ([.. Enumerable.Range(0, Count).Select(i => Run(vision, "pixel_values", Image(i, size), [1, 3, size, size]))],
             [.. Enumerable.Range(0, Count).Select(i => Tokens(i, model.Architecture.VocabularySize, model.Architecture.ContextLength))
                 .Select(ids => Run(text, "input_ids", ids, [1, ids.Length]))]);
     }
 
     // Waves of all lengths and some noise, within the values that normalised pixels have.
-    private static float[] Picture(int seed, int size)
+    private static float[] Image(int seed, int size)
     {
         var random = new Random(seed);
         float[] pixels = new float[3 * size * size];

@@ -41,7 +41,7 @@ internal static class SoakBenchmark
         string folder = Directory.CreateTempSubdirectory("himo-soak").FullName;
         try
         {
-            string picture = Path.Combine(folder, "picture.png"), zip = Path.Combine(folder, "model.zip");
+            string image = Path.Combine(folder, "image.png"), zip = Path.Combine(folder, "model.zip");
             byte[] pixels = new byte[64 * 64 * 4];
             new Random(1).NextBytes(pixels);
             for (int i = 3; i < pixels.Length; i += 4)
@@ -49,15 +49,15 @@ internal static class SoakBenchmark
                 pixels[i] = 255;
             }
 
-            using (var image = MLImage.CreateFromPixels(64, 64, MLPixelFormat.Rgba32, pixels))
+            using (var drawn = MLImage.CreateFromPixels(64, 64, MLPixelFormat.Rgba32, pixels))
             {
-                image.Save(picture);
+                drawn.Save(image);
             }
 
             SaveModel(folder, zip);
-            bool engine = OneEngine(zip, picture, predictions), web = await WebAsync(zip, picture, requests);
+            bool engine = OneEngine(zip, image, predictions), web = await WebAsync(zip, image, requests);
             bool training = TrainingSoak.OneTraining(steps) & TrainingSoak.TwoAtATime(Math.Min(steps, 200));
-            bool lifetimes = LifetimeSoak.LoadAndDispose(zip, picture, cycles) & LifetimeSoak.DisposeInTheMidst(zip, picture, Math.Max(cycles / 10, 1));
+            bool lifetimes = LifetimeSoak.LoadAndDispose(zip, image, cycles) & LifetimeSoak.DisposeInTheMidst(zip, image, Math.Max(cycles / 10, 1));
             return engine && web && training && lifetimes;
         }
         finally
@@ -81,12 +81,12 @@ internal static class SoakBenchmark
         mlContext.Model.Save(classifier, none.Schema, zip);
     }
 
-    private static bool OneEngine(string zip, string picture, int predictions)
+    private static bool OneEngine(string zip, string image, int predictions)
     {
         Console.WriteLine($"{predictions} predictions through one engine, after {EngineWarmUp} to warm up");
         var mlContext = new MLContext();
         using PredictionEngine<Input, Output> engine = mlContext.Model.CreatePredictionEngine<Input, Output>(mlContext.Model.Load(zip, out _));
-        var input = new Input { ImagePath = picture, Caption = "Two colours. The top is red. The bottom is green." };
+        var input = new Input { ImagePath = image, Caption = "Two colours. The top is red. The bottom is green." };
         var curve = new MemoryCurve(predictions, () => torch.Tensor.TotalCount);
         using var self = Process.GetCurrentProcess();
         for (int i = 1 - EngineWarmUp; i <= predictions; i++)
@@ -97,10 +97,10 @@ internal static class SoakBenchmark
         return curve.IsFlat();
     }
 
-    private static async Task<bool> WebAsync(string zip, string picture, int requests)
+    private static async Task<bool> WebAsync(string zip, string image, int requests)
     {
         Console.WriteLine($"{requests} requests to the web API from {Clients} clients, after {ServerWarmUp} to warm up");
-        byte[] body = File.ReadAllBytes(picture);
+        byte[] body = File.ReadAllBytes(image);
         using var web = new WebProgram(zip);
         var curve = new MemoryCurve(requests, null);
         int sent = -ServerWarmUp, done = -ServerWarmUp;

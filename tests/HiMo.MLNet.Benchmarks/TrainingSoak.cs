@@ -8,7 +8,7 @@ namespace HiMo.MLNet.Benchmarks;
 /// <summary>Long trainings, and two at a time.</summary>
 internal static class TrainingSoak
 {
-    private const int PicturesAStep = 8;
+    private const int ImagesAStep = 8;
 
     /// <summary>The images and the tokens of the batches that are read ahead, and those of the one in work.</summary>
     private const int TensorsInMotion = 8;
@@ -22,7 +22,7 @@ internal static class TrainingSoak
     {
         int warmUp = Math.Max(steps / 5, 10);
         Console.WriteLine($"{steps} steps of one training, after {warmUp} to warm up");
-        using var toys = new ToyPictures();
+        using var toys = new ToyImages();
         using var self = Process.GetCurrentProcess();
         var curve = new MemoryCurve(steps, () => torch.Tensor.TotalCount, TensorsInMotion);
         Train(toys, 1, warmUp + steps, new Steps(progress => curve.Done(progress.Step - warmUp, self))).Dispose();
@@ -33,7 +33,7 @@ internal static class TrainingSoak
     public static bool TwoAtATime(int steps)
     {
         Console.WriteLine($"two trainings of {steps} steps in one process");
-        using var toys = new ToyPictures();
+        using var toys = new ToyImages();
         byte[][] alone = [Weights(toys, 1, steps), Weights(toys, 2, steps)];
         byte[][] together = new byte[2][];
         Thread[] threads = [.. Enumerable.Range(0, 2).Select(i => new Thread(() => together[i] = Weights(toys, i + 1, steps)))];
@@ -44,15 +44,15 @@ internal static class TrainingSoak
         return same;
     }
 
-    private static HiMoClipTransformer Train(ToyPictures toys, int seed, int steps, IProgress<TrainingProgress>? progress)
+    private static HiMoClipTransformer Train(ToyImages toys, int seed, int steps, IProgress<TrainingProgress>? progress)
     {
-        int stepsAnEpoch = toys.Rows.Count / PicturesAStep;
-        HiMoClipOptions options = ToyPictures.Options(epochs: (steps + stepsAnEpoch - 1) / stepsAnEpoch);
-        (options.BatchSize, options.Progress) = (PicturesAStep, progress);
+        int stepsAnEpoch = toys.Rows.Count / ImagesAStep;
+        HiMoClipOptions options = ToyImages.Options(epochs: (steps + stepsAnEpoch - 1) / stepsAnEpoch);
+        (options.BatchSize, options.Progress) = (ImagesAStep, progress);
         return toys.Train(new MLContext(seed), options);
     }
 
-    private static byte[] Weights(ToyPictures toys, int seed, int steps)
+    private static byte[] Weights(ToyImages toys, int seed, int steps)
     {
         string path = Path.Combine(toys.Folder, $"{Guid.NewGuid():n}.safetensors");
         using (HiMoClipTransformer model = Train(toys, seed, steps, null))

@@ -24,14 +24,14 @@ internal static class WebBenchmark
     /// <returns>Whether no accepted request was lost and no file was left.</returns>
     public static async Task<bool> RunAsync(double minutes)
     {
-        using var toys = new ToyPictures();
+        using var toys = new ToyImages();
         var counts = new ConcurrentDictionary<string, int>();
         using var web = new WebProgram(SaveModel(toys), s_limits);
-        byte[][] pictures = [.. toys.Rows.Select(row => File.ReadAllBytes(row.ImagePath))];
-        string[] expected = new string[pictures.Length];
-        for (int i = 0; i < pictures.Length; i++)
+        byte[][] images = [.. toys.Rows.Select(row => File.ReadAllBytes(row.ImagePath))];
+        string[] expected = new string[images.Length];
+        for (int i = 0; i < images.Length; i++)
         {
-            using HttpResponseMessage alone = await web.Client.PostAsync("/classify", new ByteArrayContent(pictures[i]));
+            using HttpResponseMessage alone = await web.Client.PostAsync("/classify", new ByteArrayContent(images[i]));
             expected[i] = await alone.EnsureSuccessStatusCode().Content.ReadAsStringAsync();
         }
 
@@ -39,11 +39,11 @@ internal static class WebBenchmark
         Console.WriteLine($"{Clients} clients and 6 that mean no good, {minutes} minutes: {string.Join(' ', s_limits)}");
         long before = Memory(web);
         IEnumerable<Task> good = Enumerable.Range(0, Clients).Select(client => RepeatAsync(end.Token, counts, n =>
-            ClassifyAsync(web, pictures[(client + n) % pictures.Length], expected[(client + n) % pictures.Length])));
-        IEnumerable<Task> bad = Attacks(web, pictures[0]).Select(attack => RepeatAsync(end.Token, counts, _ => attack()));
+            ClassifyAsync(web, images[(client + n) % images.Length], expected[(client + n) % images.Length])));
+        IEnumerable<Task> bad = Attacks(web, images[0]).Select(attack => RepeatAsync(end.Token, counts, _ => attack()));
         await Task.WhenAll([.. good, .. bad, WatchAsync(end.Token, counts, web)]);
         long after = Memory(web);
-        await StopAsync(counts, web, pictures[0]);
+        await StopAsync(counts, web, images[0]);
 
         string[] left = Directory.GetFileSystemEntries(web.Folder);
         foreach ((string what, int count) in counts.OrderBy(c => c.Key, StringComparer.Ordinal))
@@ -57,7 +57,7 @@ internal static class WebBenchmark
         return none;
     }
 
-    private static string SaveModel(ToyPictures toys)
+    private static string SaveModel(ToyImages toys)
     {
         var mlContext = new MLContext();
         IDataView data = mlContext.Data.LoadFromEnumerable(toys.Rows);
@@ -95,9 +95,9 @@ internal static class WebBenchmark
         }
     }
 
-    private static async Task<string> ClassifyAsync(WebProgram web, byte[] picture, string expected)
+    private static async Task<string> ClassifyAsync(WebProgram web, byte[] image, string expected)
     {
-        using HttpResponseMessage response = await web.Client.PostAsync("/classify", new ByteArrayContent(picture));
+        using HttpResponseMessage response = await web.Client.PostAsync("/classify", new ByteArrayContent(image));
         string text = await response.Content.ReadAsStringAsync();
         return response.StatusCode switch
         {
@@ -108,7 +108,7 @@ internal static class WebBenchmark
         };
     }
 
-    private static IEnumerable<Func<Task<string>>> Attacks(WebProgram web, byte[] picture)
+    private static IEnumerable<Func<Task<string>>> Attacks(WebProgram web, byte[] image)
     {
         Func<Task<string>> Posting(string what, int status, Func<HttpContent> content) => async () =>
         {
@@ -118,16 +118,16 @@ internal static class WebBenchmark
                 ? $"{what}: {(int)response.StatusCode}"
                 : $"LOST: {what}: {(int)response.StatusCode} {await response.Content.ReadAsStringAsync()}";
         };
-        byte[] wide = [.. picture];
+        byte[] wide = [.. image];
         (wide[18], wide[19], wide[22], wide[23]) = (0xFF, 0xFF, 0xFF, 0xFF);  // the head of a PNG tells 65,535 a side; its check does not fit
-        yield return Posting("attack, no picture", 400, () => new ByteArrayContent(Encoding.ASCII.GetBytes(new string('x', 10_000))));
-        yield return Posting("attack, half a picture", 400, () => new ByteArrayContent(picture[..(picture.Length / 2)]));
+        yield return Posting("attack, no image", 400, () => new ByteArrayContent(Encoding.ASCII.GetBytes(new string('x', 10_000))));
+        yield return Posting("attack, half an image", 400, () => new ByteArrayContent(image[..(image.Length / 2)]));
         yield return Posting("attack, a head of 65,535 pixels a side", 413, () => new ByteArrayContent(wide));
         yield return Posting("attack, a body too large", 413, () => new ByteArrayContent(new byte[1_000_001]));
         yield return Posting("attack, a form without end", 400, () => Typed("--x\r\nContent-Disposition: form-data; name=\"a\"; filename=\"b\"\r\n\r\n", "multipart/form-data; boundary=x"));
         yield return async () =>
         {
-            using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, picture);
+            using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, image);
             if (upload is null)
             {
                 return "attack, an upload that does not end: 429";
@@ -160,9 +160,9 @@ internal static class WebBenchmark
     }
 
     // What it has accepted when it is asked to stop, it answers.
-    private static async Task StopAsync(ConcurrentDictionary<string, int> counts, WebProgram web, byte[] picture)
+    private static async Task StopAsync(ConcurrentDictionary<string, int> counts, WebProgram web, byte[] image)
     {
-        HeldUpload?[] uploads = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => HeldUpload.BeginAsync(web.Client.BaseAddress!, picture)));
+        HeldUpload?[] uploads = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => HeldUpload.BeginAsync(web.Client.BaseAddress!, image)));
         web.Stop();
         foreach (HeldUpload upload in uploads.OfType<HeldUpload>())
         {

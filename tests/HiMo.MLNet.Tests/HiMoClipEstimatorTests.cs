@@ -6,18 +6,18 @@ namespace HiMo.MLNet.Tests;
 public sealed class HiMoClipEstimatorTests : IDisposable
 {
     private readonly MLContext _mlContext = new(seed: 3);
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     [Fact]
-    public void Learns_to_tell_pictures_apart()
+    public void Learns_to_tell_images_apart()
     {
-        HiMoClipOptions options = ToyPictures.Options(epochs: 250);
+        HiMoClipOptions options = ToyImages.Options(epochs: 250);
         options.BatchSize = 16;
-        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+        using HiMoClipTransformer model = _images.Train(_mlContext, options);
 
-        RetrievalMetrics metrics = model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_pictures.Rows));
+        RetrievalMetrics metrics = model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_images.Rows));
 
         Assert.InRange(metrics.ImageToTextRecallAt1, 60, 100);                // chance: 6.25
     }
@@ -28,10 +28,10 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         var log = new List<string>();
         _mlContext.Log += (_, e) => log.Add(e.Message);
         var steps = new Steps();
-        HiMoClipOptions options = ToyPictures.Options(epochs: 2);
+        HiMoClipOptions options = ToyImages.Options(epochs: 2);
         options.Progress = steps;
 
-        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+        using HiMoClipTransformer model = _images.Train(_mlContext, options);
 
         Assert.Equal([1, 2, 3, 4], steps.Select(p => p.Step));
         Assert.All(steps, p => Assert.Equal(4, p.TotalSteps));
@@ -48,11 +48,11 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     public void Cancellation_stops_the_training()
     {
         using var stop = new CancellationTokenSource();
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1000);
+        HiMoClipOptions options = ToyImages.Options(epochs: 1000);
         options.CancellationToken = stop.Token;
         options.Progress = new StopAt(stop);
 
-        Assert.ThrowsAny<OperationCanceledException>(() => _pictures.Train(_mlContext, options));
+        Assert.ThrowsAny<OperationCanceledException>(() => _images.Train(_mlContext, options));
     }
 
     private sealed class StopAt(CancellationTokenSource stop) : IProgress<TrainingProgress>
@@ -63,11 +63,11 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void A_checkpoint_with_another_vocabulary_is_refused()
     {
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
         options.Checkpoint = GoldenFile.PathOf("tiny-vit.pt");
 
         // The golden model knows 300 tokens; CLIP's vocabulary has 49,408.
-        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => _pictures.Train(_mlContext, options));
+        CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => _images.Train(_mlContext, options));
 
         Assert.Contains("300 tokens", error.Message, StringComparison.Ordinal);
     }
@@ -75,7 +75,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void A_missing_column_is_named_with_those_that_there_are()
     {
-        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_images.Rows);
 
         ArgumentException fit = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip("Photo", "Caption", epochs: 1).Fit(data));
         ArgumentException chained = Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.CopyColumns("A", "Caption").Append(_mlContext.Transforms.HiMoClip("Photo", "Caption", epochs: 1)).Fit(data));
@@ -95,24 +95,24 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     }
 
     [Fact]
-    public void An_unreadable_picture_is_named()
+    public void An_unreadable_image_is_named()
     {
-        string broken = Path.Combine(_pictures.Folder, "broken.png");
-        File.WriteAllText(broken, "not a picture");
-        _pictures.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
+        string broken = Path.Combine(_images.Folder, "broken.png");
+        File.WriteAllText(broken, "not an image");
+        _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
 
-        ImageReadException error = Assert.Throws<ImageReadException>(() => _pictures.Train(_mlContext));
+        ImageReadException error = Assert.Throws<ImageReadException>(() => _images.Train(_mlContext));
 
         Assert.Contains(broken, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Unreadable_pictures_are_left_out_up_to_a_share_and_counted()
+    public void Unreadable_images_are_left_out_up_to_a_share_and_counted()
     {
-        string broken = Path.Combine(_pictures.Folder, "broken.png");
-        File.WriteAllText(broken, "not a picture");
-        _pictures.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
-        _pictures.Rows.Add(new() { ImagePath = Path.Combine(_pictures.Folder, "none.png"), Caption = "Missing." });
+        string broken = Path.Combine(_images.Folder, "broken.png");
+        File.WriteAllText(broken, "not an image");
+        _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
+        _images.Rows.Add(new() { ImagePath = Path.Combine(_images.Folder, "none.png"), Caption = "Missing." });
         var warnings = new List<string>();
         _mlContext.Log += (_, e) =>
         {
@@ -121,34 +121,34 @@ public sealed class HiMoClipEstimatorTests : IDisposable
                 warnings.Add(e.Message);
             }
         };
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
         options.MaxUnreadableShare = 0.12;                                    // two of eighteen
 
-        _pictures.Train(_mlContext, options).Dispose();
+        _images.Train(_mlContext, options).Dispose();
 
-        Assert.Contains("2 of 18 pictures", Assert.Single(warnings), StringComparison.Ordinal);
+        Assert.Contains("2 of 18 images", Assert.Single(warnings), StringComparison.Ordinal);
         options.MaxUnreadableShare = 0.1;
-        Assert.Contains("MaxUnreadableShare allows 1", Assert.Throws<ImageReadException>(() => _pictures.Train(_mlContext, options)).Message, StringComparison.Ordinal);
+        Assert.Contains("MaxUnreadableShare allows 1", Assert.Throws<ImageReadException>(() => _images.Train(_mlContext, options)).Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Empty_data_is_refused()
     {
-        IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>());
+        IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>());
 
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _mlContext.Transforms.HiMoClip(ToyPictures.Options()).Fit(empty));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _mlContext.Transforms.HiMoClip(ToyImages.Options()).Fit(empty));
 
         Assert.Contains("at least 2 rows", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_row_without_a_picture_is_named()
+    public void A_row_without_a_image_is_named()
     {
-        _pictures.Rows[3].ImagePath = "";
+        _images.Rows[3].ImagePath = "";
 
-        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _pictures.Train(_mlContext));
+        InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => _images.Train(_mlContext));
 
-        Assert.Contains("Row 3 has no picture", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Row 3 has no image", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -168,7 +168,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         ];
         foreach ((Action<HiMoClipOptions>? set, string? name) in cases)
         {
-            HiMoClipOptions options = ToyPictures.Options();
+            HiMoClipOptions options = ToyImages.Options();
             set(options);
             Assert.Contains($"HiMoClipOptions.{name} must be", Assert.ThrowsAny<ArgumentException>(() => _mlContext.Transforms.HiMoClip(options)).Message, StringComparison.Ordinal);
         }
@@ -198,9 +198,9 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         }
 
         var mlContext = new MLContext(seed: 1) { GpuDeviceId = 0 };
-        Assert.Contains("GpuDeviceId is 0", Assert.Throws<InvalidOperationException>(() => _pictures.Train(mlContext)).Message, StringComparison.Ordinal);
+        Assert.Contains("GpuDeviceId is 0", Assert.Throws<InvalidOperationException>(() => _images.Train(mlContext)).Message, StringComparison.Ordinal);
         mlContext.FallbackToCpu = true;
-        _pictures.Train(mlContext).Dispose();
+        _images.Train(mlContext).Dispose();
     }
 
     [Fact]
@@ -209,14 +209,14 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         string[] labels = ["red", "green"];
         List<string> templates = ["{0}"];
         var steps = new Steps();
-        HiMoClipOptions options = ToyPictures.Options(epochs: 2);
+        HiMoClipOptions options = ToyImages.Options(epochs: 2);
         (options.Labels, options.Templates, options.Progress) = (labels, templates, steps);
         HiMoClipEstimator estimator = _mlContext.Transforms.HiMoClip(options);
         (options.Epochs, options.BatchSize, options.ImageColumnName, options.Progress, options.Labels) = (0, 1, "Photo", null, null);
         labels[0] = "green";
         templates.Clear();
 
-        using HiMoClipTransformer model = estimator.Fit(_mlContext.Data.LoadFromEnumerable(_pictures.Rows));
+        using HiMoClipTransformer model = estimator.Fit(_mlContext.Data.LoadFromEnumerable(_images.Rows));
 
         Assert.Equal(4, steps.Count);
         Assert.Equal(["red", "green"], model.Labels);
@@ -232,7 +232,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
                 warnings.Add(e.Message);
             }
         };
-        _pictures.Train(mlContext, options).Dispose();
+        _images.Train(mlContext, options).Dispose();
         return warnings;
     }
 
@@ -251,7 +251,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void Half_precision_on_a_processor_without_it_warns()
     {
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
         options.Precision = TrainingPrecision.BFloat16;
         List<string> warnings = Warnings(new MLContext(seed: 1), options);
 
@@ -266,21 +266,21 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     }
 
     [Fact]
-    public void A_validation_set_has_its_own_share_of_unreadable_pictures()
+    public void A_validation_set_has_its_own_share_of_unreadable_images()
     {
-        string broken = Path.Combine(_pictures.Folder, "broken.png");
-        File.WriteAllText(broken, "not a picture");
-        ToyPictures.Row[] held = [.. _pictures.Rows.Take(3), new() { ImagePath = broken, Caption = "Broken." }];
+        string broken = Path.Combine(_images.Folder, "broken.png");
+        File.WriteAllText(broken, "not an image");
+        ToyImages.Row[] held = [.. _images.Rows.Take(3), new() { ImagePath = broken, Caption = "Broken." }];
         foreach (ValidationMetric metric in Enum.GetValues<ValidationMetric>())
         {
-            HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+            HiMoClipOptions options = ToyImages.Options(epochs: 1);
             options.ValidationSet = _mlContext.Data.LoadFromEnumerable(held);
             options.ValidationMetric = metric;
             options.MaxUnreadableShare = 0.25;                                // one of four
-            _pictures.Train(_mlContext, options).Dispose();
+            _images.Train(_mlContext, options).Dispose();
 
             options.MaxUnreadableShare = 0.1;                                 // one of sixteen, none of four
-            Exception error = Assert.ThrowsAny<Exception>(() => _pictures.Train(_mlContext, options));
+            Exception error = Assert.ThrowsAny<Exception>(() => _images.Train(_mlContext, options));
             Assert.True(error is ImageReadException or InvalidDataException, error.Message);
         }
     }

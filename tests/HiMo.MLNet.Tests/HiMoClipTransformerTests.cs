@@ -9,20 +9,20 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     /// <summary>A model trained once for all tests of the class.</summary>
     public sealed class Trained : IDisposable
     {
-        public Trained() => Model = Pictures.Train(MLContext);
+        public Trained() => Model = Images.Train(MLContext);
 
         public MLContext MLContext { get; } = new(seed: 3);
 
-        public ToyPictures Pictures { get; } = new();
+        public ToyImages Images { get; } = new();
 
         public HiMoClipTransformer Model { get; }
 
-        public IDataView Data => MLContext.Data.LoadFromEnumerable(Pictures.Rows);
+        public IDataView Data => MLContext.Data.LoadFromEnumerable(Images.Rows);
 
         public void Dispose()
         {
             Model.Dispose();
-            Pictures.Dispose();
+            Images.Dispose();
         }
     }
 
@@ -54,12 +54,12 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     {
         HiMoClipTransformer classifier = trained.Model.ForZeroShot(s_labels);
         Prediction[] inBatches = [.. trained.MLContext.Data.CreateEnumerable<Prediction>(classifier.Transform(trained.Data), reuseRowObject: false)];
-        using PredictionEngine<ToyPictures.Row, Prediction> engine = trained.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(classifier);
+        using PredictionEngine<ToyImages.Row, Prediction> engine = trained.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(classifier);
 
-        Assert.Equal(trained.Pictures.Rows.Select(r => r.Caption), inBatches.Select(p => p.Caption));
+        Assert.Equal(trained.Images.Rows.Select(r => r.Caption), inBatches.Select(p => p.Caption));
         for (int i = 0; i < inBatches.Length; i++)
         {
-            Prediction one = engine.Predict(trained.Pictures.Rows[i]);
+            Prediction one = engine.Predict(trained.Images.Rows[i]);
             Close(inBatches[i].ImageEmbedding, one.ImageEmbedding);
             Close(inBatches[i].TextEmbedding, one.TextEmbedding);
             Close(inBatches[i].Score, one.Score);
@@ -91,9 +91,9 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     public void Loads_in_another_process_without_registration()
     {
         HiMoClipTransformer classifier = trained.Model.ForZeroShot(s_labels);
-        string zip = Path.Combine(trained.Pictures.Folder, "model.zip");
+        string zip = Path.Combine(trained.Images.Folder, "model.zip");
         trained.MLContext.Model.Save(classifier, trained.Data.Schema, zip);
-        ToyPictures.Row row = trained.Pictures.Rows[5];
+        ToyImages.Row row = trained.Images.Rows[5];
 
         float[][] there = SeparateProcess.Run(zip, row.ImagePath, row.Caption);
 
@@ -109,7 +109,7 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
         ITransformer chain = trained.MLContext.Transforms.CopyColumns("Copy", "Caption").Fit(data)
             .Append(trained.Model.ForZeroShot(s_labels))
             .Append(trained.MLContext.Transforms.Conversion.MapKeyToValue("Named", "PredictedLabel").Fit(trained.Model.ForZeroShot(s_labels).Transform(data)));
-        string zip = Path.Combine(trained.Pictures.Folder, "chain.zip");
+        string zip = Path.Combine(trained.Images.Folder, "chain.zip");
         trained.MLContext.Model.Save(chain, data.Schema, zip);
 
         ITransformer loaded = new MLContext().Model.Load(zip, out DataViewSchema schema);
@@ -121,7 +121,7 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     [Fact]
     public void A_zip_of_a_newer_format_is_refused_with_a_reason()
     {
-        string zip = Path.Combine(trained.Pictures.Folder, "newer.zip");
+        string zip = Path.Combine(trained.Images.Folder, "newer.zip");
         trained.MLContext.Model.Save(trained.Model, trained.Data.Schema, zip);
         using (ZipArchive archive = ZipFile.Open(zip, ZipArchiveMode.Update))
         {
@@ -150,11 +150,11 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     }
 
     [Fact]
-    public void Takes_pictures_that_ML_NET_loaded()
+    public void Takes_images_that_ML_NET_loaded()
     {
-        IDataView data = trained.MLContext.Transforms.LoadImages("Picture", null, "ImagePath").Fit(trained.Data).Transform(trained.Data);
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
-        options.ImageColumnName = "Picture";
+        IDataView data = trained.MLContext.Transforms.LoadImages("Image", null, "ImagePath").Fit(trained.Data).Transform(trained.Data);
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
+        options.ImageColumnName = "Image";
         using HiMoClipTransformer model = trained.MLContext.Transforms.HiMoClip(options).Fit(data);
         options.ImageColumnName = "ImagePath";
         using HiMoClipTransformer fromPaths = trained.MLContext.Transforms.HiMoClip(options).Fit(data);
@@ -163,18 +163,18 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
 
         Assert.Equal(fromPaths.Transform(data).GetColumn<float[]>("ImageEmbedding").ToArray(), embeddings);
         // An image belongs to its row: ML.NET may free it with the cursor.
-        Assert.All(model.Transform(data).GetColumn<MLImage>("Picture").Select(picture => picture.Width), width => Assert.Equal(32, width));
+        Assert.All(model.Transform(data).GetColumn<MLImage>("Image").Select(image => image.Width), width => Assert.Equal(32, width));
     }
 
-    private sealed class PictureOnly
+    private sealed class ImageOnly
     {
         public string ImagePath { get; set; } = "";
     }
 
     [Fact]
-    public void Data_without_captions_gets_the_picture_columns_alone()
+    public void Data_without_captions_gets_the_image_columns_alone()
     {
-        IDataView data = trained.MLContext.Data.LoadFromEnumerable([new PictureOnly { ImagePath = trained.Pictures.Rows[0].ImagePath }]);
+        IDataView data = trained.MLContext.Data.LoadFromEnumerable([new ImageOnly { ImagePath = trained.Images.Rows[0].ImagePath }]);
 
         DataViewSchema schema = trained.Model.Transform(data).Schema;
 
@@ -183,9 +183,9 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     }
 
     [Fact]
-    public void A_missing_picture_has_no_embedding_and_no_label()
+    public void A_missing_image_has_no_embedding_and_no_label()
     {
-        List<ToyPictures.Row> rows = [trained.Pictures.Rows[0], new() { ImagePath = "", Caption = "" }];
+        List<ToyImages.Row> rows = [trained.Images.Rows[0], new() { ImagePath = "", Caption = "" }];
         Prediction[] scored = [.. trained.MLContext.Data.CreateEnumerable<Prediction>(
             trained.Model.ForZeroShot(s_labels).Transform(trained.MLContext.Data.LoadFromEnumerable(rows)), reuseRowObject: false)];
 
@@ -198,22 +198,22 @@ public sealed class HiMoClipTransformerTests(HiMoClipTransformerTests.Trained tr
     [Fact]
     public void Only_the_columns_that_are_read_are_computed()
     {
-        List<ToyPictures.Row> rows = [new() { ImagePath = "/no/such/picture.png", Caption = "Two colours." }];
+        List<ToyImages.Row> rows = [new() { ImagePath = "/no/such/image.png", Caption = "Two colours." }];
         IDataView scored = trained.Model.Transform(trained.MLContext.Data.LoadFromEnumerable(rows));
 
         Assert.Single(scored.GetColumn<float[]>("TextEmbedding"));
         ImageReadException error = Assert.Throws<ImageReadException>(() => scored.GetColumn<float[]>("ImageEmbedding").ToArray());
-        Assert.Contains("/no/such/picture.png", error.Message, StringComparison.Ordinal);
+        Assert.Contains("/no/such/image.png", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public void Empty_data_gives_empty_columns() =>
-        Assert.Empty(trained.Model.Transform(trained.MLContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>())).GetColumn<float[]>("ImageEmbedding"));
+        Assert.Empty(trained.Model.Transform(trained.MLContext.Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>())).GetColumn<float[]>("ImageEmbedding"));
 
     [Fact]
     public void A_shared_model_lives_as_long_as_one_of_its_transformers()
     {
-        HiMoClipTransformer model = trained.Pictures.Train(trained.MLContext, ToyPictures.Options(epochs: 1));
+        HiMoClipTransformer model = trained.Images.Train(trained.MLContext, ToyImages.Options(epochs: 1));
         HiMoClipTransformer classifier = model.ForZeroShot(s_labels);
         model.Dispose();
 

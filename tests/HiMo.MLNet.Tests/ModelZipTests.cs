@@ -22,7 +22,7 @@ public sealed class ModelZipTests : IDisposable
         public string Caption { get; set; } = "";
     }
 
-    private IDataView Pictures => _mlContext.Data.LoadFromEnumerable(
+    private IDataView Images => _mlContext.Data.LoadFromEnumerable(
     [
         new Row { ImagePath = "0.png", Caption = "The top is red" }, new Row { ImagePath = "1.png", Caption = "green and blue" },
         new Row { ImagePath = "2.png", Caption = "blue" }, new Row { ImagePath = "3.png", Caption = "" },
@@ -118,7 +118,7 @@ public sealed class ModelZipTests : IDisposable
     {
         ITransformer model = _mlContext.Model.Load(zip, out _);
         using HiMoClipTransformer clip = model.HiMoClipTransformers().Single();
-        IDataView scored = model.Transform(Pictures);
+        IDataView scored = model.Transform(Images);
         IEnumerable<float> numbers = scored.GetColumn<float[]>("Probability").Concat(scored.GetColumn<float[]>("SearchScores")).SelectMany(row => row);
         IEnumerable<string> names = scored.GetColumn<string[]>("SearchResults").SelectMany(row => row);
         return (clip.Encoder.WeightsHash, string.Join(' ', [.. numbers, .. scored.GetColumn<uint>("Answer"), .. names]));
@@ -146,7 +146,7 @@ public sealed class ModelZipTests : IDisposable
     [InlineData("\"VisionLayers\":[1,1,1,1]", "\"VisionLayers\":null", "VisionLayers")]
     [InlineData("\"ImageEmbedding\":\"ImageEmbedding\"", "\"ImageEmbedding\":null", "ImageEmbedding")]
     [InlineData("\"ImageEmbedding\":\"ImageEmbedding\"", "\"ImageEmbedding\":\"TextEmbedding\"", "'TextEmbedding' is the name of two")]
-    [InlineData("\"Image\":\"ImagePath\"", "\"Image\":null", "a picture column where there are labels")]
+    [InlineData("\"Image\":\"ImagePath\"", "\"Image\":null", "an image column where there are labels")]
     [InlineData("\"Threshold\":-0.0005", "\"Threshold\":9", "it is 9")]
     [InlineData("\"red\",", "null,", "A label is empty")]
     [InlineData("\"the top is {0}\"", "null", "has no {0}")]
@@ -160,11 +160,11 @@ public sealed class ModelZipTests : IDisposable
     }
 
     [Theory]
-    [InlineData("\"K\":3", "\"K\":1000000000", "K: expected 1 to 4, the number of pictures, found 1000000000")]
+    [InlineData("\"K\":3", "\"K\":1000000000", "K: expected 1 to 4, the number of images, found 1000000000")]
     [InlineData("\"K\":3", "\"K\":0", "K: expected 1 to 4")]
     [InlineData("\"Dimension\":32", "\"Dimension\":0", "Dimension: expected 1 to")]
     [InlineData("\"Dimension\":32", "\"Dimension\":31", "Embeddings.bin: expected 4 x 31 singles, found 512 bytes")]
-    [InlineData("\"0.png\"", "null", "Names: expected names of pictures, found 4 of them, 1 null")]
+    [InlineData("\"0.png\"", "null", "Names: expected names of images, found 4 of them, 1 null")]
     [InlineData("\"SearchScores\"", "\"SearchResults\"", "Columns: expected different names")]
     public void A_setting_of_an_image_search_out_of_range_is_refused(string setting, string damaged, string expected)
     {
@@ -189,24 +189,24 @@ public sealed class ModelZipTests : IDisposable
         ITransformer loaded = _mlContext.Model.LoadHiMoClip(Save(), out _);
         HiMoClipTransformer model = Assert.Single(loaded.HiMoClipTransformers());
         Assert.Equal(s_oldModels, model.ImageFolder);
-        float[][] expected = [.. loaded.Transform(Pictures).GetColumn<float[]>("ImageEmbedding")];
+        float[][] expected = [.. loaded.Transform(Images).GetColumn<float[]>("ImageEmbedding")];
 
         string moved = Path.Combine(_folder, "moved");
         Directory.CreateDirectory(moved);
         Enumerable.Range(0, 4).ToList().ForEach(i => File.Copy(Path.Combine(s_oldModels, $"{i}.png"), Path.Combine(moved, $"{3 - i}.png")));
         model.ImageFolder = moved;
 
-        Assert.Equal(expected.Reverse(), loaded.Transform(Pictures).GetColumn<float[]>("ImageEmbedding"));
+        Assert.Equal(expected.Reverse(), loaded.Transform(Images).GetColumn<float[]>("ImageEmbedding"));
     }
 
     [Fact]
     public void Transformers_are_found_in_chains_of_chains()
     {
         ITransformer inner = _mlContext.Model.Load(Save(), out _);
-        ITransformer outer = _mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(Pictures).Append(inner);
+        ITransformer outer = _mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(Images).Append(inner);
 
         Assert.Same(inner.HiMoClipTransformers().Single(), outer.HiMoClipTransformers().Single());
-        Assert.Empty(_mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(Pictures).HiMoClipTransformers());
+        Assert.Empty(_mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(Images).HiMoClipTransformers());
     }
 
     [Fact]
@@ -216,8 +216,8 @@ public sealed class ModelZipTests : IDisposable
         // The classes the other way round: what the model would make of the labels is not asked.
         Replace(zip, "Labels.bin", classes => [.. classes[256..], .. classes[128..256], .. classes[..128]]);
 
-        float[][] expected = [.. _mlContext.Model.Load(Path.Combine(_folder, Save("whole.zip")), out _).Transform(Pictures).GetColumn<float[]>("Probability")];
-        float[][] found = [.. _mlContext.Model.Load(zip, out _).Transform(Pictures).GetColumn<float[]>("Probability")];
+        float[][] expected = [.. _mlContext.Model.Load(Path.Combine(_folder, Save("whole.zip")), out _).Transform(Images).GetColumn<float[]>("Probability")];
+        float[][] found = [.. _mlContext.Model.Load(zip, out _).Transform(Images).GetColumn<float[]>("Probability")];
 
         Assert.Equal(expected.Select(scores => scores.Reverse()), found);
     }
@@ -242,12 +242,12 @@ public sealed class ModelZipTests : IDisposable
         string zip = Save();
         using HiMoClipTransformer saved = _mlContext.Model.Load(zip, out _).HiMoClipTransformers().Single();
 
-        using HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(zip).Fit(Pictures);
+        using HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(zip).Fit(Images);
         model.ImageFolder = s_oldModels;
 
         foreach (string column in (string[])["ImageEmbedding", "TextEmbedding"])
         {
-            Assert.Equal(saved.Transform(Pictures).GetColumn<float[]>(column), model.Transform(Pictures).GetColumn<float[]>(column));
+            Assert.Equal(saved.Transform(Images).GetColumn<float[]>(column), model.Transform(Images).GetColumn<float[]>(column));
         }
 
         Assert.Contains("expected the SHA-256", Damaged(zip), StringComparison.Ordinal);
@@ -266,7 +266,7 @@ public sealed class ModelZipTests : IDisposable
             written.Write(weights);
         }
 
-        return Assert.Throws<CheckpointFormatException>(() => _mlContext.Transforms.HiMoClip(zip).Fit(Pictures)).Message;
+        return Assert.Throws<CheckpointFormatException>(() => _mlContext.Transforms.HiMoClip(zip).Fit(Images)).Message;
     }
 
     [Fact]
@@ -280,11 +280,11 @@ public sealed class ModelZipTests : IDisposable
             Epochs = 1,
             BatchSize = 4,
             ImageFolder = s_oldModels,
-        }).Fit(Pictures);
+        }).Fit(Images);
 
         Assert.Equal(530, tuned.Architecture.VocabularySize);
-        using HiMoClipTransformer before = _mlContext.Transforms.HiMoClip(zip).Fit(Pictures);
-        float[][] texts = [.. ((HiMoClipTransformer[])[before, tuned]).Select(model => model.Transform(Pictures).GetColumn<float[]>("TextEmbedding").First())];
+        using HiMoClipTransformer before = _mlContext.Transforms.HiMoClip(zip).Fit(Images);
+        float[][] texts = [.. ((HiMoClipTransformer[])[before, tuned]).Select(model => model.Transform(Images).GetColumn<float[]>("TextEmbedding").First())];
         Assert.NotEqual(texts[0], texts[1]);
     }
 }

@@ -8,15 +8,15 @@ namespace HiMo.MLNet.Tests;
 public sealed class PretrainedTests : IDisposable
 {
     private readonly MLContext _mlContext = new(seed: 3);
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     [Fact]
     public void A_checkpoint_needs_no_training_data()
     {
-        IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()), data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
-        EstimatorChain<KeyToValueMappingTransformer> pipeline = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: ClipTemplates.Photo)
+        IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>()), data = _mlContext.Data.LoadFromEnumerable(_images.Rows);
+        EstimatorChain<KeyToValueMappingTransformer> pipeline = _mlContext.Transforms.HiMoClip(_images.Checkpoint(ScalarType.Float32), labels: ["red", "blue"], templates: ClipTemplates.Photo)
             .Append(_mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel"));
 
         IDataView scored = pipeline.Fit(empty).Transform(data);
@@ -31,8 +31,8 @@ public sealed class PretrainedTests : IDisposable
     [InlineData(ScalarType.BFloat16)]
     public void File_to_zip_to_another_process_and_back_keeps_every_bit(ScalarType type)
     {
-        string file = _pictures.Checkpoint(type), zip = Path.Combine(_pictures.Folder, "model.zip"), back = Path.Combine(_pictures.Folder, "back.safetensors");
-        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        string file = _images.Checkpoint(type), zip = Path.Combine(_images.Folder, "model.zip"), back = Path.Combine(_images.Folder, "back.safetensors");
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_images.Rows);
         using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
         {
             _mlContext.Model.Save(model, data.Schema, zip);
@@ -46,12 +46,12 @@ public sealed class PretrainedTests : IDisposable
     }
 
     [Fact]
-    public void Pictures_alone_are_enough_for_a_checkpoint()
+    public void Images_alone_are_enough_for_a_checkpoint()
     {
-        IDataView pictures = _mlContext.Data.LoadFromEnumerable(_pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
+        IDataView images = _mlContext.Data.LoadFromEnumerable(_images.Rows.Select(r => new { r.ImagePath }).ToArray());
 
-        IDataView scored = _mlContext.Transforms.HiMoClip(_pictures.Checkpoint(ScalarType.Float16)).Append(_mlContext.Transforms.CopyColumns("Features", "ImageEmbedding"))
-            .Fit(pictures).Transform(pictures);
+        IDataView scored = _mlContext.Transforms.HiMoClip(_images.Checkpoint(ScalarType.Float16)).Append(_mlContext.Transforms.CopyColumns("Features", "ImageEmbedding"))
+            .Fit(images).Transform(images);
 
         Assert.Equal(16, scored.GetColumn<float[]>("Features").Count());
         Assert.Null(scored.Schema.GetColumnOrNull("TextEmbedding"));
@@ -75,8 +75,8 @@ public sealed class PretrainedTests : IDisposable
     [Fact]
     public void A_model_zip_is_inspected_like_the_checkpoint_that_it_came_from()
     {
-        string file = _pictures.Checkpoint(ScalarType.Float16), zip = Path.Combine(_pictures.Folder, "inspected.zip"), other = Path.Combine(_pictures.Folder, "other.zip");
-        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        string file = _images.Checkpoint(ScalarType.Float16), zip = Path.Combine(_images.Folder, "inspected.zip"), other = Path.Combine(_images.Folder, "other.zip");
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_images.Rows);
         ITransformer copy = _mlContext.Transforms.CopyColumns("Copy", "Caption").Fit(data);
         using (HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data))
         {
@@ -94,10 +94,10 @@ public sealed class PretrainedTests : IDisposable
     }
 
     [Fact]
-    public void A_checkpoint_with_another_vocabulary_embeds_pictures_and_refuses_texts()
+    public void A_checkpoint_with_another_vocabulary_embeds_images_and_refuses_texts()
     {
         string file = GoldenFile.PathOf("tiny-vit.pt");
-        IDataView data = _mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        IDataView data = _mlContext.Data.LoadFromEnumerable(_images.Rows);
         using HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(file).Fit(data);
 
         IDataView scored = model.Transform(data);
@@ -112,7 +112,7 @@ public sealed class PretrainedTests : IDisposable
     [Fact]
     public void A_missing_checkpoint_is_named()
     {
-        IOException error = Assert.ThrowsAny<IOException>(() => _mlContext.Transforms.HiMoClip("no-such.pt").Fit(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)));
+        IOException error = Assert.ThrowsAny<IOException>(() => _mlContext.Transforms.HiMoClip("no-such.pt").Fit(_mlContext.Data.LoadFromEnumerable(_images.Rows)));
 
         Assert.Contains("no-such.pt", error.Message, StringComparison.Ordinal);
     }

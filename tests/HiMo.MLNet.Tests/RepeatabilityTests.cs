@@ -7,9 +7,9 @@ namespace HiMo.MLNet.Tests;
 [Collection(MeasuresMemory.Name)]
 public sealed class RepeatabilityTests : IDisposable
 {
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     [Fact]
     public void The_same_seed_gives_the_same_model()
@@ -17,8 +17,8 @@ public sealed class RepeatabilityTests : IDisposable
         float[][] Embeddings(int seed)
         {
             var mlContext = new MLContext(seed);
-            using HiMoClipTransformer model = _pictures.Train(mlContext);
-            return [.. model.Transform(mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding")];
+            using HiMoClipTransformer model = _images.Train(mlContext);
+            return [.. model.Transform(mlContext.Data.LoadFromEnumerable(_images.Rows)).GetColumn<float[]>("ImageEmbedding")];
         }
 
         float[][] first = Embeddings(7);

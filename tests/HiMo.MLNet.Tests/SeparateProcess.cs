@@ -19,9 +19,9 @@ internal static class SeparateProcess
 
     private static void Main(string[] args)
     {
-        if (args is ["train", var pictures, var checkpoints])
+        if (args is ["train", var images, var checkpoints])
         {
-            Training.InterruptionTests.TrainAndHang(pictures, checkpoints);
+            Training.InterruptionTests.TrainAndHang(images, checkpoints);
             return;
         }
 
@@ -83,22 +83,22 @@ internal static class SeparateProcess
     // By itself, so that the scoring above runs without any mention of the library.
     private static void SaveCheckpoint(ITransformer model, string path) => ((HiMoClipTransformer)model).SaveCheckpoint(path);
 
-    /// <summary>Scores a picture and a caption; returns the rows that the application printed.</summary>
+    /// <summary>Scores an image and a caption; returns the rows that the application printed.</summary>
     public static float[][] Run(string zip, string image, string caption) =>
         [.. Start(zip, image, caption).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             .Select(line => line.Split(' ').Select(v => float.Parse(v, CultureInfo.InvariantCulture)).ToArray())];
 
-    /// <summary>Loads the zip of a model and an image search; returns the pictures found for a text.</summary>
+    /// <summary>Loads the zip of a model and an image search; returns the images found for a text.</summary>
     public static string[] Search(string zip, string text) => Start(zip, "", "", text).Split('\n');
 
     /// <summary>Loads the zip and writes its weights as safetensors.</summary>
     public static void Export(string zip, string checkpoint) => Start(zip, checkpoint);
 
     /// <summary>Starts <see cref="Training.InterruptionTests.TrainAndHang"/>, which prints its steps.</summary>
-    public static Process StartTraining(string pictures, string checkpoints) => Launch(["train", pictures, checkpoints], redirectErrors: false);
+    public static Process StartTraining(string images, string checkpoints) => Launch(["train", images, checkpoints], redirectErrors: false);
 
     /// <summary>Starts <see cref="Training.SharedProcessTests.TrainFourOnTwoThreads"/> as on a machine with two processors.</summary>
-    public static Process StartFourTrainings(string pictures) => Launch(["train-four", pictures], redirectErrors: false, ("DOTNET_PROCESSOR_COUNT", "2"));
+    public static Process StartFourTrainings(string images) => Launch(["train-four", images], redirectErrors: false, ("DOTNET_PROCESSOR_COUNT", "2"));
 
     /// <summary>Starts <see cref="Fuzzing.KillTests.SaveForEver"/>.</summary>
     public static Process StartSaving(string path) => Launch(["save", path], redirectErrors: false);

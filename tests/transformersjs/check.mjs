@@ -10,7 +10,7 @@ env.allowRemoteModels = false;
 env.localModelPath = dirname(folder);
 const name = basename(folder);
 // texts: each with its ids, start and end included. batch: texts with their embeddings, padded by the tokenizer. pixels: of shape
-// (images, 3, size, size), with their embeddings. picture: red, green, blue bytes of size x size and its pixels.
+// (images, 3, size, size), with their embeddings. image: red, green, blue bytes of size x size and its pixels.
 // dtypes: of the graphs, each with the largest difference that is allowed; an empty one is the folder's own.
 const expected = JSON.parse(readFileSync(expectedPath, 'utf8'));
 let failures = 0;
@@ -48,7 +48,7 @@ const different = expected.texts.filter(({ text, ids }) => {
 report('ids', different.length === 0, `${expected.texts.length} texts, ${different.length} differ ${JSON.stringify(different.slice(0, 3).map(({ text }) => text.slice(0, 60)))}`);
 
 const processor = await AutoProcessor.from_pretrained(name);
-const { bytes, size, pixels } = expected.picture;
+const { bytes, size, pixels } = expected.image;
 const { pixel_values } = await processor(new RawImage(Uint8ClampedArray.from(bytes), size, size, 3));
 const pixelDifference = difference([Array.from(pixel_values.data)], [pixels]);
 report('pixels', pixelDifference < 1e-5, `largest difference ${pixelDifference.toExponential(1)}`);

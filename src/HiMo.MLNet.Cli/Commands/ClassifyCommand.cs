@@ -3,12 +3,12 @@ using System.Text.Json.Serialization;
 
 namespace HiMo.MLNet.Cli.Commands;
 
-/// <summary>Zero-shot classification of pictures.</summary>
+/// <summary>Zero-shot classification of images.</summary>
 internal static class ClassifyCommand
 {
     public static Command Create()
     {
-        Argument<string[]> images = new("IMAGES") { Description = PictureList.Help, Arity = ArgumentArity.OneOrMore };
+        Argument<string[]> images = new("IMAGES") { Description = ImageList.Help, Arity = ArgumentArity.OneOrMore };
         Option<string?> labels = new("--labels")
         {
             Description = "Labels with commas between, or a file with a label a line. Default: those of a model saved with labels.",
@@ -19,10 +19,10 @@ internal static class ClassifyCommand
             Description = "A text with {0} in the place of the label; several are averaged. Default: the bare label.",
             HelpName = "TEXT",
         };
-        Option<int> top = Top("Labels to tell of each picture.", 3);
+        Option<int> top = Top("Labels to tell of each image.", 3);
         Option<bool> json = Json.Option();
         Command command = new("classify",
-            "Tell which of some labels pictures show, without training on them.\n"
+            "Tell which of some labels images show, without training on them.\n"
             + "Example: himo classify --model longclip-B.pt --labels cat,dog --template \"a photo of a {0}.\" photos")
         {
             images, ModelFile.Option, labels, templates, top, Context.Gpu, json,
@@ -38,24 +38,24 @@ internal static class ClassifyCommand
         {
             string[]? names = args.GetValue(labels) is { } given ? Labels(given) : null;
             string[]? texts = args.GetValue(templates) is { Length: > 0 } some ? some : null;
-            IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
+            IReadOnlyList<string> paths = ImageList.Find(args.GetRequiredValue(images));
             using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
             ClipClassifier classifier = (names is null ? model.SavedClassifier : model.CreateClassifier(names, texts))
                 ?? throw new UsageException("Expected --labels, since this model was saved without labels.");
-            return Classify(model, classifier, pictures, args.GetValue(top), args.GetValue(json), cancellation);
+            return Classify(model, classifier, paths, args.GetValue(top), args.GetValue(json), cancellation);
         });
         return command;
     }
 
     private static int Classify(
-        ClipEmbedder model, ClipClassifier classifier, IReadOnlyList<string> pictures, int top, bool json, CancellationToken cancellation)
+        ClipEmbedder model, ClipClassifier classifier, IReadOnlyList<string> images, int top, bool json, CancellationToken cancellation)
     {
-        var scored = new ScoredPictures(pictures, model, embedding => [.. classifier.Classify(embedding).Probabilities]);
-        ProgressDisplay.ShowWithResults($"classifying {pictures.Count}", report =>
+        var scored = new ScoredImages(images, model, embedding => [.. classifier.Classify(embedding).Probabilities]);
+        ProgressDisplay.ShowWithResults($"classifying {images.Count}", report =>
         {
             IEnumerable<Answer> answers = scored.Read(report, cancellation)
-                .Select(picture => new Answer(picture.Image, picture.Values is { } scores ? Best(classifier.Labels, scores, top) : null,
-                    picture.Error));
+                .Select(image => new Answer(image.Image, image.Values is { } scores ? Best(classifier.Labels, scores, top) : null,
+                    image.Error));
             if (json)
             {
                 Json.WriteArray(answers);

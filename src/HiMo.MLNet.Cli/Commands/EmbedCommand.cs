@@ -4,7 +4,7 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Cli.Commands;
 
-/// <summary>Embeddings of pictures or texts, to a file.</summary>
+/// <summary>Embeddings of images or texts, to a file.</summary>
 internal static class EmbedCommand
 {
     /// <summary>Enough that texts of a length share a batch.</summary>
@@ -14,8 +14,8 @@ internal static class EmbedCommand
     {
         Option<string[]> images = new("--images")
         {
-            Description = PictureList.Help,
-            HelpName = "PICTURES",
+            Description = ImageList.Help,
+            HelpName = "IMAGES",
             AllowMultipleArgumentsPerToken = true,
         };
         Option<string?> texts = new("--texts") { Description = "A file with a text a line.", HelpName = "FILE" };
@@ -23,7 +23,7 @@ internal static class EmbedCommand
             "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
         Option<bool> json = Json.Option();
         Command command = new("embed",
-            "Write the normalised embeddings of pictures or of texts to a file.\n"
+            "Write the normalised embeddings of images or of texts to a file.\n"
             + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output,
             Context.Gpu, json };
         command.Validators.Add(result =>
@@ -37,7 +37,7 @@ internal static class EmbedCommand
         {
             string file = args.GetRequiredValue(output);
             string? textFile = args.GetValue(texts);
-            IReadOnlyList<string> values = textFile is null ? PictureList.Find(args.GetValue(images)!) : File.ReadAllLines(textFile);
+            IReadOnlyList<string> values = textFile is null ? ImageList.Find(args.GetValue(images)!) : File.ReadAllLines(textFile);
             IReadOnlyDictionary<string, string>? skipped = null;
             int exitCode = 0;
             OutputFile.Write(file, stream =>
@@ -52,9 +52,9 @@ internal static class EmbedCommand
                         return;
                     }
 
-                    var embedded = new ScoredPictures(values, model);
+                    var embedded = new ScoredImages(values, model);
                     Write(stream, file, "image", "ImagePath", "ImageEmbedding", model.Dimension, embedded.Read(report, cancellation)
-                        .Where(picture => picture.Values is not null).Select(picture => (picture.Image, picture.Values!)));
+                        .Where(image => image.Values is not null).Select(image => (image.Image, image.Values!)));
                     exitCode = embedded.Finish();
                     skipped = embedded.Skipped;
                 });

@@ -9,7 +9,7 @@ internal static class EvalCommand
 {
     private static readonly Option<string[]> s_data = new("--data", "-d")
     {
-        Description = CaptionedPictures.Help + " Several may be given.",
+        Description = CaptionedData.Help + " Several may be given.",
         HelpName = "DATA",
         Required = true,
     };
@@ -43,7 +43,7 @@ internal static class EvalCommand
 
     private static readonly Option<double> s_unreadable = new("--max-unreadable-share")
     {
-        Description = "The share of pictures, from 0 to 1, that may be missing or unreadable.",
+        Description = "The share of images, from 0 to 1, that may be missing or unreadable.",
         HelpName = "SHARE",
     };
 
@@ -68,7 +68,7 @@ internal static class EvalCommand
             "Measure models as the papers do, beside their figures: recall, HiMo@K, COLA, zero-shot.\n"
             + "Example: himo eval --data urban1k:Urban1k --model longclip-L.pt --model model.zip --report report.html")
         {
-            s_data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, s_models, s_k, s_labels, s_templates, s_unreadable,
+            s_data, CaptionedData.ImageColumn, CaptionedData.CaptionColumn, s_models, s_k, s_labels, s_templates, s_unreadable,
             s_report, s_json, s_csv, s_cache, Context.Gpu,
         };
         command.SetWork(Evaluate);
@@ -87,8 +87,8 @@ internal static class EvalCommand
         }
 
         HiMoClipEvaluationOptions options = Options(args, cancellation);
-        (string, string) columns = (args.GetRequiredValue(CaptionedPictures.ImageColumn),
-            args.GetRequiredValue(CaptionedPictures.CaptionColumn));
+        (string, string) columns = (args.GetRequiredValue(CaptionedData.ImageColumn),
+            args.GetRequiredValue(CaptionedData.CaptionColumn));
         HiMoClipMetrics[] metrics = Measure(
             args.GetRequiredValue(s_models), args.GetRequiredValue(s_data), columns, args.GetValue(Context.Gpu), options);
         Write(args, metrics);
@@ -154,7 +154,7 @@ internal static class EvalCommand
 
         foreach (string spec in data)
         {
-            _ = CaptionedPictures.Load(new MLContext(), spec);
+            _ = CaptionedData.Load(new MLContext(), spec);
         }
 
         List<HiMoClipMetrics> metrics = [];
@@ -177,12 +177,12 @@ internal static class EvalCommand
     private static HiMoClipMetrics Measure(
         ClipEmbedder model, string spec, (string Image, string Caption) columns, HiMoClipEvaluationOptions options)
     {
-        if (CaptionedPictures.Table(spec) is null)
+        if (CaptionedData.Table(spec) is null)
         {
             return model.Evaluate(spec, options);
         }
 
-        (IDataView table, string? folder) = CaptionedPictures.Load(new MLContext(), spec);
+        (IDataView table, string? folder) = CaptionedData.Load(new MLContext(), spec);
         return model.Evaluate(table, columns.Image, columns.Caption, folder, options);
     }
 
@@ -258,7 +258,7 @@ internal static class EvalCommand
 
             AnsiConsole.Write(shown);
             Console.WriteLine("In %, r from -1 to 1."
-                + (table.Columns.Any(c => Short(c.Group) == "I→T") ? " I→T: pictures find captions. T→I: captions find pictures." : ""));
+                + (table.Columns.Any(c => Short(c.Group) == "I→T") ? " I→T: images find captions. T→I: captions find images." : ""));
         }
         foreach (string note in table.Notes)
         {
@@ -268,7 +268,7 @@ internal static class EvalCommand
 
     // Eight figures fit a terminal of 80 columns.
     private static string Short(string group) =>
-        group switch { "picture → caption" => "I→T", "caption → picture" => "T→I", "monotonicity" => "", _ => group };
+        group switch { "image → caption" => "I→T", "caption → image" => "T→I", "monotonicity" => "", _ => group };
 
     private static Markup Cell(string text) => new(Markup.Escape(text));
 

@@ -3,17 +3,17 @@ using System.Numerics.Tensors;
 
 namespace HiMo.MLNet.Cli.Commands;
 
-/// <summary>What a checkpoint or model holds, and what it makes of a picture and a text.</summary>
+/// <summary>What a checkpoint or model holds, and what it makes of an image and a text.</summary>
 internal static class InspectCommand
 {
     public static Command Create()
     {
         Argument<string> file = new("FILE") { Description = ModelFile.Help };
-        Option<string?> image = new("--image") { Description = "Embed this picture.", HelpName = "PATH" };
+        Option<string?> image = new("--image") { Description = "Embed this image.", HelpName = "PATH" };
         Option<string?> text = new("--text") { Description = "Embed this text; with --image, tell their cosine, too.", HelpName = "TEXT" };
         Option<bool> json = Json.Option();
         Command command = new("inspect",
-            "Tell what a checkpoint or model holds, and embed a picture or a text with it.\n"
+            "Tell what a checkpoint or model holds, and embed an image or a text with it.\n"
             + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, json };
         command.SetWork((args, _) =>
         {
@@ -73,9 +73,9 @@ internal static class InspectCommand
 
     private static string Layers(ClipArchitecture sizes) => sizes.IsVisionTransformer
         ? $"vision transformer, {sizes.VisionLayers[0]} blocks × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
-            + $"pictures of {sizes.ImageSize} pixels in patches of {sizes.PatchSize}"
+            + $"images of {sizes.ImageSize} pixels in patches of {sizes.PatchSize}"
         : $"ResNet, blocks ({string.Join(", ", sizes.VisionLayers)}) × {sizes.VisionWidth}, {sizes.VisionHeads} heads, "
-            + $"pictures of {sizes.ImageSize} pixels";
+            + $"images of {sizes.ImageSize} pixels";
 
     private static void WriteJson(ClipCheckpoint found, float[]? image, float[]? text, float? cosine) => Console.WriteLine(Json.Line(new
     {

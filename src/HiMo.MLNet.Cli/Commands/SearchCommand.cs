@@ -7,25 +7,25 @@ internal static class SearchCommand
 {
     public static Command Create()
     {
-        Argument<string> query = new("QUERY") { Description = "What the pictures should show; long descriptions are welcome." };
-        Option<string[]> images = new("--images") { Description = PictureList.Help, HelpName = "PICTURES", Required = true };
-        Option<int> top = ClassifyCommand.Top("Pictures to tell.", 5);
+        Argument<string> query = new("QUERY") { Description = "What the images should show; long descriptions are welcome." };
+        Option<string[]> images = new("--images") { Description = ImageList.Help, HelpName = "IMAGES", Required = true };
+        Option<int> top = ClassifyCommand.Top("Images to tell.", 5);
         Option<bool> json = Json.Option();
         Command command = new("search",
-            "Find the pictures that match a description best.\n"
+            "Find the images that match a description best.\n"
             + "Example: himo search --model longclip-B.pt --images photos \"a red boat on a lake, mountains behind\"")
         {
             query, ModelFile.Option, images, top, Context.Gpu, json,
         };
         command.SetWork((args, cancellation) =>
         {
-            IReadOnlyList<string> pictures = PictureList.Find(args.GetRequiredValue(images));
+            IReadOnlyList<string> paths = ImageList.Find(args.GetRequiredValue(images));
             using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
             float[] text = model.EmbedText(args.GetRequiredValue(query));
-            var embedded = new ScoredPictures(pictures, model);
-            Match[] best = ProgressDisplay.Show($"embedding {pictures.Count}", report => embedded.Read(report, cancellation)
-                .Where(picture => picture.Values is not null)
-                .Select(picture => new Match(picture.Image, ClipEmbedder.Similarity(picture.Values, text)))
+            var embedded = new ScoredImages(paths, model);
+            Match[] best = ProgressDisplay.Show($"embedding {paths.Count}", report => embedded.Read(report, cancellation)
+                .Where(image => image.Values is not null)
+                .Select(image => new Match(image.Image, ClipEmbedder.Similarity(image.Values, text)))
                 .OrderByDescending(match => match.Cosine).Take(args.GetValue(top)).ToArray());
             int exitCode = embedded.Finish();
             if (args.GetValue(json))

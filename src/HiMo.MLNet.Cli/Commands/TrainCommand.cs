@@ -3,7 +3,7 @@ using Microsoft.ML;
 
 namespace HiMo.MLNet.Cli.Commands;
 
-/// <summary>Training or fine-tuning on captioned pictures.</summary>
+/// <summary>Training or fine-tuning on captioned images.</summary>
 internal static class TrainCommand
 {
     private static readonly Dictionary<string, ClipArchitecture> s_architectures = new(StringComparer.OrdinalIgnoreCase)
@@ -35,13 +35,13 @@ internal static class TrainCommand
 
     private static readonly Option<string> s_data = new("--data")
     {
-        Description = CaptionedPictures.Help,
+        Description = CaptionedData.Help,
         HelpName = "DATA",
         Required = true,
     };
     private static readonly Option<string?> s_imageFolder = new("--image-folder")
     {
-        Description = "Where relative picture paths start. Default: the table's folder.",
+        Description = "Where relative image paths start. Default: the table's folder.",
         HelpName = "FOLDER",
     };
     private static readonly Option<string?> s_checkpoint = new("--checkpoint")
@@ -57,19 +57,19 @@ internal static class TrainCommand
     };
     private static readonly Option<int> s_epochs = new("--epochs")
     {
-        Description = "Passes over the pictures.",
+        Description = "Passes over the images.",
         HelpName = "COUNT",
         DefaultValueFactory = _ => s_standard.Epochs,
     };
     private static readonly Option<int> s_batchSize = new("--batch-size")
     {
-        Description = "Pictures of a contrastive batch; more are better.",
+        Description = "Images of a contrastive batch; more are better.",
         HelpName = "COUNT",
         DefaultValueFactory = _ => s_standard.BatchSize,
     };
     private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size")
     {
-        Description = "Pictures in memory at a time, for the same result. Default: the batch.",
+        Description = "Images in memory at a time, for the same result. Default: the batch.",
         HelpName = "COUNT",
     };
     private static readonly Option<double?> s_learningRate = new("--learning-rate")
@@ -106,10 +106,10 @@ internal static class TrainCommand
     public static Command Create()
     {
         Command command = new("train",
-            "Train a CLIP model, or fine-tune a checkpoint, on pictures with captions.\n"
-            + "Example: himo train --data pictures.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
+            "Train a CLIP model, or fine-tune a checkpoint, on images with captions.\n"
+            + "Example: himo train --data images.tsv --checkpoint longclip-B.pt --epochs 3 --output model.zip")
         {
-            s_data, CaptionedPictures.ImageColumn, CaptionedPictures.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture,
+            s_data, CaptionedData.ImageColumn, CaptionedData.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture,
             s_objective, s_epochs, s_batchSize,
             s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
         };
@@ -130,7 +130,7 @@ internal static class TrainCommand
         HiMoClipOptions options = Options(args, cancellation);
         // What is wrong with the options shows before the data is read.
         _ = mlContext.Transforms.HiMoClip(options);
-        (IDataView data, string? folder) = CaptionedPictures.Load(mlContext, args.GetRequiredValue(s_data));
+        (IDataView data, string? folder) = CaptionedData.Load(mlContext, args.GetRequiredValue(s_data));
         options.ImageFolder ??= folder;
         string output = args.GetRequiredValue(s_output);
         TrainingReport? report = null;
@@ -152,8 +152,8 @@ internal static class TrainCommand
 
     private static HiMoClipOptions Options(ParseResult args, CancellationToken cancellation) => new()
     {
-        ImageColumnName = args.GetRequiredValue(CaptionedPictures.ImageColumn),
-        CaptionColumnName = args.GetRequiredValue(CaptionedPictures.CaptionColumn),
+        ImageColumnName = args.GetRequiredValue(CaptionedData.ImageColumn),
+        CaptionColumnName = args.GetRequiredValue(CaptionedData.CaptionColumn),
         ImageFolder = args.GetValue(s_imageFolder),
         Checkpoint = args.GetValue(s_checkpoint),
         Architecture = s_architectures[args.GetRequiredValue(s_architecture)],

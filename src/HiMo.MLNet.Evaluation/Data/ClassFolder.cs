@@ -1,28 +1,28 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>A folder for each class, with its pictures in it or further below; the folder's name is the caption.</summary>
+/// <summary>A folder for each class, with its images in it or further below; the folder's name is the caption.</summary>
 internal static class ClassFolder
 {
     public static bool IsLaidOut(DataRoot root)
     {
-        string[] classes = [.. PictureFiles.Below(root).Select(Class).Distinct().Take(2)];
+        string[] classes = [.. ImageFiles.Below(root).Select(Class).Distinct().Take(2)];
         return classes.Length == 2 && !classes.Contains("");
     }
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
-        foreach (string picture in PictureFiles.Below(root))
+        foreach (string image in ImageFiles.Below(root))
         {
-            SourceLocation source = new(Path.Combine(root.FullPath, picture));
-            if (Class(picture) is not { Length: > 0 } name)
+            SourceLocation source = new(Path.Combine(root.FullPath, image));
+            if (Class(image) is not { Length: > 0 } name)
             {
-                throw source.Error("expected every picture in the folder of its class, found one beside the folders.");
+                throw source.Error("expected every image in the folder of its class, found one beside the folders.");
             }
 
-            yield return new CaptionedImage(root.ResolveFile(picture, source), [name], source);
+            yield return new CaptionedImage(root.ResolveFile(image, source), [name], source);
         }
     }
 
     /// <summary>The first folder of a path; empty without one.</summary>
-    private static string Class(string picture) => picture[..Math.Max(picture.IndexOf('/'), 0)];
+    private static string Class(string image) => image[..Math.Max(image.IndexOf('/'), 0)];
 }

@@ -4,7 +4,7 @@ namespace HiMo.MLNet.Data;
 
 /// <summary>
 /// COCO captions: <c>{images: [{id, file_name}], annotations: [{image_id, caption}]}</c>, the first five captions an image.
-/// Pictures are in the folder that the file is named after (<c>captions_val2017.json</c>: <c>val2017</c>), in <c>images</c> or beside.
+/// Images are in the folder that the file is named after (<c>captions_val2017.json</c>: <c>val2017</c>), in <c>images</c> or beside.
 /// </summary>
 internal static class Coco
 {

@@ -6,7 +6,7 @@ internal static class DataSets
     private static readonly Format[] Formats =
     [
         new("urban1k", "folders 'image' and 'caption'", (root, _) => Urban1k.Read(root)) { IsLaidOut = Urban1k.IsLaidOut },
-        new("image-folder", "pictures with a .txt beside each", (root, _) => ImageFolder.Read(root))
+        new("image-folder", "images with a .txt beside each", (root, _) => ImageFolder.Read(root))
         {
             IsLaidOut = ImageFolder.IsLaidOut,
             Notes = ImageFolder.Notes,
@@ -20,7 +20,7 @@ internal static class DataSets
         new("flickr30k", "a .token or .txt of lines 'name.jpg#k', tab, caption", Flickr30k.Read),
         new("himo-docci", "a .json of lines {img_path, caption: [texts]}", HiMoDocci.Read),
         new("cola", "a .json array of [image A, caption A, image B, caption B]", ColaMulti.Read),
-        new("class-folder", "two or more folders of pictures, one for each class", (root, _) => ClassFolder.Read(root))
+        new("class-folder", "two or more folders of images, one for each class", (root, _) => ClassFolder.Read(root))
         {
             IsLaidOut = ClassFolder.IsLaidOut,
         },
@@ -78,7 +78,7 @@ internal static class DataSets
         DataRoot root = new(folder);
         Format? laidOut = Array.Find(Formats, f => (wanted ?? f) == f && f.IsLaidOut is not null && f.IsLaidOut(root));
 
-        // Folders of pictures are also what many a listing file lists.
+        // Folders of images are also what many a listing file lists.
         if (laidOut is not null && (wanted is not null || laidOut.Name != "class-folder"))
         {
             return Make(laidOut, root, folder);

@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace HiMo.MLNet.Data;
 
-/// <summary>DOCCI: JSON lines with <c>image_file</c>, <c>description</c> and <c>split</c>; pictures in <c>images</c> or beside.</summary>
+/// <summary>DOCCI: JSON lines with <c>image_file</c>, <c>description</c> and <c>split</c>; images in <c>images</c> or beside.</summary>
 internal static class Docci
 {
     /// <param name="root">The data set.</param>

@@ -1,6 +1,6 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>Flickr30k: lines <c>name.jpg#k⇥caption</c>, those of an image in a row; pictures in <c>flickr30k-images</c>, <c>images</c> or
+/// <summary>Flickr30k: lines <c>name.jpg#k⇥caption</c>, those of an image in a row; images in <c>flickr30k-images</c>, <c>images</c> or
 /// beside.</summary>
 internal static class Flickr30k
 {

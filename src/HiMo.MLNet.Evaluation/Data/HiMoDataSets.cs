@@ -14,7 +14,7 @@ public static class HiMoDataSets
     /// captions of one image share it). An image without a caption has no row. The images themselves are not opened.</para>
     /// <para>Formats: <c>sharegpt4v</c>, <c>urban1k</c>, <c>docci</c> (<c>docci-train</c> and <c>docci-test</c> keep one split),
     /// <c>long-dci</c>, <c>coco</c> (first five captions an image), <c>flickr30k</c>, <c>himo-docci</c> (one row for each growing text),
-    /// <c>cola</c> (two rows for each of its own, A then B), <c>image-folder</c> (a <c>.txt</c> beside each picture),
+    /// <c>cola</c> (two rows for each of its own, A then B), <c>image-folder</c> (a <c>.txt</c> beside each image),
     /// <c>class-folder</c> (the caption is the folder's name).</para>
     /// <para>A path in a data set that is absolute, holds <c>..</c> or leads out of its folder by a link ends the reading with an
     /// <see cref="InvalidDataException"/>, as does a row that is not as its format wants it; the error names file and line or

@@ -4,7 +4,7 @@ namespace HiMo.MLNet.Data;
 
 /// <summary>
 /// HiMo-Docci: JSON lines with <c>img_path</c> and, as <c>caption</c>, the growing texts of one description, shortest first,
-/// any number of them; pictures in <c>images</c> or beside.
+/// any number of them; images in <c>images</c> or beside.
 /// </summary>
 internal static class HiMoDocci
 {

@@ -1,6 +1,6 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>Long-DCI: tab-separated with columns <c>filepath</c> and <c>title</c>; pictures in <c>SA1B</c>, <c>images</c> or
+/// <summary>Long-DCI: tab-separated with columns <c>filepath</c> and <c>title</c>; images in <c>SA1B</c>, <c>images</c> or
 /// beside.</summary>
 internal static class LongDci
 {

@@ -1,7 +1,7 @@
 namespace HiMo.MLNet.Data;
 
 /// <summary>
-/// Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption. Pictures without a caption come last, with
+/// Urban1k: <c>image/NNN.jpg</c> with <c>caption/NNN.txt</c>, whose first line is the caption. Images without a caption come last, with
 /// none.
 /// </summary>
 internal static class Urban1k

@@ -12,9 +12,9 @@ internal static class ClassSection
         }
 
         html.Add(
-            $"<section id=\"{data.Id}-classes\"><h3>Class by class</h3><p>Recall is the share of a class’s pictures that were given it, "
-            + $"precision the share of the pictures given it that are of it, in %. The weakest come first.</p><div class=\"wide tall\" "
-            + $"tabindex=\"0\"><table><thead><tr><th scope=\"col\" rowspan=\"2\">class</th><th scope=\"col\" rowspan=\"2\">pictures</th>");
+            $"<section id=\"{data.Id}-classes\"><h3>Class by class</h3><p>Recall is the share of a class’s images that were given it, "
+            + $"precision the share of the images given it that are of it, in %. The weakest come first.</p><div class=\"wide tall\" "
+            + $"tabindex=\"0\"><table><thead><tr><th scope=\"col\" rowspan=\"2\">class</th><th scope=\"col\" rowspan=\"2\">images</th>");
         foreach ((int place, _) in models)
         {
             html.Add($"<th scope=\"colgroup\" colspan=\"2\">{data.Label(place)}</th>");

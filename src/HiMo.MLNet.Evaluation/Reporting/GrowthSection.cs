@@ -28,7 +28,7 @@ internal static class GrowthSection
         html.Add($"<p>{(k is null
             ? "HiMo-Docci tells every caption in texts that grow."
             : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its "
-            + $"picture, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a "
+            + $"image, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a "
             + $"cross. The thick line is the mean of all captions.</p>");
         html.Add($"<div class=\"charts\">");
         foreach ((int place, HiMoClipMetrics metrics, Growth growth) in models)
@@ -162,8 +162,8 @@ internal static class GrowthSection
         Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
     {
         IReadOnlyList<string> texts = set.GrowingTexts(caption, k);
-        string? picture = set.Pictures[set.PictureOfCaption[caption]];
-        html.Add($"<article class=\"card growing\"><div class=\"picture\">{Thumbnail.Of(picture, 224, "The picture of this caption")}");
+        string? image = set.ImagePaths[set.ImageOfCaption[caption]];
+        html.Add($"<article class=\"card growing\"><div class=\"image\">{Thumbnail.Of(image, 224, "The image of this caption")}");
         html.Add($"</div><table><thead><tr><th scope=\"col\">part</th>");
         foreach ((int place, _) in models)
         {

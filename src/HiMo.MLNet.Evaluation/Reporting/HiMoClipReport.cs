@@ -18,7 +18,7 @@ public static class HiMoClipReport
     /// <param name="path">The file; written beside under another name and moved.</param>
     /// <param name="metrics">Metrics that keep their embeddings (<see cref="HiMoClipEvaluationOptions.KeepsEmbeddings"/>); of others only
     /// tables are shown.</param>
-    /// <exception cref="ArgumentException">There are no metrics, or two of the same data name with different pictures or
+    /// <exception cref="ArgumentException">There are no metrics, or two of the same data name with different images or
     /// captions.</exception>
     public static void SaveHtml(string path, params IReadOnlyList<HiMoClipMetrics> metrics) => Save(path, ReportPage.Write(Group(metrics)));
 
@@ -53,7 +53,7 @@ public static class HiMoClipReport
                     || other.Details?.Set.Captions.SequenceEqual(group[0].Details?.Set.Captions ?? other.Details.Set.Captions) == false)
                 {
                     throw new ArgumentException(
-                        $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].ImageCount} pictures and "
+                        $"Metrics of '{other.DataName}': {group[0].ModelName} saw {group[0].ImageCount} images and "
                         + $"{group[0].Captions.Count} captions, {other.ModelName} others ({other.ImageCount} and "
                         + $"{other.Captions.Count}). Other data needs another {nameof(HiMoClipEvaluationOptions.DataName)}.",
                         nameof(metrics));

@@ -9,7 +9,7 @@ internal sealed record HiMoClipTable(
     string Title, IReadOnlyList<HiMoClipTableColumn> Columns, IReadOnlyList<HiMoClipTableRow> Rows, IReadOnlyList<string> Notes);
 
 /// <summary>A column of figures.</summary>
-/// <param name="Group">What stands over neighbouring columns: <c>picture → caption</c>.</param>
+/// <param name="Group">What stands over neighbouring columns: <c>image → caption</c>.</param>
 /// <param name="Name">What is measured: <c>R@1 %</c>.</param>
 /// <param name="Decimals">Decimals worth showing.</param>
 internal sealed record HiMoClipTableColumn(string Group, string Name, int Decimals = 1);

@@ -125,10 +125,10 @@ internal static class ReportPage
             $"<dt>R@k</dt><dd>Share of queries with a right answer among the nearest k. Ties count as chance would have them, so that "
             + $"collapsed embeddings score chance.</dd>");
         html.Add(
-            $"<dt>HiMo@2, HiMo@3</dt><dd>Share of captions whose similarity with the picture rises with each of two or three groups of "
+            $"<dt>HiMo@2, HiMo@3</dt><dd>Share of captions whose similarity with the image rises with each of two or three groups of "
             + $"sentences.</dd>");
         html.Add($"<dt>HiMo@K</dt><dd>Mean correlation r, from −1 to 1, of the similarity with the number of groups told.</dd>");
-        html.Add($"<dt>COLA-multi</dt><dd>Share of pairs of pictures where both captions prefer their own.</dd>");
+        html.Add($"<dt>COLA-multi</dt><dd>Share of pairs of images where both captions prefer their own.</dd>");
         html.Add(
             $"<dt>published</dt><dd>Figures of the HiMo-CLIP and SmartCLIP papers, for the whole data sets and CLIP’s larger "
             + $"networks.</dd>");

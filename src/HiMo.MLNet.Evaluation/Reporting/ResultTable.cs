@@ -14,9 +14,9 @@ internal static class ResultTable
             Func<PublishedResult, double?> Published)> columns = [];
         if (first.Retrieval is { } counts)
         {
-            const string ToText = "picture → caption", ToImage = "caption → picture";
+            const string ToText = "image → caption", ToImage = "caption → image";
             Func<PublishedResult, PublishedRecall?> recall = Recall(first.Format);
-            // Captions of a picture are mostly equally many.
+            // Captions of an image are mostly equally many.
             int captions = Math.Max(1, (int)Math.Round((double)counts.TextCount / Math.Max(counts.ImageQueryCount, 1)));
             double TextChance(int k) => 100 * TiedRank.HitProbability(k, 0, Math.Max(0, counts.TextCount - captions), captions);
             double ImageChance(int k) => 100 * TiedRank.HitProbability(k, 0, counts.ImageCount - 1);
@@ -79,12 +79,12 @@ internal static class ResultTable
         {
             string parts = first.Monotonicity is [{ K: null }] || first.Format == "himo-docci" ? "growing texts" : "sentences";
             yield return string.Create(CultureInfo.InvariantCulture,
-                $"{first.ImageCount:n0} pictures, {captions.Count:n0} captions of {captions.MeanParts:0.0} {parts} and "
+                $"{first.ImageCount:n0} images, {captions.Count:n0} captions of {captions.MeanParts:0.0} {parts} and "
                 + $"{captions.MeanTokens:0.0} tokens on average (at most {captions.MostParts} and {captions.MostTokens}).");
         }
         else if (first.ZeroShot is { } zeroShot)
         {
-            yield return FormattableString.Invariant($"{zeroShot.ImageCount:n0} pictures of {zeroShot.PerClass.Count:n0} classes.");
+            yield return FormattableString.Invariant($"{zeroShot.ImageCount:n0} images of {zeroShot.PerClass.Count:n0} classes.");
         }
 
         if (captions.TruncatedCount > 0)

@@ -3,10 +3,10 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Reporting;
 
-/// <summary>What pictures and captions find, for the best and the worst of them and where the models part.</summary>
+/// <summary>What images and captions find, for the best and the worst of them and where the models part.</summary>
 internal static class RetrievalSection
 {
-    private const int ExamplesEach = 3, CaptionsFound = 3, PicturesFound = 5;
+    private const int ExamplesEach = 3, CaptionsFound = 3, ImagesFound = 5;
 
     public static void Write(Html html, ReportedData data)
     {
@@ -17,14 +17,14 @@ internal static class RetrievalSection
             return;
         }
 
-        html.Add($"<section id=\"{data.Id}-retrieval\"><h3>What pictures and captions find</h3>");
+        html.Add($"<section id=\"{data.Id}-retrieval\"><h3>What images and captions find</h3>");
         html.Add(
-            $"<p>A picture looks for its caption among {models[0].Details.Set.Captions.Count}, a caption for its picture "
-            + $"among {models[0].Details.Set.Pictures.Count}. Right answers are framed and ticked; the rank is that of the best right one, "
-            + $"after all that tie with it.</p>");
-        Examples("Pictures that look for their caption", [.. models.Select(m => m.Details.ImageRanks!)],
-            query => WritePictureQuery(html, data, models, query));
-        Examples("Captions that look for their picture", [.. models.Select(m => m.Details.TextRanks!)],
+            $"<p>An image looks for its caption among {models[0].Details.Set.Captions.Count}, a caption for its image "
+            + $"among {models[0].Details.Set.ImagePaths.Count}. Right answers are framed and ticked; the rank is that of the best right "
+            + $"one, after all that tie with it.</p>");
+        Examples("Images that look for their caption", [.. models.Select(m => m.Details.ImageRanks!)],
+            query => WriteImageQuery(html, data, models, query));
+        Examples("Captions that look for their image", [.. models.Select(m => m.Details.TextRanks!)],
             query => WriteCaptionQuery(html, data, models, query));
         html.Add($"</section>");
 
@@ -65,20 +65,20 @@ internal static class RetrievalSection
         }
     }
 
-    private static void WritePictureQuery(
-        Html html, ReportedData data, (int Place, HiMoClipMetrics, EvaluationDetails Details)[] models, int picture)
+    private static void WriteImageQuery(
+        Html html, ReportedData data, (int Place, HiMoClipMetrics, EvaluationDetails Details)[] models, int image)
     {
         EvaluatedSet set = models[0].Details.Set;
-        string own = set.Captions[Array.IndexOf(set.PictureOfCaption, picture)];
-        Markup seen = Thumbnail.Of(set.Pictures[picture], 224, "The picture that looks for its caption");
-        html.Add($"<article class=\"card\"><div class=\"query\"><div class=\"picture\">{seen}</div>");
+        string own = set.Captions[Array.IndexOf(set.ImageOfCaption, image)];
+        Markup seen = Thumbnail.Of(set.ImagePaths[image], 224, "The image that looks for its caption");
+        html.Add($"<article class=\"card\"><div class=\"query\"><div class=\"image\">{seen}</div>");
         html.Add($"<p>{ReportedData.Shorten(own, 240)}</p></div>");
         foreach ((int place, _, EvaluationDetails details) in models)
         {
-            html.Add($"<div class=\"answers\"><p>{data.Label(place)} rank {details.ImageRanks!.Rank(picture)!.Value}</p><ol>");
-            foreach ((int caption, float similarity) in Nearest(details.Images, picture, details.Texts!, CaptionsFound))
+            html.Add($"<div class=\"answers\"><p>{data.Label(place)} rank {details.ImageRanks!.Rank(image)!.Value}</p><ol>");
+            foreach ((int caption, float similarity) in Nearest(details.Images, image, details.Texts!, CaptionsFound))
             {
-                bool right = set.PictureOfCaption[caption] == picture;
+                bool right = set.ImageOfCaption[caption] == image;
                 html.Add($"<li{new Markup(right ? " class=\"right\"" : "")}><span class=\"similarity\">{similarity:0.000}</span>");
                 html.Add($"<span>{ReportedData.Shorten(set.Captions[caption], 160)}{Tick(right)}</span></li>");
             }
@@ -96,11 +96,11 @@ internal static class RetrievalSection
         {
             html.Add(
                 $"<div class=\"answers\"><p>{data.Label(place)} rank {details.TextRanks!.Rank(caption)!.Value}</p><ol class=\"strip\">");
-            foreach ((int picture, float similarity) in Nearest(details.Texts!, caption, details.Images, PicturesFound))
+            foreach ((int image, float similarity) in Nearest(details.Texts!, caption, details.Images, ImagesFound))
             {
-                bool right = set.PictureOfCaption[caption] == picture;
-                string about = set.Captions[Math.Max(0, Array.IndexOf(set.PictureOfCaption, picture))];
-                Markup found = Thumbnail.Of(set.Pictures[picture], 112, ReportedData.Shorten(about, 80));
+                bool right = set.ImageOfCaption[caption] == image;
+                string about = set.Captions[Math.Max(0, Array.IndexOf(set.ImageOfCaption, image))];
+                Markup found = Thumbnail.Of(set.ImagePaths[image], 112, ReportedData.Shorten(about, 80));
                 html.Add($"<li{new Markup(right ? " class=\"right\"" : "")}>{found}");
                 html.Add($"<span class=\"similarity\">{similarity:0.000}{Tick(right)}</span></li>");
             }

@@ -2,32 +2,32 @@ using SkiaSharp;
 
 namespace HiMo.MLNet.Reporting;
 
-/// <summary>Small copies of pictures, inside the page.</summary>
+/// <summary>Small copies of images, inside the page.</summary>
 internal static class Thumbnail
 {
-    /// <summary>An <c>img</c> of at most <paramref name="side"/> pixels a side, or a box that says that the picture is not at
+    /// <summary>An <c>img</c> of at most <paramref name="side"/> pixels a side, or a box that says that the image is not at
     /// hand.</summary>
     public static Markup Of(string? path, int side, string alternative)
     {
         var html = new Html();
         return (path is null ? null : DataUri(path, side)) is { } uri
             ? html.Add($"<img src=\"{new Markup(uri)}\" alt=\"{alternative}\">").ToMarkup()
-            : html.Add($"<span class=\"no-picture\" role=\"img\" aria-label=\"{alternative}\">picture not at hand</span>").ToMarkup();
+            : html.Add($"<span class=\"no-image\" role=\"img\" aria-label=\"{alternative}\">image not at hand</span>").ToMarkup();
     }
 
     private static string? DataUri(string path, int side)
     {
-        // Pictures may have gone since they were measured: a report is no place to fail for that.
+        // Images may have gone since they were measured: a report is no place to fail for that.
         using var codec = SKCodec.Create(path);
-        using SKBitmap? picture = codec is null ? null : SKBitmap.Decode(codec);
-        if (picture is null)
+        using SKBitmap? image = codec is null ? null : SKBitmap.Decode(codec);
+        if (image is null)
         {
             return null;
         }
 
-        double scale = Math.Min(1, side / (double)Math.Max(picture.Width, picture.Height));
-        var size = new SKSizeI(Math.Max(1, (int)Math.Round(picture.Width * scale)), Math.Max(1, (int)Math.Round(picture.Height * scale)));
-        using SKBitmap? small = scale < 1 ? picture.Resize(size, SKFilterQuality.Medium) : picture.Copy();
+        double scale = Math.Min(1, side / (double)Math.Max(image.Width, image.Height));
+        var size = new SKSizeI(Math.Max(1, (int)Math.Round(image.Width * scale)), Math.Max(1, (int)Math.Round(image.Height * scale)));
+        using SKBitmap? small = scale < 1 ? image.Resize(size, SKFilterQuality.Medium) : image.Copy();
         if (small is null)
         {
             return null;

@@ -13,8 +13,8 @@ internal static class SampleCommand
     {
         Create("zero-shot-images", "Image classification without training images.", ZeroShot),
         Create("image-search", "Image search by a sentence.", Search),
-        Create("caption-matching", "How well long captions match a picture.", Match),
-        Create("product-tags", "Tags for products, and none for other pictures.", Tag),
+        Create("caption-matching", "How well long captions match an image.", Match),
+        Create("product-tags", "Tags for products, and none for other images.", Tag),
     };
 
     private static Command Create(string name, string description, Action<string, Drawing[]> run)

@@ -3,7 +3,7 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Embedding;
 
-/// <summary>Embeds pictures and texts in batches, each content once; what the cache knows is not computed.</summary>
+/// <summary>Embeds images and texts in batches, each content once; what the cache knows is not computed.</summary>
 internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache, CancellationToken cancellation)
 {
     public const int BatchSize = 64;
@@ -13,23 +13,23 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
     /// <summary>Embeddings taken from the cache so far.</summary>
     public int Cached { get; private set; }
 
-    /// <param name="pictures">At most <see cref="BatchSize"/>.</param>
-    /// <param name="embeddings">(pictures, d); the rows of unreadable pictures are left alone.</param>
-    /// <returns>For each picture what kept it from being read, or null.</returns>
-    public ImageReadException?[] EmbedPictures(IReadOnlyList<PictureSource> pictures, Span<float> embeddings)
+    /// <param name="images">At most <see cref="BatchSize"/>.</param>
+    /// <param name="embeddings">(images, d); the rows of unreadable images are left alone.</param>
+    /// <returns>For each image what kept it from being read, or null.</returns>
+    public ImageReadException?[] EmbedImages(IReadOnlyList<ImageSource> images, Span<float> embeddings)
     {
         cancellation.ThrowIfCancellationRequested();
         int d = Dimension;
-        var failures = new ImageReadException?[pictures.Count];
-        var keys = new ContentKey?[pictures.Count];
+        var failures = new ImageReadException?[images.Count];
+        var keys = new ContentKey?[images.Count];
         if (cache is not null)
         {
-            InParallel([.. Enumerable.Range(0, pictures.Count)], failures,
-                i => keys[i] = pictures[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfPicture) : null);
+            InParallel([.. Enumerable.Range(0, images.Count)], failures,
+                i => keys[i] = images[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfImage) : null);
         }
 
         List<int> missing = [];
-        for (int i = 0; i < pictures.Count; i++)
+        for (int i = 0; i < images.Count; i++)
         {
             if (keys[i] is { } key && cache!.TryGet(key, embeddings.Slice(i * d, d)))
             {
@@ -42,8 +42,8 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
         }
 
         int length = encoder.Planes.Length;
-        byte[] planes = new byte[pictures.Count * length];
-        InParallel(missing, failures, i => encoder.Planes.Read(pictures[i], planes.AsSpan(i * length, length)));
+        byte[] planes = new byte[images.Count * length];
+        InParallel(missing, failures, i => encoder.Planes.Read(images[i], planes.AsSpan(i * length, length)));
         missing.RemoveAll(i => failures[i] is not null);
         for (int row = 0; row < missing.Count; row++)
         {
@@ -54,7 +54,7 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
         for (int row = 0; row < missing.Count; row++)
         {
             ReadOnlySpan<float> embedding = computed.AsSpan(row * d, d);
-            CheckFinite(embedding, $"the picture '{pictures[missing[row]].Path ?? "without a path"}'");
+            CheckFinite(embedding, $"the image '{images[missing[row]].Path ?? "without a path"}'");
             embedding.CopyTo(embeddings.Slice(missing[row] * d, d));
             if (keys[missing[row]] is { } key)
             {

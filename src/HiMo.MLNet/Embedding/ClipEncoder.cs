@@ -11,7 +11,7 @@ using TorchSharp;
 namespace HiMo.MLNet.Embedding;
 
 /// <summary>
-/// A trained model ready to embed: pictures and texts in, normalised embeddings out. Safe for concurrent calls; shared by
+/// A trained model ready to embed: images and texts in, normalised embeddings out. Safe for concurrent calls; shared by
 /// transformers, and freed with the last of them, or at the end of the last call.
 /// </summary>
 /// <param name="network">The towers.</param>
@@ -100,7 +100,7 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
 
     public ClipTokenizer Tokenizer => tokenizer;
 
-    /// <summary>Makes pictures ready for this network.</summary>
+    /// <summary>Makes images ready for this network.</summary>
     public PlaneReader Planes { get; } = new(network.Architecture.ImageSize);
 
     /// <summary>d</summary>
@@ -168,15 +168,15 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
     }
 
     /// <returns>Row-major (count, d), normalised.</returns>
-    /// <exception cref="ImageReadException">A file cannot be read as a picture.</exception>
-    public float[] EncodeImages(IReadOnlyList<PictureSource> pictures)
+    /// <exception cref="ImageReadException">A file cannot be read as an image.</exception>
+    public float[] EncodeImages(IReadOnlyList<ImageSource> images)
     {
-        byte[] planes = new byte[pictures.Count * Planes.Length];
-        ParallelLoop.For(pictures.Count, i => Planes.Read(pictures[i], planes.AsSpan(i * Planes.Length, Planes.Length)));
+        byte[] planes = new byte[images.Count * Planes.Length];
+        ParallelLoop.For(images.Count, i => Planes.Read(images[i], planes.AsSpan(i * Planes.Length, Planes.Length)));
         return EncodePlanes(planes);
     }
 
-    /// <param name="planes">What <see cref="Planes"/> made, one picture after the other.</param>
+    /// <param name="planes">What <see cref="Planes"/> made, one image after the other.</param>
     /// <returns>Row-major (count, d), normalised.</returns>
     public float[] EncodePlanes(ReadOnlySpan<byte> planes)
     {

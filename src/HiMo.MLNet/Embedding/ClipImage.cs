@@ -20,7 +20,7 @@ public sealed class ClipImage
     public static ClipImage FromFile(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
-        return new(path, (reader, planes) => reader.Read(new PictureSource(path, null), planes.Span));
+        return new(path, (reader, planes) => reader.Read(new ImageSource(path, null), planes.Span));
     }
 
     /// <param name="encoded">The bytes of an image file.</param>

@@ -4,12 +4,12 @@ using System.Text;
 
 namespace HiMo.MLNet.Embedding;
 
-/// <summary>What an embedding was computed from: the first 128 bits of a SHA-256 of a picture's file or of a text.</summary>
+/// <summary>What an embedding was computed from: the first 128 bits of a SHA-256 of an image's file or of a text.</summary>
 internal readonly record struct ContentKey(UInt128 Value)
 {
     public const int Bytes = 16;
 
-    public static ContentKey OfPicture(Stream file) => Of("picture", SHA256.HashData(file));
+    public static ContentKey OfImage(Stream file) => Of("image", SHA256.HashData(file));
 
     public static ContentKey OfText(string text) => Of("text", SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 

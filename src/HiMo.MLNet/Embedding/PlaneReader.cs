@@ -4,7 +4,7 @@ using SkiaSharp;
 namespace HiMo.MLNet.Embedding;
 
 /// <summary>
-/// Makes the small planes that a network reads out of pictures. A file is decoded, resized and forgotten in one step, and
+/// Makes the small planes that a network reads out of images. A file is decoded, resized and forgotten in one step, and
 /// as many at a time as take few bytes: a batch of photographs needs no more memory than some of them.
 /// </summary>
 /// <param name="size">n, the side of the network's input in pixels.</param>
@@ -13,7 +13,7 @@ internal sealed class PlaneReader(int size, ByteGate gate)
 {
     private const int BytesPerPixel = RgbImage.PixelBytes;
 
-    // Ten pictures of 12 megapixels; in the whole process, however many engines and cursors there are.
+    // Ten images of 12 megapixels; in the whole process, however many engines and cursors there are.
     private static readonly ByteGate s_gate = new(512 << 20);
 
     private readonly ClipPreprocessor _preprocessor = new(size);
@@ -23,17 +23,17 @@ internal sealed class PlaneReader(int size, ByteGate gate)
     {
     }
 
-    /// <summary>Bytes of the planes of a picture: 3 · n · n.</summary>
+    /// <summary>Bytes of the planes of an image: 3 · n · n.</summary>
     public int Length => _preprocessor.Length;
 
-    /// <param name="picture">The picture.</param>
+    /// <param name="image">The image.</param>
     /// <param name="planes">Receives <see cref="Length"/> bytes: the planes of red, green and blue.</param>
-    /// <exception cref="ImageReadException">The file cannot be read as a picture.</exception>
-    public void Read(PictureSource picture, Span<byte> planes)
+    /// <exception cref="ImageReadException">The file cannot be read as an image.</exception>
+    public void Read(ImageSource image, Span<byte> planes)
     {
-        if (picture.Path is not { } path)
+        if (image.Path is not { } path)
         {
-            picture.Planes.CopyTo(planes);
+            image.Planes.CopyTo(planes);
             return;
         }
 
@@ -41,14 +41,14 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         try
         {
             // Opened once: a pipe can be read, too, though it has no header to look at before.
-            using RgbImage image = ImageDecoder.Read(path, file =>
+            using RgbImage decoded = ImageDecoder.Read(path, file =>
             {
                 long bytes = file.CanSeek ? BytesPerPixel * CountPixels(file) : 0;
                 gate.Enter(bytes);
                 held = bytes;
                 return ImageDecoder.Decode(file, path);
             });
-            _preprocessor.Process(image, planes);
+            _preprocessor.Process(decoded, planes);
         }
         finally
         {
@@ -56,10 +56,10 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         }
     }
 
-    /// <param name="encoded">A picture's file, in memory.</param>
+    /// <param name="encoded">An image's file, in memory.</param>
     /// <param name="name">What errors call it.</param>
     /// <param name="planes">Receives <see cref="Length"/> bytes.</param>
-    /// <exception cref="ImageReadException">It cannot be read as a picture.</exception>
+    /// <exception cref="ImageReadException">It cannot be read as an image.</exception>
     public void Read(Stream encoded, string name, Span<byte> planes)
     {
         long bytes = BytesPerPixel * CountPixels(encoded);
@@ -75,7 +75,7 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         }
     }
 
-    /// <summary>The planes of a picture that is decoded already.</summary>
+    /// <summary>The planes of an image that is decoded already.</summary>
     public byte[] Read(RgbImage image)
     {
         byte[] planes = new byte[Length];

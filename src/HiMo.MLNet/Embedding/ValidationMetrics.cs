@@ -8,26 +8,26 @@ internal static class ValidationMetrics
 {
     /// <param name="encoder">The model.</param>
     /// <param name="metric">Any but the loss.</param>
-    /// <param name="rows">The validation pairs; those with the same picture file are one picture with several captions.</param>
-    /// <param name="options">The share of these pictures that may be unreadable, and when to stop.</param>
-    /// <exception cref="ImageReadException">A picture cannot be read, and none may be left out.</exception>
-    /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
-    public static double Measure(ClipEncoder encoder, ValidationMetric metric, IEnumerable<CaptionedPicture> rows, TrainingOptions options)
+    /// <param name="rows">The validation pairs; those with the same image file are one image with several captions.</param>
+    /// <param name="options">The share of these images that may be unreadable, and when to stop.</param>
+    /// <exception cref="ImageReadException">An image cannot be read, and none may be left out.</exception>
+    /// <exception cref="InvalidDataException">More images cannot be read than may be left out.</exception>
+    public static double Measure(ClipEncoder encoder, ValidationMetric metric, IEnumerable<ImageWithCaptions> rows, TrainingOptions options)
     {
         var embedder = new BatchEmbedder(encoder, null, options.CancellationToken);
-        var pictures = new EmbeddedPictures(embedder, 0, options.MaxUnreadableShare);
-        foreach (CaptionedPicture[] batch in rows.Chunk(BatchEmbedder.BatchSize))
+        var images = new EmbeddedImages(embedder, 0, options.MaxUnreadableShare);
+        foreach (ImageWithCaptions[] batch in rows.Chunk(BatchEmbedder.BatchSize))
         {
-            pictures.Add(batch);
+            images.Add(batch);
         }
 
-        EmbeddedPairs pairs = pictures.Finish();
+        EmbeddedPairs pairs = images.Finish();
         return metric == ValidationMetric.HiMoAt3 ? HiMoAt3(embedder, pairs) : RecallAt1(embedder, pairs);
     }
 
     private static double RecallAt1(BatchEmbedder embedder, EmbeddedPairs pairs)
     {
-        RetrievalMetrics recall = Retrieval.Evaluate(pairs.Images, embedder.EmbedTexts(pairs.Captions), pairs.PictureOfCaption);
+        RetrievalMetrics recall = Retrieval.Evaluate(pairs.Images, embedder.EmbedTexts(pairs.Captions), pairs.ImageOfCaption);
         return (recall.ImageToTextRecallAt1 + recall.TextToImageRecallAt1) / 2;
     }
 
@@ -37,6 +37,6 @@ internal static class ValidationMetrics
         EmbeddingMatrix texts = embedder.EmbedTexts([.. growing.SelectMany(parts => parts)]);
         int next = 0;
         return SemanticMonotonicity.HiMoAt3([.. growing.Select((parts, caption) => parts.Select(_ =>
-            SimilarityBlock.Dot(pairs.Images.Row(pairs.PictureOfCaption[caption]), texts.Row(next++))).ToArray())]).Score;
+            SimilarityBlock.Dot(pairs.Images.Row(pairs.ImageOfCaption[caption]), texts.Row(next++))).ToArray())]).Score;
     }
 }

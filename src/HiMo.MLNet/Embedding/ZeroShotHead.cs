@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Embedding;
 
 /// <summary>
 /// Zero-shot classification: a class is the normalised mean of its templates' normalised embeddings, its probability the
-/// softmax of s · cosine. With a threshold, a picture that is near no class has no label.
+/// softmax of s · cosine. With a threshold, an image that is near no class has no label.
 /// </summary>
 internal sealed class ZeroShotHead
 {
@@ -150,9 +150,9 @@ internal sealed class ZeroShotHead
     /// <summary>The least cosine with the best label's class below which no label is predicted; null for none.</summary>
     public float? Threshold { get; }
 
-    /// <param name="image">A normalised embedding; NaN for a missing picture.</param>
-    /// <param name="probabilities">Receives one a label; NaN for a missing picture.</param>
-    /// <returns>The key of the best label, from 1; 0 if its cosine is below the threshold, or for a missing picture.</returns>
+    /// <param name="image">A normalised embedding; NaN for a missing image.</param>
+    /// <param name="probabilities">Receives one a label; NaN for a missing image.</param>
+    /// <returns>The key of the best label, from 1; 0 if its cosine is below the threshold, or for a missing image.</returns>
     public uint Classify(ReadOnlySpan<float> image, Span<float> probabilities)
     {
         for (int label = 0; label < Labels.Count; label++)

@@ -3,7 +3,7 @@ using System.Drawing;
 
 namespace HiMo.MLNet.Images;
 
-/// <summary>Cuts a rotated rectangle out of a picture in one bilinear pass.</summary>
+/// <summary>Cuts a rotated rectangle out of an image in one bilinear pass.</summary>
 internal static class AffineWarp
 {
     // Bilinear sampling reads two pixels a side: up to this reduction nothing much falls between them.
@@ -14,13 +14,13 @@ internal static class AffineWarp
 
     private const int One = 1 << 16;
 
-    /// <summary>Fills <paramref name="result"/>, n × n pixels in the picture's mode, from a rectangle of the picture.</summary>
-    /// <param name="image">The picture, in a mode whose bytes may be mixed: not with straight alpha, not 16-bit grey.</param>
-    /// <param name="centre">The rectangle's centre, in pixels of the picture; a pixel's centre lies at one half.</param>
+    /// <summary>Fills <paramref name="result"/>, n × n pixels in the image's mode, from a rectangle of the image.</summary>
+    /// <param name="image">The image, in a mode whose bytes may be mixed: not with straight alpha, not 16-bit grey.</param>
+    /// <param name="centre">The rectangle's centre, in pixels of the image; a pixel's centre lies at one half.</param>
     /// <param name="extent">The rectangle's width and height before rotation.</param>
     /// <param name="angle">Clockwise rotation of the rectangle about its centre, in radians.</param>
     /// <param name="size">n.</param>
-    /// <param name="background">The colour outside the picture, as red, green and blue; opaque.</param>
+    /// <param name="background">The colour outside the image, as red, green and blue; opaque.</param>
     /// <param name="result">4 · n · n bytes.</param>
     public static void Warp(
         RgbImage image, (double X, double Y) centre, (double Width, double Height) extent, double angle, int size, Color background,

@@ -13,14 +13,14 @@ internal static class BicubicResize
     private const int Half = 1 << (FilterTaps.PrecisionBits - 1);
 
     /// <summary>
-    /// Resizes <paramref name="box"/> of a picture to <paramref name="width"/> × <paramref name="height"/> and writes
+    /// Resizes <paramref name="box"/> of an image to <paramref name="width"/> × <paramref name="height"/> and writes
     /// the window of <paramref name="windowWidth"/> × <paramref name="windowHeight"/> pixels at
     /// (<paramref name="x"/>, <paramref name="y"/>) of the result. Only that window is computed.
     /// </summary>
     /// <returns>
-    /// The mode of the result: the picture's, but <see cref="PixelMode.Premultiplied"/> for <see cref="PixelMode.RgbAlpha"/>.
+    /// The mode of the result: the image's, but <see cref="PixelMode.Premultiplied"/> for <see cref="PixelMode.RgbAlpha"/>.
     /// </returns>
-    /// <remarks>The box must lie inside the picture, the window inside the result.</remarks>
+    /// <remarks>The box must lie inside the image, the window inside the result.</remarks>
     public static PixelMode Resize(
         RgbImage source, SourceBox box, int width, int height, int x, int y, int windowWidth, int windowHeight, Span<byte> result)
     {

@@ -16,7 +16,7 @@ internal static class BmpFile
     /// <summary>The mode of a bitmap that SkiaSharp decodes: packed, hence with a palette, or of a rare layout.</summary>
     public static PixelMode ModeOf(ReadOnlySpan<byte> file) => new Header(file).Mode;
 
-    /// <returns>The picture, or null when the file is no bitmap or SkiaSharp has to unpack it.</returns>
+    /// <returns>The image, or null when the file is no bitmap or SkiaSharp has to unpack it.</returns>
     public static RgbImage? Read(ReadOnlySpan<byte> file, string name)
     {
         if (!file.StartsWith("BM"u8) || file.Length < FileHeaderBytes)

@@ -3,7 +3,7 @@ using System.Buffers;
 namespace HiMo.MLNet.Images;
 
 /// <summary>
-/// CLIP's image preprocessing: bicubic resize of the shorter side to n in the picture's own mode, centre crop of n × n,
+/// CLIP's image preprocessing: bicubic resize of the shorter side to n in the image's own mode, centre crop of n × n,
 /// conversion to RGB, and, as a step of its own, scaling to 0..1 and normalising by mean and standard deviation.
 /// </summary>
 /// <param name="size">n: the model's image size in pixels.</param>
@@ -18,11 +18,11 @@ internal sealed class ClipPreprocessor(int size)
     private readonly int _size = size > 0 ? size
         : throw new ArgumentOutOfRangeException(nameof(size), size, "Expected a positive image size.");
 
-    /// <summary>Number of values of a preprocessed picture: 3 · n · n.</summary>
+    /// <summary>Number of values of a preprocessed image: 3 · n · n.</summary>
     public int Length => 3 * _size * _size;
 
-    /// <summary>Resizes, crops and converts a picture.</summary>
-    /// <param name="image">The picture.</param>
+    /// <summary>Resizes, crops and converts an image.</summary>
+    /// <param name="image">The image.</param>
     /// <param name="planes">3 × n × n bytes: the planes of red, green and blue.</param>
     public void Process(RgbImage image, Span<byte> planes)
     {
@@ -41,7 +41,7 @@ internal sealed class ClipPreprocessor(int size)
         Span<byte> pixels = rented.AsSpan(0, length);
         PixelMode mode = image.Mode;
 
-        // A picture that keeps its size is not resampled: not even multiplied by its alpha.
+        // An image that keeps its size is not resampled: not even multiplied by its alpha.
         if (mode == PixelMode.Palette || (scaledWidth == width && scaledHeight == height))
         {
             NearestResize.Resize(image, scaledWidth, scaledHeight, x, y, _size, _size, pixels);
@@ -57,7 +57,7 @@ internal sealed class ClipPreprocessor(int size)
     }
 
     /// <summary>(value / 255 - mean) / standard deviation, plane by plane.</summary>
-    /// <param name="planes">Bytes of any number of pictures of equal size: red, green and blue planes of each.</param>
+    /// <param name="planes">Bytes of any number of images of equal size: red, green and blue planes of each.</param>
     /// <param name="values">As many values.</param>
     /// <param name="planeLength">Pixels in a plane.</param>
     public static void Normalize(ReadOnlySpan<byte> planes, Span<float> values, int planeLength)
@@ -91,7 +91,7 @@ internal sealed class ClipPreprocessor(int size)
         }
     }
 
-    /// <summary>Normalises the planes of one picture.</summary>
+    /// <summary>Normalises the planes of one image.</summary>
     public void Normalize(ReadOnlySpan<byte> planes, Span<float> values)
     {
         CheckLength(planes.Length, nameof(planes));

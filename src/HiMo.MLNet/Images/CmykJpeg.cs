@@ -14,7 +14,7 @@ internal static class CmykJpeg
     /// <param name="file">A JPEG that decodes.</param>
     /// <param name="name">Its name in error messages.</param>
     /// <param name="decode">Decodes a JPEG to RGB.</param>
-    /// <returns>The picture, or null when the file has other than four components.</returns>
+    /// <returns>The image, or null when the file has other than four components.</returns>
     public static RgbImage? Read(ReadOnlySpan<byte> file, string name, Func<byte[], RgbImage> decode)
     {
         try
@@ -54,7 +54,7 @@ internal static class CmykJpeg
         return image;
     }
 
-    // Black at full resolution is a grey picture. At less it needs one beside it whose resolution is full.
+    // Black at full resolution is a grey image. At less it needs one beside it whose resolution is full.
     private static byte[] ExtractBlack(jpeg_decompress_struct source, jvirt_array<JBLOCK>[] coefficients)
     {
         jpeg_component_info[] components = source.Comp_info;

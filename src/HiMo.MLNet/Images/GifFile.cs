@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Images;
 
 /// <summary>
 /// Reads a GIF's first frame as Pillow does: transparent pixels and what the frame leaves free of the screen show the
-/// palette's colour, and a palette that is the scale of greys makes a grey picture, which is interpolated.
+/// palette's colour, and a palette that is the scale of greys makes a grey image, which is interpolated.
 /// </summary>
 internal static class GifFile
 {
@@ -18,7 +18,7 @@ internal static class GifFile
     // Interlacing: every eighth row, then those between, then every fourth, then every other.
     private static readonly (int Start, int Step)[] s_passes = [(0, 8), (4, 8), (2, 4), (1, 2)];
 
-    /// <returns>The picture, or null when the file is no GIF.</returns>
+    /// <returns>The image, or null when the file is no GIF.</returns>
     public static RgbImage? Read(ReadOnlySpan<byte> file, string name)
     {
         if (!file.StartsWith("GIF87a"u8) && !file.StartsWith("GIF89a"u8))
@@ -89,7 +89,7 @@ internal static class GifFile
         {
             if (rest[0] == ';')
             {
-                throw new ImageReadException(name, "it holds no picture");
+                throw new ImageReadException(name, "it holds no image");
             }
 
             bool isExtension = rest[0] == '!';

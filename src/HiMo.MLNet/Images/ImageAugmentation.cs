@@ -3,23 +3,23 @@ using System.Runtime.CompilerServices;
 
 namespace HiMo.MLNet;
 
-/// <summary>How training pictures are varied, anew for every picture and step. The defaults are CLIP's: a slight random crop.</summary>
+/// <summary>How training images are varied, anew for every image and step. The defaults are CLIP's: a slight random crop.</summary>
 public sealed record ImageAugmentation
 {
     /// <summary>
-    /// Smallest area of the crop that is resized to the model's image size, as a share of the picture's: above 0, at
+    /// Smallest area of the crop that is resized to the model's image size, as a share of the image's: above 0, at
     /// most <see cref="MaxScale"/>; 0.9 by default. The area is drawn evenly, the crop's width by height from 3:4 to
     /// 4:3 as far as such a crop fits, its place evenly.
     /// </summary>
     public double MinScale { get; init; } = 0.9;
 
     /// <summary>
-    /// Largest area of the crop, at most 4; 1 by default. Above 1 the picture shrinks and <see cref="Background"/> shows around it.
+    /// Largest area of the crop, at most 4; 1 by default. Above 1 the image shrinks and <see cref="Background"/> shows around it.
     /// </summary>
     public double MaxScale { get; init; } = 1;
 
     /// <summary>
-    /// Chance of a mirrored picture, 0 to 1; 0 by default, since captions speak of left and right.
+    /// Chance of a mirrored image, 0 to 1; 0 by default, since captions speak of left and right.
     /// </summary>
     public double HorizontalFlip { get; init; }
 
@@ -32,13 +32,13 @@ public sealed record ImageAugmentation
     /// <summary>Brightness is multiplied by a factor of 1 ± this, 0 to 1; 0 by default.</summary>
     public double Brightness { get; init; }
 
-    /// <summary>The distance to the picture's mean grey is multiplied by a factor of 1 ± this, 0 to 1; 0 by default.</summary>
+    /// <summary>The distance to the image's mean grey is multiplied by a factor of 1 ± this, 0 to 1; 0 by default.</summary>
     public double Contrast { get; init; }
 
     /// <summary>The distance to a pixel's own grey is multiplied by a factor of 1 ± this, 0 to 1; 0 by default.</summary>
     public double Saturation { get; init; }
 
-    /// <summary>The colour outside the picture, where rotation, shift or shrinking show it; white by default. Its alpha is
+    /// <summary>The colour outside the image, where rotation, shift or shrinking show it; white by default. Its alpha is
     /// ignored.</summary>
     public Color Background { get; init; } = Color.White;
 

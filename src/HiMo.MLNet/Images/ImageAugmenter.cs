@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace HiMo.MLNet.Images;
 
-/// <summary>Varies training pictures as <see cref="ImageAugmentation"/> says. Safe for concurrent calls with a <see cref="Random"/>
+/// <summary>Varies training images as <see cref="ImageAugmentation"/> says. Safe for concurrent calls with a <see cref="Random"/>
 /// each.</summary>
 internal sealed class ImageAugmenter
 {
@@ -20,9 +20,9 @@ internal sealed class ImageAugmenter
         (_options, _size) = (options, size);
     }
 
-    /// <summary>Draws a variation of a picture. The same seed gives the same.</summary>
-    /// <param name="image">The picture.</param>
-    /// <param name="random">Source of the draws; a picture always takes the same number of them.</param>
+    /// <summary>Draws a variation of an image. The same seed gives the same.</summary>
+    /// <param name="image">The image.</param>
+    /// <param name="random">Source of the draws; an image always takes the same number of them.</param>
     /// <param name="planes">3 × n × n bytes: the planes of red, green and blue.</param>
     public void Process(RgbImage image, Random random, Span<byte> planes)
     {
@@ -72,7 +72,7 @@ internal sealed class ImageAugmenter
         double area = _options.MinScale + ((_options.MaxScale - _options.MinScale) * random.NextDouble());
         double imageAspect = (double)imageWidth / imageHeight;
 
-        // The aspects with which a crop of this area fits; none when it is larger than the picture or that is too elongated.
+        // The aspects with which a crop of this area fits; none when it is larger than the image or that is too elongated.
         double low = Math.Max(MinAspect, imageAspect * area);
         double high = Math.Min(MaxAspect, imageAspect / area);
         double draw = random.NextDouble();

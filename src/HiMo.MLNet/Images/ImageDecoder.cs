@@ -14,7 +14,7 @@ namespace HiMo.MLNet.Images;
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <returns>A picture that the caller owns and may dispose.</returns>
+    /// <returns>An image that the caller owns and may dispose.</returns>
     /// <exception cref="ImageReadException">
     /// The file is missing, unreadable, empty, no image, truncated or too large (<see cref="ClipLimits"/>).
     /// </exception>
@@ -42,7 +42,7 @@ internal static class ImageDecoder
 
     /// <param name="stream">The encoded image, from the current position to the end.</param>
     /// <param name="name">The image's name in error messages.</param>
-    /// <returns>A picture that the caller owns and may dispose.</returns>
+    /// <returns>An image that the caller owns and may dispose.</returns>
     /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large
     /// (<see cref="ClipLimits"/>).</exception>
     public static RgbImage Decode(Stream stream, string name)
@@ -66,7 +66,7 @@ internal static class ImageDecoder
     /// (interpolated here, not by Pillow), the lower half of 16-bit grey and CMYK. Pixels given to <c>CreateFromPixels</c>
     /// are taken as multiplied, too, unless a colour exceeds its alpha.
     /// </remarks>
-    /// <returns>A picture that the caller owns and may dispose.</returns>
+    /// <returns>An image that the caller owns and may dispose.</returns>
     public static RgbImage FromMLImage(MLImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
@@ -82,7 +82,7 @@ internal static class ImageDecoder
         return copy;
     }
 
-    /// <exception cref="ImageReadException">The picture is empty or exceeds <see cref="ClipLimits"/>.</exception>
+    /// <exception cref="ImageReadException">The image is empty or exceeds <see cref="ClipLimits"/>.</exception>
     internal static void CheckSize(int width, int height, string name)
     {
         ClipLimits limits = ClipLimits.Current;

@@ -3,12 +3,12 @@ using System.Runtime.InteropServices;
 namespace HiMo.MLNet.Images;
 
 /// <summary>
-/// Pillow's nearest-neighbour resize. CLIP resizes a picture before it converts it to RGB, and Pillow does not
-/// interpolate palette indices: palette pictures get this one whatever filter was asked for.
+/// Pillow's nearest-neighbour resize. CLIP resizes an image before it converts it to RGB, and Pillow does not
+/// interpolate palette indices: palette images get this one whatever filter was asked for.
 /// </summary>
 internal static class NearestResize
 {
-    /// <summary>Parameters as of <see cref="BicubicResize.Resize"/>, for the whole picture; the result has the picture's mode.</summary>
+    /// <summary>Parameters as of <see cref="BicubicResize.Resize"/>, for the whole image; the result has the image's mode.</summary>
     public static void Resize(RgbImage source, int width, int height, int x, int y, int windowWidth, int windowHeight, Span<byte> result)
     {
         int[] columns = Positions(source.Width, width, x, windowWidth);

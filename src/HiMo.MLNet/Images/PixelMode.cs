@@ -1,8 +1,8 @@
 namespace HiMo.MLNet.Images;
 
 /// <summary>
-/// What the four bytes of a pixel hold. CLIP resizes a picture as its file stores it and converts it to RGB afterwards,
-/// so a picture keeps its mode until it is resized.
+/// What the four bytes of a pixel hold. CLIP resizes an image as its file stores it and converts it to RGB afterwards,
+/// so an image keeps its mode until it is resized.
 /// </summary>
 internal enum PixelMode
 {
@@ -15,7 +15,7 @@ internal enum PixelMode
     /// <summary>Red, green and blue already multiplied by alpha, alpha.</summary>
     Premultiplied,
 
-    /// <summary>A palette's or a black and white picture's colours, looked up: resized by taking the nearest.</summary>
+    /// <summary>A palette's or a black and white image's colours, looked up: resized by taking the nearest.</summary>
     Palette,
 
     /// <summary>Cyan, magenta, yellow, black.</summary>

@@ -35,7 +35,7 @@ internal static class PngFile
         _ => PixelMode.Rgb,
     };
 
-    /// <returns>The picture, or null when the file is no PNG or SkiaSharp gives the same.</returns>
+    /// <returns>The image, or null when the file is no PNG or SkiaSharp gives the same.</returns>
     public static RgbImage? Read(ReadOnlySpan<byte> file, string name)
     {
         if (!file.StartsWith(Signature) || file.Length < Signature.Length + ChunkFrame + HeaderBytes)

@@ -4,11 +4,11 @@ using System.Runtime.InteropServices;
 namespace HiMo.MLNet.Images;
 
 /// <summary>
-/// A decoded picture on its way to RGB: rows from the top, four bytes a pixel as <see cref="Mode"/> says, no padding.
+/// A decoded image on its way to RGB: rows from the top, four bytes a pixel as <see cref="Mode"/> says, no padding.
 /// </summary>
 /// <remarks>
-/// The pixels of all but very large pictures come from a shared pool. Who decodes a picture owns it: disposing it gives
-/// the pixels back, and nobody may read them any more; a picture that is not disposed is left to the garbage collector.
+/// The pixels of all but very large images come from a shared pool. Who decodes an image owns it: disposing it gives
+/// the pixels back, and nobody may read them any more; an image that is not disposed is left to the garbage collector.
 /// </remarks>
 internal sealed class RgbImage : IDisposable
 {
@@ -20,7 +20,7 @@ internal sealed class RgbImage : IDisposable
     private readonly int _length;
     private byte[]? _pixels;
 
-    /// <summary>Makes a picture of undefined pixels.</summary>
+    /// <summary>Makes an image of undefined pixels.</summary>
     /// <exception cref="ArgumentOutOfRangeException">A size is not positive.</exception>
     public RgbImage(int width, int height, PixelMode mode)
     {
@@ -38,7 +38,7 @@ internal sealed class RgbImage : IDisposable
     public PixelMode Mode { get; }
 
     /// <summary>Width × height × 4 bytes. Not to be kept beyond <see cref="Dispose"/>.</summary>
-    /// <exception cref="ObjectDisposedException">The picture was disposed.</exception>
+    /// <exception cref="ObjectDisposedException">The image was disposed.</exception>
     public Span<byte> Pixels
     {
         get

@@ -11,7 +11,7 @@ namespace HiMo.MLNet;
 /// They have CLIP's own 77 tokens stretched to 248.
 /// </remarks>
 /// <param name="EmbeddingDimension">d, the size of the joint image and text embedding space.</param>
-/// <param name="ImageSize">The side of the square input picture, in pixels.</param>
+/// <param name="ImageSize">The side of the square input image, in pixels.</param>
 /// <param name="VisionLayers">One number for a vision transformer: its blocks. Four for a ResNet: the blocks of each stage.</param>
 /// <param name="VisionWidth">The width of the vision transformer (a multiple of <see cref="VisionHeadWidth"/>), or of the
 /// ResNet's first stage (a multiple of 2, with 32 × width a multiple of <see cref="VisionHeadWidth"/>).</param>
@@ -58,47 +58,47 @@ public sealed record ClipArchitecture(
     /// <summary>Entries in the token vocabulary. Default: CLIP's 49,408.</summary>
     public int VocabularySize { get; init; } = 49_408;
 
-    /// <summary>CLIP ViT-B/32: 224-pixel pictures, 512-dimensional embeddings.</summary>
+    /// <summary>CLIP ViT-B/32: 224-pixel images, 512-dimensional embeddings.</summary>
     public static ClipArchitecture ViTB32 { get; } = new(512, 224, [12], 768, 32, 512, 12);
 
-    /// <summary>CLIP ViT-B/16: 224-pixel pictures, 512-dimensional embeddings.</summary>
+    /// <summary>CLIP ViT-B/16: 224-pixel images, 512-dimensional embeddings.</summary>
     public static ClipArchitecture ViTB16 { get; } = new(512, 224, [12], 768, 16, 512, 12);
 
-    /// <summary>CLIP ViT-L/14: 224-pixel pictures, 768-dimensional embeddings.</summary>
+    /// <summary>CLIP ViT-L/14: 224-pixel images, 768-dimensional embeddings.</summary>
     public static ClipArchitecture ViTL14 { get; } = new(768, 224, [24], 1024, 14, 768, 12);
 
-    /// <summary>CLIP ViT-L/14@336px: 336-pixel pictures, 768-dimensional embeddings.</summary>
+    /// <summary>CLIP ViT-L/14@336px: 336-pixel images, 768-dimensional embeddings.</summary>
     public static ClipArchitecture ViTL14At336 { get; } = ViTL14 with { ImageSize = 336 };
 
-    /// <summary>CLIP RN50: 224-pixel pictures, 1024-dimensional embeddings.</summary>
+    /// <summary>CLIP RN50: 224-pixel images, 1024-dimensional embeddings.</summary>
     public static ClipArchitecture RN50 { get; } = new(1024, 224, [3, 4, 6, 3], 64, null, 512, 12);
 
-    /// <summary>CLIP RN101: 224-pixel pictures, 512-dimensional embeddings.</summary>
+    /// <summary>CLIP RN101: 224-pixel images, 512-dimensional embeddings.</summary>
     public static ClipArchitecture RN101 { get; } = new(512, 224, [3, 4, 23, 3], 64, null, 512, 12);
 
-    /// <summary>CLIP RN50x4: 288-pixel pictures, 640-dimensional embeddings.</summary>
+    /// <summary>CLIP RN50x4: 288-pixel images, 640-dimensional embeddings.</summary>
     public static ClipArchitecture RN50x4 { get; } = new(640, 288, [4, 6, 10, 6], 80, null, 640, 12);
 
-    /// <summary>CLIP RN50x16: 384-pixel pictures, 768-dimensional embeddings.</summary>
+    /// <summary>CLIP RN50x16: 384-pixel images, 768-dimensional embeddings.</summary>
     public static ClipArchitecture RN50x16 { get; } = new(768, 384, [6, 8, 18, 8], 96, null, 768, 12);
 
-    /// <summary>CLIP RN50x64: 448-pixel pictures, 1024-dimensional embeddings.</summary>
+    /// <summary>CLIP RN50x64: 448-pixel images, 1024-dimensional embeddings.</summary>
     public static ClipArchitecture RN50x64 { get; } = new(1024, 448, [3, 15, 36, 10], 128, null, 1024, 12);
 
-    /// <summary>open_clip's ViT-H/14: 224-pixel pictures, 1024-dimensional embeddings, GELU.</summary>
+    /// <summary>open_clip's ViT-H/14: 224-pixel images, 1024-dimensional embeddings, GELU.</summary>
     public static ClipArchitecture ViTH14 { get; } =
         new(1024, 224, [32], 1280, 14, 1024, 24) { Activation = ClipActivation.Gelu, VisionHeadWidth = 80 };
 
-    /// <summary>open_clip's ViT-g/14: 224-pixel pictures, 1024-dimensional embeddings, GELU.</summary>
+    /// <summary>open_clip's ViT-g/14: 224-pixel images, 1024-dimensional embeddings, GELU.</summary>
     public static ClipArchitecture ViTg14 { get; } =
         new(1024, 224, [40], 1408, 14, 1024, 24) { Activation = ClipActivation.Gelu, VisionHeadWidth = 88, VisionMlpWidth = 6144 };
 
-    /// <summary>open_clip's ViT-bigG/14: 224-pixel pictures, 1280-dimensional embeddings, GELU.</summary>
+    /// <summary>open_clip's ViT-bigG/14: 224-pixel images, 1280-dimensional embeddings, GELU.</summary>
     public static ClipArchitecture ViTbigG14 { get; } =
         new(1280, 224, [48], 1664, 14, 1280, 32) { Activation = ClipActivation.Gelu, VisionHeadWidth = 104, VisionMlpWidth = 8192 };
 
     /// <summary>
-    /// A small ResNet for training from scratch on a CPU with a few thousand small pictures: 64-pixel pictures,
+    /// A small ResNet for training from scratch on a CPU with a few thousand small images: 64-pixel images,
     /// 256-dimensional embeddings. This library's own preset.
     /// </summary>
     public static ClipArchitecture Small { get; } = new(256, 64, [1, 1, 1, 1], 16, null, 128, 2);

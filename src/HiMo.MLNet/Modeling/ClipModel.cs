@@ -64,7 +64,7 @@ internal sealed class ClipModel : Module
         if (images.shape is not [_, 3, var height, var length] || height != n || length != n)
         {
             throw new ArgumentException(
-                $"The model takes pictures of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
+                $"The model takes images of shape (batch, 3, {n}, {n}); these are ({string.Join(", ", images.shape)}).", nameof(images));
         }
 
         using DisposeScope scope = NewDisposeScope();

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Modeling;
 
-/// <summary>Pictures as tensors.</summary>
+/// <summary>Images as tensors.</summary>
 internal static class ImageTensor
 {
     /// <summary>Bytes to CLIP's normalised singles: (x / 255 − mean) / std by channel.</summary>

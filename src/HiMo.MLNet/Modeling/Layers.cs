@@ -95,7 +95,7 @@ internal sealed class LayerNorm : Module<Tensor, Tensor>
     public override Tensor forward(Tensor x) => functional.layer_norm(x, _shape, weight, bias);
 }
 
-/// <summary>Batch norm of pictures, ε = 1e-5; in training mode its running statistics follow with a momentum of 0.1.</summary>
+/// <summary>Batch norm of images, ε = 1e-5; in training mode its running statistics follow with a momentum of 0.1.</summary>
 internal sealed class BatchNorm2d : Module<Tensor, Tensor>
 {
     public readonly Parameter weight;

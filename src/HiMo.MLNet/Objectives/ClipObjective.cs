@@ -1,6 +1,6 @@
 namespace HiMo.MLNet;
 
-/// <summary>CLIP (Radford et al. 2021, section 2.3): L = C(V, U), pictures aligned with their whole texts.</summary>
+/// <summary>CLIP (Radford et al. 2021, section 2.3): L = C(V, U), images aligned with their whole texts.</summary>
 public sealed class ClipObjective : ContrastiveObjective
 {
     // "Clipped to prevent scaling the logits by more than 100" (section 2.5).

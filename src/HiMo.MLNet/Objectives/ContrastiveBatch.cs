@@ -4,12 +4,12 @@ using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Objectives;
 
-/// <summary>N pairs of a picture and a caption, ready for the networks.</summary>
+/// <summary>N pairs of an image and a caption, ready for the networks.</summary>
 /// <param name="Images">(N, 3, n, n), bytes.</param>
 /// <param name="Tokens">One tensor for every caption that the objective reads of a pair, (N, T), int64, cut after the longest
 /// caption's end token.</param>
-/// <param name="Pictures">(N), int64: equal numbers for equal pictures.</param>
-internal sealed record ContrastiveBatch(Tensor Images, IReadOnlyList<Tensor> Tokens, Tensor Pictures) : IDisposable
+/// <param name="ImageIds">(N), int64: equal numbers for equal images.</param>
+internal sealed record ContrastiveBatch(Tensor Images, IReadOnlyList<Tensor> Tokens, Tensor ImageIds) : IDisposable
 {
     public int Count => (int)Images.shape[0];
 
@@ -45,6 +45,6 @@ internal sealed record ContrastiveBatch(Tensor Images, IReadOnlyList<Tensor> Tok
             captions.Dispose();
         }
 
-        Pictures.Dispose();
+        ImageIds.Dispose();
     }
 }

@@ -31,17 +31,17 @@ internal static class ContrastiveLoss
         -(targets * nn.functional.log_softmax(logits, 1)).sum(1).mean();
 
     /// <summary>
-    /// The target distribution of every row: its own column, shared with the columns of equal captions and of equal pictures
+    /// The target distribution of every row: its own column, shared with the columns of equal captions and of equal images
     /// (which would otherwise be pushed away from a text that describes them just as well), then smoothed.
     /// </summary>
     /// <param name="captions">(N), equal numbers for equal captions.</param>
-    /// <param name="pictures">(N), equal numbers for equal pictures.</param>
+    /// <param name="images">(N), equal numbers for equal images.</param>
     /// <param name="smoothing">The share of the target spread evenly over all columns.</param>
-    /// <returns>(N, N): where captions and pictures differ, (1 − smoothing) on the diagonal, plus smoothing / N everywhere.</returns>
-    public static Tensor Targets(Tensor captions, Tensor pictures, double smoothing)
+    /// <returns>(N, N): where captions and images differ, (1 − smoothing) on the diagonal, plus smoothing / N everywhere.</returns>
+    public static Tensor Targets(Tensor captions, Tensor images, double smoothing)
     {
         Tensor same = captions.unsqueeze(0).eq(captions.unsqueeze(1))
-            .logical_or(pictures.unsqueeze(0).eq(pictures.unsqueeze(1))).to(ScalarType.Float32);   // (N, N)
+            .logical_or(images.unsqueeze(0).eq(images.unsqueeze(1))).to(ScalarType.Float32);   // (N, N)
         return (same.Times(1 - smoothing) / same.sum(1, keepdim: true)).Plus(smoothing / captions.shape[0]);
     }
 }

@@ -9,9 +9,9 @@ namespace HiMo.MLNet;
 /// </summary>
 /// <remarks>
 /// <para>
-/// Their equations share this notation: V, U (N × d) are the normalised embeddings of a batch's pictures and captions, s the
+/// Their equations share this notation: V, U (N × d) are the normalised embeddings of a batch's images and captions, s the
 /// learned scale, CE the cross-entropy of rows with the pairs as targets, and C(A, B) = ½ [CE(s·A·Bᵀ) + CE(s·B·Aᵀ)].
-/// Equal captions or equal pictures in a batch share their targets.
+/// Equal captions or equal images in a batch share their targets.
 /// </para>
 /// <para>
 /// An objective of your own overrides <see cref="Loss"/>, and <see cref="Needs"/> if whole captions are not all that it reads. Its
@@ -68,18 +68,18 @@ public abstract class ContrastiveObjective
     /// <param name="images">(N, d), raw image embeddings.</param>
     /// <param name="texts">(N, d) for each caption of <see cref="Needs"/>, raw; then (N, d), the masks, where it needs them.</param>
     /// <param name="logitScale">ln s, a scalar.</param>
-    /// <param name="batch">The batch, its caption and picture numbers on the device of the embeddings.</param>
+    /// <param name="batch">The batch, its caption and image numbers on the device of the embeddings.</param>
     /// <exception cref="ArgumentException">The shapes do not fit together; the message tells them.</exception>
     internal ObjectiveValue Compute(Tensor images, IReadOnlyList<Tensor> texts, Tensor logitScale, ContrastiveBatch batch)
     {
         // A mismatch inside the products would end the process, not throw.
         if (images.shape is not [> 0 and var n, > 0] || texts.Any(t => !t.shape.SequenceEqual(images.shape))
-            || batch.Tokens.Any(t => t.shape is not [var captions, _] || captions != n) || batch.Pictures.shape is not [var pictures]
-            || pictures != n)
+            || batch.Tokens.Any(t => t.shape is not [var captions, _] || captions != n) || batch.ImageIds.shape is not [var ids]
+            || ids != n)
         {
-            IEnumerable<Tensor> found = [images, .. texts, .. batch.Tokens, batch.Pictures];
+            IEnumerable<Tensor> found = [images, .. texts, .. batch.Tokens, batch.ImageIds];
             throw new ArgumentException(
-                $"{GetType().Name} takes image and text embeddings of one shape (N, d), N captions' tokens (N, T) and N picture numbers; "
+                $"{GetType().Name} takes image and text embeddings of one shape (N, d), N captions' tokens (N, T) and N image numbers; "
                 + $"these are {string.Join(", ", found.Select(t => $"({string.Join(", ", t.shape)})"))}.");
         }
 
@@ -87,7 +87,7 @@ public abstract class ContrastiveObjective
             nn.functional.normalize(images, dim: 1),
             [.. texts.Take(batch.Tokens.Count).Select(text => nn.functional.normalize(text, dim: 1))],
             logitScale.exp(),
-            [.. batch.Captions.Select(captions => ContrastiveLoss.Targets(captions, batch.Pictures, LabelSmoothing))],
+            [.. batch.Captions.Select(captions => ContrastiveLoss.Targets(captions, batch.ImageIds, LabelSmoothing))],
             texts.Skip(batch.Tokens.Count).FirstOrDefault()));
         return value.Total.numel() == 1 ? value
             : throw new ArgumentException(

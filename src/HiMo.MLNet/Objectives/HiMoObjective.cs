@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace HiMo.MLNet;
 
 /// <summary>
-/// HiMo-CLIP (section 3.3, MoLo, the monotonicity-aware loss): L = C(V, U) + λ · C(V, U′), pictures aligned with the whole
+/// HiMo-CLIP (section 3.3, MoLo, the monotonicity-aware loss): L = C(V, U) + λ · C(V, U′), images aligned with the whole
 /// text and with its components U′ in the batch, which HiDe (section 3.2) finds: U projected on as many principal components
 /// of the batch's texts as explain the share τ of their variance.
 /// </summary>

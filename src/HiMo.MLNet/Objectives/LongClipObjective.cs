@@ -11,7 +11,7 @@ namespace HiMo.MLNet;
 /// </summary>
 public sealed class LongClipObjective : ContrastiveObjective
 {
-    /// <summary>k, the principal components of the pictures that stand for the short captions, at least 1. Default: 32, as
+    /// <summary>k, the principal components of the images that stand for the short captions, at least 1. Default: 32, as
     /// published.</summary>
     public int ImageComponents { get; init; } = 32;
 

@@ -6,9 +6,9 @@ namespace HiMo.MLNet;
 
 /// <summary>
 /// SmartCLIP (Xie et al. 2025, modular alignment): a small network reads a text and says which dimensions of the
-/// picture's embedding it speaks of, a mask m ∈ {0, 1}^d; a picture meets a text under the text's mask, with the logits
+/// image's embedding it speaks of, a mask m ∈ {0, 1}^d; an image meets a text under the text's mask, with the logits
 /// z(i, j) = s · ⟨norm(v_i ⊙ m_j), u_j⟩. L = λ_align · (L_I + L_T) + λ_sparsity · mean(m), where L_I is CE over the rows of z
-/// (a picture under all texts' masks) and L_T over its columns (a text with its own mask and all pictures).
+/// (an image under all texts' masks) and L_T over its columns (a text with its own mask and all images).
 /// </summary>
 /// <remarks>The mask network serves training alone: a trained model embeds without it.</remarks>
 public sealed class SmartClipObjective : ContrastiveObjective

@@ -17,7 +17,7 @@ internal enum OutputColumn
 
 /// <summary>
 /// A <see cref="HiMoClipTransformer"/> bound to an input schema. A side whose input column the data lacks is left out, so
-/// that a model trained on pictures and captions also scores pictures alone.
+/// that a model trained on images and captions also scores images alone.
 /// </summary>
 internal sealed class ClipBinding : RowBinding
 {
@@ -145,7 +145,7 @@ internal sealed class ClipBinding : RowBinding
     {
         (OutputColumn kind, HiMoClipColumns names) = (_kinds[added], _transformer.Columns);
         string output = OutputSchema[InputSchema.Count + added].Name;
-        return ReadsImage(kind) && _image is null ? InputColumns.Missing(output, names.Image!, InputColumns.Kind.Picture, InputSchema)
+        return ReadsImage(kind) && _image is null ? InputColumns.Missing(output, names.Image!, InputColumns.Kind.Image, InputSchema)
             : ReadsText(kind) && _text is null ? InputColumns.Missing(output, names.Text!, InputColumns.Kind.Caption, InputSchema)
             : null;
     }
@@ -168,9 +168,9 @@ internal sealed class ClipBinding : RowBinding
     private sealed class Scorer(ClipBinding binding, DataViewRow input, IReadOnlySet<int> active) : BatchScorer
     {
         private readonly ZeroShotHead? _head = binding._transformer.ZeroShot;
-        private readonly List<PictureSource?> _collectedImages = [];
+        private readonly List<ImageSource?> _collectedImages = [];
         private readonly List<string> _collectedTexts = [];
-        private Func<PictureSource?>? _readPicture;
+        private Func<ImageSource?>? _readImage;
         private Func<string>? _readText;
         private float[] _images = [], _texts = [], _similarities = [], _scores = [];
         private uint[] _predicted = [];
@@ -189,8 +189,8 @@ internal sealed class ClipBinding : RowBinding
         {
             if (Wants(ReadsImage))
             {
-                _readPicture ??= InputColumns.PictureReader(input, binding._image!.Value, binding._transformer.ImageFolder, Encoder.Planes);
-                _collectedImages.Add(_readPicture());
+                _readImage ??= InputColumns.ImageReader(input, binding._image!.Value, binding._transformer.ImageFolder, Encoder.Planes);
+                _collectedImages.Add(_readImage());
             }
 
             if (Wants(ReadsText))
@@ -222,7 +222,7 @@ internal sealed class ClipBinding : RowBinding
             int[] present = [.. Enumerable.Range(0, _collectedImages.Count).Where(i => _collectedImages[i] is not null)];
             float[] embeddings = Encoder.EncodeImages([.. present.Select(i => _collectedImages[i]!)]);
             float[] all = new float[_collectedImages.Count * d];
-            all.AsSpan().Fill(float.NaN);                                     // a missing picture has no embedding
+            all.AsSpan().Fill(float.NaN);                                     // a missing image has no embedding
             for (int i = 0; i < present.Length; i++)
             {
                 embeddings.AsSpan(i * d, d).CopyTo(all.AsSpan(present[i] * d));

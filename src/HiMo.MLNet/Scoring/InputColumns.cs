@@ -6,13 +6,13 @@ using Microsoft.ML.Transforms.Image;
 
 namespace HiMo.MLNet.Scoring;
 
-/// <summary>Reads pictures and captions out of the rows of a data view, with errors that name the column.</summary>
+/// <summary>Reads images and captions out of the rows of a data view, with errors that name the column.</summary>
 internal static class InputColumns
 {
     /// <summary>A kind of input column: what it is for and which types it may have.</summary>
     public sealed record Kind(string Role, string Expected, Func<DataViewType, bool> Accepts, bool IsVector = false)
     {
-        public static Kind Picture { get; } = new("picture", "text (a file path) or an image (MLImage)",
+        public static Kind Image { get; } = new("image", "text (a file path) or an image (MLImage)",
             type => type is ImageDataViewType or TextDataViewType);
 
         public static Kind Caption { get; } = new("caption", "text", type => type is TextDataViewType);
@@ -24,9 +24,9 @@ internal static class InputColumns
     }
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
-    /// <exception cref="InvalidOperationException">There is no name: the transformer does not use pictures.</exception>
+    /// <exception cref="InvalidOperationException">There is no name: the transformer does not use images.</exception>
     public static DataViewSchema.Column Image(DataViewSchema schema, string? name) =>
-        Find(schema, name ?? throw Unused("pictures", nameof(HiMoClipOptions.ImageColumnName)), Kind.Picture);
+        Find(schema, name ?? throw Unused("images", nameof(HiMoClipOptions.ImageColumnName)), Kind.Image);
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
     /// <exception cref="InvalidOperationException">There is no name: the transformer does not use captions.</exception>
@@ -74,18 +74,18 @@ internal static class InputColumns
         nameof(name), $"Column '{name}' has the wrong type: expected {kind.Expected}; found {found}.");
 
     /// <summary>
-    /// Reads the current row's picture as a deferred load: a path decodes when it is called, an image is copied at once.
+    /// Reads the current row's image as a deferred load: a path decodes when it is called, an image is copied at once.
     /// Null stands for a missing value: an empty path or no image.
     /// </summary>
     public static Func<Func<RgbImage>?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder) =>
         Reader<Func<RgbImage>>(row, column, folder, path => () => ImageDecoder.Decode(path), image => () => image);
 
     /// <summary>
-    /// Reads the current row's picture: its path, or at once the planes of an image. Null stands for a missing value: an empty
+    /// Reads the current row's image: its path, or at once the planes of an image. Null stands for a missing value: an empty
     /// path or no image.
     /// </summary>
-    public static Func<PictureSource?> PictureReader(DataViewRow row, DataViewSchema.Column column, string? folder, PlaneReader planes) =>
-        Reader<PictureSource>(row, column, folder, path => new(path, null), image => new(null, planes.Read(image)));
+    public static Func<ImageSource?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder, PlaneReader planes) =>
+        Reader<ImageSource>(row, column, folder, path => new(path, null), image => new(null, planes.Read(image)));
 
     private static Func<T?> Reader<T>(
         DataViewRow row, DataViewSchema.Column column, string? folder, Func<string, T> ofPath, Func<RgbImage, T> ofImage)
@@ -106,24 +106,24 @@ internal static class InputColumns
         };
     }
 
-    /// <summary>Reads rows with a picture and a caption each; a picture without a file becomes planes at once.</summary>
-    /// <exception cref="InvalidOperationException">A row has no picture; or the model reads no pictures, or no captions.</exception>
-    public static IEnumerable<CaptionedPicture> Pairs(
+    /// <summary>Reads rows with an image and a caption each; an image without a file becomes planes at once.</summary>
+    /// <exception cref="InvalidOperationException">A row has no image; or the model reads no images, or no captions.</exception>
+    public static IEnumerable<ImageWithCaptions> Pairs(
         IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)
     {
         DataViewSchema.Column image = Image(data.Schema, imageColumn), text = Text(data.Schema, textColumn);
         using DataViewRowCursor cursor = data.GetRowCursor([image, text]);
-        Func<PictureSource?> readPicture = PictureReader(cursor, image, folder, planes);
+        Func<ImageSource?> readImage = ImageReader(cursor, image, folder, planes);
         Func<string> readText = TextReader(cursor, text);
         while (cursor.MoveNext())
         {
-            yield return new(readPicture() ?? throw NoPicture(cursor, image), [readText()]);
+            yield return new(readImage() ?? throw NoImage(cursor, image), [readText()]);
         }
     }
 
-    /// <summary>The error of a row that lacks the picture that it needs.</summary>
-    public static InvalidOperationException NoPicture(DataViewRow row, DataViewSchema.Column image) =>
-        new($"Row {row.Position} has no picture: column '{image.Name}' is empty there.");
+    /// <summary>The error of a row that lacks the image that it needs.</summary>
+    public static InvalidOperationException NoImage(DataViewRow row, DataViewSchema.Column image) =>
+        new($"Row {row.Position} has no image: column '{image.Name}' is empty there.");
 
     public static Func<string> TextReader(DataViewRow row, DataViewSchema.Column column)
     {

@@ -42,7 +42,7 @@ internal sealed record ModelSettings(
         if (Labels is null ? Threshold is not null : Columns.Image is null)
         {
             throw new ArgumentException(
-                $"{nameof(Labels)}: expected labels where there is a threshold and a picture column where there are labels, found {this}");
+                $"{nameof(Labels)}: expected labels where there is a threshold and an image column where there are labels, found {this}");
         }
     }
 }

@@ -4,11 +4,11 @@ using Microsoft.ML.Data;
 namespace HiMo.MLNet.Scoring;
 
 /// <summary>The columns that an image search reads and adds.</summary>
-/// <param name="Query">What to search for; null for the text embedding where the data has one, else the picture embedding.</param>
-/// <param name="Embedding">The picture embedding.</param>
+/// <param name="Query">What to search for; null for the text embedding where the data has one, else the image embedding.</param>
+/// <param name="Embedding">The image embedding.</param>
 /// <param name="Results">The names found.</param>
 /// <param name="Scores">Their cosines.</param>
-/// <param name="TextEmbedding">The text embedding of the model that embedded the pictures.</param>
+/// <param name="TextEmbedding">The text embedding of the model that embedded the images.</param>
 internal sealed record SearchColumns(
     string? Query, string Embedding, string Results, string Scores, string TextEmbedding = "TextEmbedding");
 
@@ -26,13 +26,13 @@ internal sealed class SearchBinding : RowBinding
     public static SearchBinding Create(HiMoClipImageSearchTransformer transformer, DataViewSchema input)
     {
         SearchColumns columns = transformer.Columns;
-        int d = transformer.Pictures.Embeddings.Dimension;
+        int d = transformer.Images.Embeddings.Dimension;
         bool hasTexts = input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text);
         string name = columns.Query ?? (hasTexts ? columns.TextEmbedding : columns.Embedding);
         InputColumns.Kind kind = InputColumns.Kind.Embedding with
         {
             Role = "query",
-            Expected = $"a vector of {d} singles, as the fitted pictures have"
+            Expected = $"a vector of {d} singles, as the fitted images have"
         };
         DataViewSchema.Column query = InputColumns.Find(input, name, kind);
         return ((VectorDataViewType)query.Type).Size == d ? new(transformer, input, query)
@@ -77,7 +77,7 @@ internal sealed class SearchBinding : RowBinding
             _results = new ReadOnlyMemory<char>[_queries.Count * k];
             _scores = new float[_queries.Count * k];
             ParallelLoop.For(
-                _queries.Count, i => transformer.Pictures.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
+                _queries.Count, i => transformer.Images.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
         }
 
         protected override Delegate Getter(int added, Func<int> current) =>

@@ -3,12 +3,12 @@ using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet.Training;
 
-/// <summary>Fills a batch with augmented pictures and tokens.</summary>
+/// <summary>Fills a batch with augmented images and tokens.</summary>
 /// <param name="size">The most pairs.</param>
-/// <param name="architecture">The sizes of pictures and captions.</param>
+/// <param name="architecture">The sizes of images and captions.</param>
 /// <param name="captions">The parts of a caption that become tokens.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
-/// <param name="augmenter">Varies the pictures, or null.</param>
+/// <param name="augmenter">Varies the images, or null.</param>
 /// <param name="random">The generator of the pair at a place of the batch.</param>
 internal sealed class BatchBuilder(
     int size, ClipArchitecture architecture, IReadOnlyList<CaptionSampling> captions, ClipTokenizer tokenizer, ImageAugmenter? augmenter,
@@ -27,7 +27,7 @@ internal sealed class BatchBuilder(
     /// <summary>What could not be read.</summary>
     public IEnumerable<ImageReadException> Failures => _failures.OfType<ImageReadException>();
 
-    /// <summary>Decodes pictures, in parallel, into the next places.</summary>
+    /// <summary>Decodes images, in parallel, into the next places.</summary>
     public void Add(IReadOnlyList<TrainingPair> pairs, CancellationToken cancellation)
     {
         int first = Count;
@@ -79,7 +79,7 @@ internal sealed class BatchBuilder(
         if (readable.Length < 2 && Failures.LastOrDefault() is { } last)
         {
             throw new ImageReadException(
-                last.Path, $"{last.Reason}; of the {Count} pictures of its batch, {Count - readable.Length} are unreadable", last);
+                last.Path, $"{last.Reason}; of the {Count} images of its batch, {Count - readable.Length} are unreadable", last);
         }
 
         foreach ((int to, int from) in readable.Index().Where(move => move.Index != move.Item))
@@ -88,8 +88,8 @@ internal sealed class BatchBuilder(
         }
 
         var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
-        long[] pictures = [.. readable.Select((place, i) => _paths[place] is not { } path || numbers.TryAdd(path, i) ? i : numbers[path])];
-        return new(readable.Length, architecture.ImageSize, _pixels, [.. captions.Select((_, c) => Cut(c, readable))], pictures);
+        long[] images = [.. readable.Select((place, i) => _paths[place] is not { } path || numbers.TryAdd(path, i) ? i : numbers[path])];
+        return new(readable.Length, architecture.ImageSize, _pixels, [.. captions.Select((_, c) => Cut(c, readable))], images);
     }
 
     // No longer than the longest caption.

@@ -4,7 +4,7 @@ using TorchSharp;
 
 namespace HiMo.MLNet.Training;
 
-/// <summary>Pairs of a picture and a caption that can be read again and again.</summary>
+/// <summary>Pairs of an image and a caption that can be read again and again.</summary>
 /// <param name="Read">Opens a pass over them.</param>
 /// <param name="Count">How many a pass has.</param>
 internal sealed record PairSource(Func<IEnumerable<TrainingPair>> Read, long Count);

@@ -160,7 +160,7 @@ internal sealed class ContrastiveStep(
         objective.Compute(v, texts, _first.Clip.LogitScale, batch with
         {
             Captions = [.. batch.Captions.Select(t => t.to(_first.Device))],
-            Pictures = batch.Pictures.to(_first.Device),
+            ImageIds = batch.ImageIds.to(_first.Device),
         });
 
     private Tensor EncodeImages(NetworkReplica replica, ContrastiveBatch batch, int start, int count)

@@ -8,8 +8,8 @@ namespace HiMo.MLNet.Training;
 /// <param name="ImageSize">n.</param>
 /// <param name="Pixels">N × 3 × n × n bytes, and perhaps more after them.</param>
 /// <param name="Tokens">For every caption that the objective reads of a pair, N rows of equal length.</param>
-/// <param name="Pictures">Equal numbers for equal pictures.</param>
-internal sealed record PreparedBatch(int Count, int ImageSize, byte[] Pixels, IReadOnlyList<long[]> Tokens, long[] Pictures)
+/// <param name="ImageIds">Equal numbers for equal images.</param>
+internal sealed record PreparedBatch(int Count, int ImageSize, byte[] Pixels, IReadOnlyList<long[]> Tokens, long[] ImageIds)
 {
     /// <summary>The caller disposes them.</summary>
     public ContrastiveBatch ToTensors()
@@ -17,6 +17,6 @@ internal sealed record PreparedBatch(int Count, int ImageSize, byte[] Pixels, IR
         int length = Count * 3 * ImageSize * ImageSize;
         byte[] pixels = length == Pixels.Length ? Pixels : Pixels[..length];
         return new(tensor(pixels, Count, 3, ImageSize, ImageSize, dtype: ScalarType.Byte),
-            [.. Tokens.Select(rows => tensor(rows, Count, rows.Length / Count))], tensor(Pictures));
+            [.. Tokens.Select(rows => tensor(rows, Count, rows.Length / Count))], tensor(ImageIds));
     }
 }

@@ -79,7 +79,7 @@ internal sealed class Trainer(
             TrainingProgress? last = TrainEpoch(data, step, optimizer, pace);
             if (data.Unreadable is { Count: > 0 } unreadable)
             {
-                warn($"Epoch {state.Epoch}: {unreadable.Count} of {data.PairCount} pictures could not be read and were left out. "
+                warn($"Epoch {state.Epoch}: {unreadable.Count} of {data.PairCount} images could not be read and were left out. "
                     + $"The first: {unreadable[0].Message}");
             }
 

@@ -4,11 +4,11 @@ using HiMo.MLNet.Text;
 
 namespace HiMo.MLNet.Training;
 
-/// <summary>A picture, decoded when it is needed, with its caption.</summary>
-/// <param name="Path">The picture's file; null where it is no file.</param>
-/// <param name="Load">Decodes the picture.</param>
+/// <summary>An image, decoded when it is needed, with its caption.</summary>
+/// <param name="Path">The image's file; null where it is no file.</param>
+/// <param name="Load">Decodes the image.</param>
 /// <param name="Caption">The whole caption.</param>
-/// <param name="HeldBytes">The memory that the picture takes already; 0 for a file.</param>
+/// <param name="HeldBytes">The memory that the image takes already; 0 for a file.</param>
 internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Caption, long HeldBytes = 0);
 
 /// <summary>
@@ -20,11 +20,11 @@ internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Ca
 /// <param name="batchSize">The pairs of a batch.</param>
 /// <param name="dropLast">Whether a shorter last batch is left out; one of a single pair always is, since it contrasts with
 /// nothing.</param>
-/// <param name="augmentation">How pictures are varied, or null.</param>
-/// <param name="architecture">The sizes of pictures and captions.</param>
+/// <param name="augmentation">How images are varied, or null.</param>
+/// <param name="architecture">The sizes of images and captions.</param>
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="seed">The same seed gives the same batches.</param>
-/// <param name="maxUnreadableShare">The share of these pictures that may be unreadable and are then left out of their batches.</param>
+/// <param name="maxUnreadableShare">The share of these images that may be unreadable and are then left out of their batches.</param>
 internal sealed class TrainingData(
     Func<IEnumerable<TrainingPair>> pairs, long pairCount, IReadOnlyList<CaptionSampling> captions, int batchSize, bool dropLast,
     ImageAugmentation? augmentation, ClipArchitecture architecture, ClipTokenizer tokenizer, int seed, double maxUnreadableShare = 0)
@@ -32,7 +32,7 @@ internal sealed class TrainingData(
     /// <summary>Pairs held for shuffling: a pair leaves in the place of a random one of these.</summary>
     internal const int ShufflePool = 16_384;
 
-    /// <summary>The most memory that pictures without a file take in that pool, and again on their way into a batch.</summary>
+    /// <summary>The most memory that images without a file take in that pool, and again on their way into a batch.</summary>
     internal const long HeldBytes = 256 << 20;
 
     private readonly int _size = (int)Math.Min(batchSize, Math.Max(2, pairCount));

@@ -27,7 +27,7 @@ public abstract class TrainingOptions
     public ClipActivation? Activation { get; set; }
 
     /// <summary>
-    /// Passes over the training pictures, at least 1. Default: 10, as published.
+    /// Passes over the training images, at least 1. Default: 10, as published.
     /// </summary>
     public int Epochs { get; set; } = 10;
 
@@ -41,7 +41,7 @@ public abstract class TrainingOptions
     public ContrastiveObjective Objective { get; set; } = new HiMoObjective();
 
     /// <summary>
-    /// N, the pictures of one contrastive batch, at least 2. The objective, and HiDe above all, sees the whole batch; larger
+    /// N, the images of one contrastive batch, at least 2. The objective, and HiDe above all, sees the whole batch; larger
     /// is better. Default: 256.
     /// </summary>
     public int BatchSize { get; set; } = 256;
@@ -51,7 +51,7 @@ public abstract class TrainingOptions
     public bool DropLastBatch { get; set; }
 
     /// <summary>
-    /// The pictures that pass through the networks of a device at a time. Below <see cref="BatchSize"/>, gradient caching
+    /// The images that pass through the networks of a device at a time. Below <see cref="BatchSize"/>, gradient caching
     /// computes the same step in the memory of one micro-batch, at about 1.3 times the work. Default: null, the whole batch.
     /// </summary>
     public int? MicroBatchSize { get; set; }
@@ -59,7 +59,7 @@ public abstract class TrainingOptions
     /// <summary>
     /// The devices to train on, as torch names them: <c>["cuda:0", "cuda:1"]</c>. They share every batch: each embeds its part
     /// at the same time, one objective sees them all, and the gradients are summed; with <c>BatchSize</c> N, each
-    /// needs the memory of N / devices pictures or of a micro-batch. Default: null, the device of <c>MLContext.GpuDeviceId</c>.
+    /// needs the memory of N / devices images or of a micro-batch. Default: null, the device of <c>MLContext.GpuDeviceId</c>.
     /// </summary>
     public IReadOnlyList<string>? Devices { get; set; }
 
@@ -125,11 +125,11 @@ public abstract class TrainingOptions
     /// </summary>
     public CaptionSampling? CaptionSampling { get; set; }
 
-    /// <summary>Changes to the training pictures. Default: null, the plain preprocessing of CLIP.</summary>
+    /// <summary>Changes to the training images. Default: null, the plain preprocessing of CLIP.</summary>
     public ImageAugmentation? Augmentation { get; set; }
 
     /// <summary>
-    /// The share of the pictures, in [0, 1), that may be unreadable: they are left out, and counted in <c>mlContext.Log</c> after
+    /// The share of the images, in [0, 1), that may be unreadable: they are left out, and counted in <c>mlContext.Log</c> after
     /// every epoch. More of them end the training. Of the validation set the same share may be. Default: 0, the first one does.
     /// </summary>
     public double MaxUnreadableShare { get; set; }

@@ -19,7 +19,7 @@ internal sealed record TrainingPlan(int StepsAnEpoch, int Steps, double Learning
         if (pairs < 2)
         {
             throw new InvalidOperationException(
-                $"Training contrasts pictures with each other: it needs at least 2 rows with a picture and a caption; the data "
+                $"Training contrasts images with each other: it needs at least 2 rows with an image and a caption; the data "
                 + $"has {pairs}.");
         }
 

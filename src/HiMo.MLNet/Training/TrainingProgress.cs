@@ -10,7 +10,7 @@ namespace HiMo.MLNet;
 /// <see cref="LongClipObjective"/>; <c>image</c>, <c>text</c> and <c>open</c> for <see cref="SmartClipObjective"/>.</param>
 /// <param name="Components">m, the components that HiDe kept of this batch; 0 for the other objectives.</param>
 /// <param name="LearningRate">The towers' rate of this step.</param>
-/// <param name="ImagesPerSecond">Pictures trained on per second since the start, or the resumption.</param>
+/// <param name="ImagesPerSecond">Images trained on per second since the start, or the resumption.</param>
 /// <param name="Remaining">The time that the remaining steps will take at this speed, validation included so far.</param>
 /// <param name="ValidationScore">After the last step of an epoch with a <see cref="HiMoClipOptions.ValidationSet"/>, its
 /// <see cref="TrainingOptions.ValidationMetric"/>; null otherwise.</param>

@@ -22,7 +22,7 @@ internal sealed class StressWork(string folder)
     private static readonly ContrastiveObjective[] s_objectives =
         [new ClipObjective(), new HiMoObjective(), new LongClipObjective { ImageComponents = 3 }, new SmartClipObjective()];
 
-    private readonly ToyPictures _pictures = new(Path.Combine(folder, "pictures"));
+    private readonly ToyImages _images = new(Path.Combine(folder, "images"));
 
     /// <summary>Each with how many variants it has and the result of one of them.</summary>
     private static readonly Dictionary<string, (int Variants, Func<StressWork, int, string> Work)> s_kinds = new()
@@ -44,18 +44,18 @@ internal sealed class StressWork(string folder)
         public float[] Score { get; set; } = [];
     }
 
-    private string Checkpoint => Path.Combine(_pictures.Folder, "Float32-11.safetensors");
+    private string Checkpoint => Path.Combine(_images.Folder, "Float32-11.safetensors");
 
     private string Zip => Path.Combine(folder, "model.zip");
 
-    /// <summary>Writes the pictures, a checkpoint and a classifier.</summary>
+    /// <summary>Writes the images, a checkpoint and a classifier.</summary>
     public static void Prepare(string folder)
     {
-        Directory.CreateDirectory(Path.Combine(folder, "pictures"));
+        Directory.CreateDirectory(Path.Combine(folder, "images"));
         var work = new StressWork(folder);
         var mlContext = new MLContext(1);
-        IDataView rows = mlContext.Data.LoadFromEnumerable(work._pictures.Rows);
-        using HiMoClipTransformer classifier = mlContext.Transforms.HiMoClip(work._pictures.Checkpoint(), labels: ["red", "green", "blue"]).Fit(rows);
+        IDataView rows = mlContext.Data.LoadFromEnumerable(work._images.Rows);
+        using HiMoClipTransformer classifier = mlContext.Transforms.HiMoClip(work._images.Checkpoint(), labels: ["red", "green", "blue"]).Fit(rows);
         mlContext.Model.Save(classifier, rows.Schema, work.Zip);
     }
 
@@ -76,7 +76,7 @@ internal sealed class StressWork(string folder)
         using var weights = new MemoryStream();
         for (ulong seed = 0; seed < 3; seed++)
         {
-            using var model = new ClipModel(variant == 0 ? ToyPictures.Tiny : s_resNet);
+            using var model = new ClipModel(variant == 0 ? ToyImages.Tiny : s_resNet);
             using var generator = new torch.Generator(seed);
             model.Initialize(generator);
             ClipWeights.Save(model, weights);
@@ -89,7 +89,7 @@ internal sealed class StressWork(string folder)
     private string TrainFromScratch(int variant) => Train(new()
     {
         Objective = s_objectives[variant % 4],
-        Architecture = variant < 4 ? ToyPictures.Tiny : s_resNet,
+        Architecture = variant < 4 ? ToyImages.Tiny : s_resNet,
         MicroBatchSize = variant < 4 ? null : 4,
         Epochs = 2,
         BatchSize = 8,
@@ -104,7 +104,7 @@ internal sealed class StressWork(string folder)
         switch (variant)
         {
             case 0:
-                options.ValidationSet = mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+                options.ValidationSet = mlContext.Data.LoadFromEnumerable(_images.Rows);
                 (options.CheckpointFolder, options.CheckpointEverySteps) = (checkpoints, 1);
                 break;
             case 1:
@@ -126,7 +126,7 @@ internal sealed class StressWork(string folder)
     private string Train(HiMoClipOptions options)
     {
         var mlContext = new MLContext(7);
-        using HiMoClipTransformer model = _pictures.Train(mlContext, options);
+        using HiMoClipTransformer model = _images.Train(mlContext, options);
         string path = Path.Combine(folder, $"{Environment.ProcessId}.safetensors");
         model.SaveCheckpoint(path);
         return Hash(File.ReadAllBytes(path));
@@ -154,15 +154,15 @@ internal sealed class StressWork(string folder)
 
     private string PredictAll(MLContext mlContext, ITransformer model)
     {
-        using PredictionEngine<ToyPictures.Row, Output> engine =
-            mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Output>(model, new PredictionEngineOptions { OwnsTransformer = false });
-        return string.Concat(_pictures.Rows.Select(row => engine.Predict(row)).Select(o => Text(o.ImageEmbedding) + Text(o.TextEmbedding) + Text(o.Score)));
+        using PredictionEngine<ToyImages.Row, Output> engine =
+            mlContext.Model.CreatePredictionEngine<ToyImages.Row, Output>(model, new PredictionEngineOptions { OwnsTransformer = false });
+        return string.Concat(_images.Rows.Select(row => engine.Predict(row)).Select(o => Text(o.ImageEmbedding) + Text(o.TextEmbedding) + Text(o.Score)));
     }
 
     private string Evaluate()
     {
         var mlContext = new MLContext();
-        IDataView rows = mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        IDataView rows = mlContext.Data.LoadFromEnumerable(_images.Rows);
         using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(Checkpoint).Fit(rows);
         string embeddings = string.Concat(model.Transform(rows).GetColumn<float[]>("ImageEmbedding").Select(Text));
         return Hash($"{model.EvaluateRetrieval(rows)}{model.EvaluateMonotonicity(rows, 3)}{embeddings}");
@@ -171,10 +171,10 @@ internal sealed class StressWork(string folder)
     private string AskWeb()
     {
         using var web = new WebProgram(Zip);
-        string[] answers = new string[_pictures.Rows.Count];
+        string[] answers = new string[_images.Rows.Count];
         Parallel.For(0, answers.Length, new ParallelOptions { MaxDegreeOfParallelism = 4 }, i =>
         {
-            using var content = new ByteArrayContent(File.ReadAllBytes(_pictures.Rows[i].ImagePath));
+            using var content = new ByteArrayContent(File.ReadAllBytes(_images.Rows[i].ImagePath));
             using HttpResponseMessage response = web.Client.PostAsync("/classify", content).GetAwaiter().GetResult();
             answers[i] = response.EnsureSuccessStatusCode().Content.ReadAsStringAsync().GetAwaiter().GetResult();
         });

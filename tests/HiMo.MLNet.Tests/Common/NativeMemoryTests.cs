@@ -9,19 +9,19 @@ namespace HiMo.MLNet.Tests;
 public sealed class NativeMemoryTests : IDisposable
 {
     private readonly MLContext _mlContext = new(seed: 3);
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     [Fact]
     public void Live_tensors_do_not_grow_with_the_steps()
     {
         var counts = new LiveTensors();
-        HiMoClipOptions options = ToyPictures.Options(epochs: 40);
+        HiMoClipOptions options = ToyImages.Options(epochs: 40);
         options.MicroBatchSize = 4;
         options.Progress = counts;
 
-        _pictures.Train(_mlContext, options).Dispose();
+        _images.Train(_mlContext, options).Dispose();
 
         // The batches read ahead come and go; one tensor a step would make it 70.
         Assert.Equal(80, counts.Count);
@@ -36,8 +36,8 @@ public sealed class NativeMemoryTests : IDisposable
     [Fact]
     public void Scoring_leaves_no_tensors_behind()
     {
-        using HiMoClipTransformer model = _pictures.Train(_mlContext), classifier = model.ForZeroShot(["red", "green"]);
-        IDataView scored = classifier.Transform(_mlContext.Data.LoadFromEnumerable(_pictures.Rows));
+        using HiMoClipTransformer model = _images.Train(_mlContext), classifier = model.ForZeroShot(["red", "green"]);
+        IDataView scored = classifier.Transform(_mlContext.Data.LoadFromEnumerable(_images.Rows));
         _ = scored.GetColumn<float[]>("Score").ToArray();
         // What other tests left to the finalizers must not go away while this one counts.
         GC.Collect();

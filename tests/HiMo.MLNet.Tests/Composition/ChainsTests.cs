@@ -13,42 +13,42 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void LoadImages_feeds_pictures_to_data_views_and_prediction_engines()
+    public void LoadImages_feeds_images_to_data_views_and_prediction_engines()
     {
-        TransformerChain<HiMoClipTransformer> chain = tiny.MLContext.Transforms.LoadImages("Picture", tiny.Pictures.Folder, "ImagePath")
-            .Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture", captionColumnName: null)).Fit(tiny.Data);
+        TransformerChain<HiMoClipTransformer> chain = tiny.MLContext.Transforms.LoadImages("Image", tiny.Images.Folder, "ImagePath")
+            .Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Image", captionColumnName: null)).Fit(tiny.Data);
         using HiMoClipTransformer fromPaths = tiny.Fit();
         float[][] expected = [.. fromPaths.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding")];
 
         Assert.Equal(expected, chain.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding"));
-        using PredictionEngine<ToyPictures.Row, Embedded> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Embedded>(chain);
-        TinyModel.Close(expected[3], engine.Predict(tiny.Pictures.Rows[3]).ImageEmbedding);
-        TinyModel.Close(expected[9], engine.Predict(tiny.Pictures.Rows[9]).ImageEmbedding);
+        using PredictionEngine<ToyImages.Row, Embedded> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Embedded>(chain);
+        TinyModel.Close(expected[3], engine.Predict(tiny.Images.Rows[3]).ImageEmbedding);
+        TinyModel.Close(expected[9], engine.Predict(tiny.Images.Rows[9]).ImageEmbedding);
     }
 
     private sealed class InMemory
     {
         [ImageType(32, 32)]
-        public MLImage Picture { get; set; } = null!;
+        public MLImage Image { get; set; } = null!;
     }
 
     [Fact]
     public void A_callers_own_images_stay_the_callers()
     {
-        InMemory[] rows = [.. tiny.Pictures.Rows.Select(r => new InMemory { Picture = MLImage.CreateFromFile(r.ImagePath) })];
+        InMemory[] rows = [.. tiny.Images.Rows.Select(r => new InMemory { Image = MLImage.CreateFromFile(r.ImagePath) })];
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(rows);
-        using HiMoClipTransformer model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture").Fit(data);
+        using HiMoClipTransformer model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Image").Fit(data);
 
         float[][] first = [.. model.Transform(data).GetColumn<float[]>("ImageEmbedding")], second = [.. model.Transform(data).GetColumn<float[]>("ImageEmbedding")];
 
         Assert.Equal(first, second);
-        Assert.All(rows, row => Assert.Equal(32, row.Picture.Width));
+        Assert.All(rows, row => Assert.Equal(32, row.Image.Width));
     }
 
     [Fact]
     public void Two_models_in_one_chain_keep_to_their_columns()
     {
-        string other = tiny.Pictures.Checkpoint(seed: 12);
+        string other = tiny.Images.Checkpoint(seed: 12);
         TransformerChain<HiMoClipTransformer> chain = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
             .Append(tiny.MLContext.Transforms.HiMoClip(
                 other, imageEmbeddingColumnName: "OtherImageEmbedding", textEmbeddingColumnName: "OtherTextEmbedding", similarityColumnName: null)).Fit(tiny.Data);
@@ -67,12 +67,12 @@ public sealed class ChainsTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void Saved_and_loaded_and_appended_to_again()
     {
-        IDataView data = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select((r, i) => new { r.ImagePath, r.Caption, Label = i < 8 }).ToArray());
+        IDataView data = tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select((r, i) => new { r.ImagePath, r.Caption, Label = i < 8 }).ToArray());
         string embeds = tiny.FileName("embeds.zip"), decides = tiny.FileName("decides.zip");
         tiny.MLContext.Model.Save(tiny.MLContext.Transforms.CopyColumns("Text", "Caption").Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)).Fit(data), data.Schema, embeds);
 
         ITransformer loaded = new MLContext().Model.Load(embeds, out _);
-        // Trainers read their data many times: cached, every picture is embedded once.
+        // Trainers read their data many times: cached, every image is embedded once.
         IDataView embedded = tiny.MLContext.Data.Cache(loaded.Transform(data), "Label", "ImageEmbedding");
         ITransformer longer = loaded.Append(tiny.MLContext.BinaryClassification.Trainers.LbfgsLogisticRegression("Label", "ImageEmbedding", l1Regularization: 0, l2Regularization: 0.01f).Fit(embedded));
         tiny.MLContext.Model.Save(longer, data.Schema, decides);

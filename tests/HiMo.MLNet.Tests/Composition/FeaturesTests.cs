@@ -14,11 +14,11 @@ public sealed class FeaturesTests(TinyModel tiny) : IClassFixture<TinyModel>
         public string Label { get; set; } = "";
     }
 
-    /// <summary>The four pictures of one colour, sixteen times each, labelled with the colour.</summary>
-    private IDataView Data => tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Range(0, 64).Select(i => tiny.Pictures.Rows[i % 4 * 5])
+    /// <summary>The four images of one colour, sixteen times each, labelled with the colour.</summary>
+    private IDataView Data => tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Range(0, 64).Select(i => tiny.Images.Rows[i % 4 * 5])
         .Select(r => new Labelled { ImagePath = r.ImagePath, Label = Path.GetFileName(r.ImagePath).Split('-')[0] }).ToArray());
 
-    /// <summary>Trainers read their data many times: in front of the cache checkpoint, every picture is embedded once.</summary>
+    /// <summary>Trainers read their data many times: in front of the cache checkpoint, every image is embedded once.</summary>
     private IEstimator<ITransformer> Probe => tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
         .AppendCacheCheckpoint(tiny.MLContext)
         .Append(tiny.MLContext.MulticlassClassification.Trainers.SdcaMaximumEntropy(new SdcaMaximumEntropyMulticlassTrainer.Options
@@ -69,9 +69,9 @@ public sealed class FeaturesTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void A_cached_view_embeds_once()
     {
-        // A picture that is gone after the first pass cannot be read in a second one.
+        // An image that is gone after the first pass cannot be read in a second one.
         string passing = tiny.FileName("passing.png");
-        File.Copy(tiny.Pictures.Rows[0].ImagePath, passing, overwrite: true);
+        File.Copy(tiny.Images.Rows[0].ImagePath, passing, overwrite: true);
         IDataView one = tiny.MLContext.Data.LoadFromEnumerable([new Labelled { ImagePath = passing }]);
         using HiMoClipTransformer model = tiny.Fit();
         IDataView cached = tiny.MLContext.Data.Cache(model.Transform(one), "ImageEmbedding");
@@ -86,8 +86,8 @@ public sealed class FeaturesTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void KMeans_clusters_embeddings()
     {
-        // Two pictures, many times each: two clusters, whatever the weights.
-        IDataView two = tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Labelled { ImagePath = tiny.Pictures.Rows[i % 2 * 5].ImagePath }).ToArray());
+        // Two images, many times each: two clusters, whatever the weights.
+        IDataView two = tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => new Labelled { ImagePath = tiny.Images.Rows[i % 2 * 5].ImagePath }).ToArray());
         TransformerChain<ClusteringPredictionTransformer<KMeansModelParameters>> model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Clustering.Trainers.KMeans("ImageEmbedding", numberOfClusters: 2)).Fit(two);
 
         uint[] clusters = [.. model.Transform(two).GetColumn<uint>("PredictedLabel")];

@@ -38,7 +38,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
         search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new Point { ImageEmbedding = query }])), reuseRowObject: false).Single();
 
     [Fact]
-    public void Finds_the_nearest_pictures_best_first_and_of_equal_ones_the_first()
+    public void Finds_the_nearest_images_best_first_and_of_equal_ones_the_first()
     {
         Found found = Find(Search(k: 3, s_points), 6, 8);
 
@@ -59,7 +59,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void Fewer_pictures_than_asked_for_are_all_found_with_a_warning()
+    public void Fewer_images_than_asked_for_are_all_found_with_a_warning()
     {
         var log = new List<string>();
         var mlContext = new MLContext();
@@ -70,12 +70,12 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         Assert.Equal(["c", "d", "b", "a"], Find(search, 6, 8).SearchResults);
         Assert.Equal((4, 4), (search.K, search.Count));
-        Assert.Contains(log, line => line.Contains("K is 9, and there are 4 pictures", StringComparison.Ordinal));
-        Assert.Contains(log, line => line.Contains("1 of 5 pictures have no embedding", StringComparison.Ordinal));
+        Assert.Contains(log, line => line.Contains("K is 9, and there are 4 images", StringComparison.Ordinal));
+        Assert.Contains(log, line => line.Contains("1 of 5 images have no embedding", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void No_pictures_are_an_error()
+    public void No_images_are_an_error()
     {
         InvalidOperationException error = Assert.Throws<InvalidOperationException>(() => Search(k: 1));
 
@@ -95,23 +95,23 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void A_text_finds_pictures_here_and_in_another_process()
+    public void A_text_finds_images_here_and_in_another_process()
     {
-        IDataView pictures = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
-        TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(pictures);
+        IDataView images = tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select(r => new { r.ImagePath }).ToArray());
+        TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(k: 5)).Fit(images);
         string zip = tiny.FileName("search.zip");
-        tiny.MLContext.Model.Save(search, pictures.Schema, zip);
+        tiny.MLContext.Model.Save(search, images.Schema, zip);
         Query[] queries = [new() { Caption = "The top is blue." }, new() { Caption = "Yellow, all of it." }];
 
         Found[] found = [.. tiny.MLContext.Data.CreateEnumerable<Found>(search.Transform(tiny.MLContext.Data.LoadFromEnumerable(queries)), reuseRowObject: false)];
 
         using HiMoClipTransformer model = tiny.Fit();
-        float[][] images = [.. model.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding")];
+        float[][] embeddings = [.. model.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding")];
         float[][] texts = [.. model.Transform(tiny.MLContext.Data.LoadFromEnumerable(queries)).GetColumn<float[]>("TextEmbedding")];
         using PredictionEngine<Query, Found> engine = tiny.MLContext.Model.CreatePredictionEngine<Query, Found>(search);
         for (int i = 0; i < queries.Length; i++)
         {
-            (string Path, float Cosine)[] best = images.Select((image, row) => (Path: tiny.Pictures.Rows[row].ImagePath, Cosine: image.Zip(texts[i], (a, b) => a * b).Sum())).OrderByDescending(p => p.Cosine).Take(5).ToArray();
+            (string Path, float Cosine)[] best = embeddings.Select((embedding, row) => (Path: tiny.Images.Rows[row].ImagePath, Cosine: embedding.Zip(texts[i], (a, b) => a * b).Sum())).OrderByDescending(p => p.Cosine).Take(5).ToArray();
             TinyModel.Close([.. best.Select(p => p.Cosine)], found[i].SearchScores);
             Assert.Equal(best.Select(p => p.Path), found[i].SearchResults);
             Assert.Equal(found[i].SearchResults, engine.Predict(queries[i]).SearchResults);
@@ -120,7 +120,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void A_picture_finds_itself_first()
+    public void An_image_finds_itself_first()
     {
         TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint)
             .Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions
@@ -134,7 +134,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         IDataView scored = search.Transform(tiny.Data);
 
-        Assert.Equal(tiny.Pictures.Rows.Select(r => r.Caption), scored.GetColumn<string[]>("Similar").Select(names => names[0]));
+        Assert.Equal(tiny.Images.Rows.Select(r => r.Caption), scored.GetColumn<string[]>("Similar").Select(names => names[0]));
         Assert.All(scored.GetColumn<float[]>("HowSimilar"), scores => Assert.Equal(1, scores[0], 1e-5f));
     }
 
@@ -142,7 +142,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     public void The_default_query_is_what_the_model_calls_its_text_embedding()
     {
         // Rows bring a column of the usual name, which is not the model's.
-        IDataView data = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath, r.Caption, TextEmbedding = "mine" }).ToArray());
+        IDataView data = tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select(r => new { r.ImagePath, r.Caption, TextEmbedding = "mine" }).ToArray());
         using TransformerChain<HiMoClipImageSearchTransformer> search = tiny.MLContext.Transforms.HiMoClip(
             tiny.Checkpoint, imageEmbeddingColumnName: "Seen", textEmbeddingColumnName: "Said").Append(tiny.MLContext.Transforms.HiMoClipImageSearch(new HiMoClipImageSearchOptions { K = 3, EmbeddingColumnName = "Seen" })).Fit(data);
         string zip = tiny.FileName("renamed.zip");
@@ -153,11 +153,11 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
 
         float[][] seen = [.. search.Transform(data).GetColumn<float[]>("Seen")];
         float[] said = search.Transform(queries).GetColumn<float[]>("Said").Single();
-        Assert.Equal(seen.Index().OrderByDescending(p => p.Item.Zip(said, (a, b) => a * b).Sum()).Take(3).Select(p => tiny.Pictures.Rows[p.Index].ImagePath), found);
+        Assert.Equal(seen.Index().OrderByDescending(p => p.Item.Zip(said, (a, b) => a * b).Sum()).Take(3).Select(p => tiny.Images.Rows[p.Index].ImagePath), found);
         Assert.Equal(found, tiny.MLContext.Model.Load(zip, out _).Transform(queries).GetColumn<string[]>("SearchResults").Single());
-        // Where there are texts they are the query, else the pictures.
-        Assert.Equal(found, search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new { tiny.Pictures.Rows[0].ImagePath, Caption = "The top is blue." }])).GetColumn<string[]>("SearchResults").Single());
-        Assert.Equal(tiny.Pictures.Rows[0].ImagePath, search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new { tiny.Pictures.Rows[0].ImagePath }])).GetColumn<string[]>("SearchResults").Single()[0]);
+        // Where there are texts they are the query, else the images.
+        Assert.Equal(found, search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new { tiny.Images.Rows[0].ImagePath, Caption = "The top is blue." }])).GetColumn<string[]>("SearchResults").Single());
+        Assert.Equal(tiny.Images.Rows[0].ImagePath, search.Transform(tiny.MLContext.Data.LoadFromEnumerable([new { tiny.Images.Rows[0].ImagePath }])).GetColumn<string[]>("SearchResults").Single()[0]);
     }
 
     [Theory]
@@ -173,7 +173,7 @@ public sealed class ImageSearchTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void Pictures_of_any_length_have_their_cosines()
+    public void Images_of_any_length_have_their_cosines()
     {
         HiMoClipImageSearchTransformer search = Search(k: 3,
             new() { ImagePath = "huge", ImageEmbedding = [3e37f, 4e37f] }, new() { ImagePath = "tiny", ImageEmbedding = [0, 1e-42f] }, new() { ImagePath = "usual", ImageEmbedding = [1, 0] });

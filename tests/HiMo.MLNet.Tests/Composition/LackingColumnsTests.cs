@@ -11,7 +11,7 @@ public sealed class LackingColumnsTests(TinyModel tiny) : IClassFixture<TinyMode
         public string Caption { get; set; } = "";
     }
 
-    private sealed class PictureOnly
+    private sealed class ImageOnly
     {
         public string ImagePath { get; set; } = "";
     }
@@ -34,14 +34,14 @@ public sealed class LackingColumnsTests(TinyModel tiny) : IClassFixture<TinyMode
     private HiMoClipTransformer Classifier => tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: ["red", "green"]).Fit(tiny.Data);
 
     [Fact]
-    public void A_score_that_needs_a_picture_is_an_error_that_names_its_column()
+    public void A_score_that_needs_a_image_is_an_error_that_names_its_column()
     {
         using HiMoClipTransformer classifier = Classifier;
         PredictionEngine<CaptionOnly, Scores> engine = tiny.MLContext.Model.CreatePredictionEngine<CaptionOnly, Scores>(classifier);
 
         ArgumentException error = Assert.Throws<ArgumentOutOfRangeException>(() => engine.Predict(new() { Caption = "Two colours." }));
 
-        Assert.Contains("Column 'Score' is computed from the picture column 'ImagePath', which is missing", error.Message, StringComparison.Ordinal);
+        Assert.Contains("Column 'Score' is computed from the image column 'ImagePath', which is missing", error.Message, StringComparison.Ordinal);
         Assert.Contains("the data has 'Caption'", error.Message, StringComparison.Ordinal);
     }
 
@@ -51,10 +51,10 @@ public sealed class LackingColumnsTests(TinyModel tiny) : IClassFixture<TinyMode
         using HiMoClipTransformer classifier = Classifier;
         ITransformer chain = classifier.Append(tiny.MLContext.Transforms.Conversion.MapKeyToValue("Name", "PredictedLabel").Fit(classifier.Transform(tiny.Data)));
         PredictionEngine<CaptionOnly, Texts> texts = tiny.MLContext.Model.CreatePredictionEngine<CaptionOnly, Texts>(classifier);
-        PredictionEngine<PictureOnly, Scores> scores = tiny.MLContext.Model.CreatePredictionEngine<PictureOnly, Scores>(chain);
+        PredictionEngine<ImageOnly, Scores> scores = tiny.MLContext.Model.CreatePredictionEngine<ImageOnly, Scores>(chain);
 
-        TinyModel.Close(classifier.Transform(tiny.Data).GetColumn<float[]>("TextEmbedding").First(), texts.Predict(new() { Caption = tiny.Pictures.Rows[0].Caption }).TextEmbedding!);
-        TinyModel.Close(classifier.Transform(tiny.Data).GetColumn<float[]>("Score").First(), scores.Predict(new() { ImagePath = tiny.Pictures.Rows[0].ImagePath }).Score!);
+        TinyModel.Close(classifier.Transform(tiny.Data).GetColumn<float[]>("TextEmbedding").First(), texts.Predict(new() { Caption = tiny.Images.Rows[0].Caption }).TextEmbedding!);
+        TinyModel.Close(classifier.Transform(tiny.Data).GetColumn<float[]>("Score").First(), scores.Predict(new() { ImagePath = tiny.Images.Rows[0].ImagePath }).Score!);
     }
 
     [Fact]
@@ -63,9 +63,9 @@ public sealed class LackingColumnsTests(TinyModel tiny) : IClassFixture<TinyMode
         using TransformerChain<HiMoClipImageSearchTransformer> search =
             tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClipImageSearch(k: 1)).Fit(tiny.Data);
 
-        PredictionEngine<PictureOnly, Found> engine = tiny.MLContext.Model.CreatePredictionEngine<PictureOnly, Found>(search);
+        PredictionEngine<ImageOnly, Found> engine = tiny.MLContext.Model.CreatePredictionEngine<ImageOnly, Found>(search);
 
-        Assert.Equal([tiny.Pictures.Rows[6].ImagePath], engine.Predict(new() { ImagePath = tiny.Pictures.Rows[6].ImagePath }).SearchResults);
+        Assert.Equal([tiny.Images.Rows[6].ImagePath], engine.Predict(new() { ImagePath = tiny.Images.Rows[6].ImagePath }).SearchResults);
     }
 
     [Fact]

@@ -11,13 +11,13 @@ public sealed class LentImagesTests(TinyModel tiny) : IClassFixture<TinyModel>
     private sealed class InMemory
     {
         [ImageType(32, 32)]
-        public MLImage Picture { get; set; } = null!;
+        public MLImage Image { get; set; } = null!;
     }
 
     private sealed class Passed
     {
         [ImageType(32, 32)]
-        public MLImage Picture { get; set; } = null!;
+        public MLImage Image { get; set; } = null!;
         public float[] ImageEmbedding { get; set; } = [];
     }
 
@@ -28,9 +28,9 @@ public sealed class LentImagesTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     private InMemory[] Images(int count) =>
-        [.. Enumerable.Range(0, count).Select(i => new InMemory { Picture = MLImage.CreateFromFile(tiny.Pictures.Rows[i % 16].ImagePath) })];
+        [.. Enumerable.Range(0, count).Select(i => new InMemory { Image = MLImage.CreateFromFile(tiny.Images.Rows[i % 16].ImagePath) })];
 
-    private HiMoClipTransformer Model => tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture", captionColumnName: null)
+    private HiMoClipTransformer Model => tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Image", captionColumnName: null)
         .Fit(tiny.MLContext.Data.LoadFromEnumerable(Array.Empty<InMemory>()));
 
     [Fact]
@@ -41,38 +41,38 @@ public sealed class LentImagesTests(TinyModel tiny) : IClassFixture<TinyModel>
         using HiMoClipTransformer model = Model;
 
         model.Transform(data).Preview(3);
-        Assert.All(rows, row => Assert.Equal(32, row.Picture.Width));
+        Assert.All(rows, row => Assert.Equal(32, row.Image.Width));
 
         Assert.Equal(100, model.Transform(data).GetColumn<float[]>("ImageEmbedding").Count());
         using PredictionEngine<InMemory, Passed> engine = tiny.MLContext.Model.CreatePredictionEngine<InMemory, Passed>(model);
-        Assert.All(rows.Take(3), row => Assert.Same(row.Picture, engine.Predict(row).Picture));
-        Assert.All(rows, row => Assert.Equal(32, row.Picture.Width));
+        Assert.All(rows.Take(3), row => Assert.Same(row.Image, engine.Predict(row).Image));
+        Assert.All(rows, row => Assert.Equal(32, row.Image.Width));
     }
 
     [Fact]
     public void Images_of_rows_that_are_past_stay_with_their_reader()
     {
         InMemory[] rows = Images(40);
-        rows[7].Picture = null!;
-        rows[9].Picture.Tag = "ninth";
+        rows[7].Image = null!;
+        rows[9].Image.Tag = "ninth";
         using HiMoClipTransformer model = Model;
 
         Passed[] passed = [.. tiny.MLContext.Data.CreateEnumerable<Passed>(model.Transform(tiny.MLContext.Data.LoadFromEnumerable(rows)), reuseRowObject: false)];
 
-        Assert.Null(passed[7].Picture);
+        Assert.Null(passed[7].Image);
         Assert.All(passed[7].ImageEmbedding, value => Assert.True(float.IsNaN(value)));
-        Assert.Equal("ninth", passed[9].Picture.Tag);
-        foreach ((InMemory row, Passed reader) in rows.Zip(passed).Where(pair => pair.First.Picture is not null))
+        Assert.Equal("ninth", passed[9].Image.Tag);
+        foreach ((InMemory row, Passed reader) in rows.Zip(passed).Where(pair => pair.First.Image is not null))
         {
-            Assert.Equal(row.Picture.Pixels.ToArray(), reader.Picture.Pixels.ToArray());
-            reader.Picture.Dispose();
-            Assert.Equal(32, row.Picture.Width);
+            Assert.Equal(row.Image.Pixels.ToArray(), reader.Image.Pixels.ToArray());
+            reader.Image.Dispose();
+            Assert.Equal(32, row.Image.Width);
         }
     }
 
     /// <summary>ML.NET's resizing gives an image of the right size on as it is, and its loader frees that image with the next row.</summary>
     [Fact]
-    public void Pictures_that_ML_NET_need_not_resize_reach_what_follows()
+    public void Images_that_ML_NET_need_not_resize_reach_what_follows()
     {
         var rows = Enumerable.Range(0, 40).Select(i => new { ImagePath = tiny.FileName($"sixty-four-{i}.png") }).ToArray();
         foreach ((int i, var row) in rows.Index())
@@ -82,19 +82,19 @@ public sealed class LentImagesTests(TinyModel tiny) : IClassFixture<TinyModel>
         }
 
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(rows);
-        EstimatorChain<ImageResizingTransformer> load = tiny.MLContext.Transforms.LoadImages("Picture", null, "ImagePath")
-            .Append(tiny.MLContext.Transforms.ResizeImages("Picture", 64, 64));
-        ImagePixelExtractingEstimator extract = tiny.MLContext.Transforms.ExtractPixels("Values", "Picture");
+        EstimatorChain<ImageResizingTransformer> load = tiny.MLContext.Transforms.LoadImages("Image", null, "ImagePath")
+            .Append(tiny.MLContext.Transforms.ResizeImages("Image", 64, 64));
+        ImagePixelExtractingEstimator extract = tiny.MLContext.Transforms.ExtractPixels("Values", "Image");
         float[][] expected = [.. load.Append(extract).Fit(data).Transform(data).GetColumn<float[]>("Values")];
         float[][] embeddings = [.. tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Fit(data).Transform(data).GetColumn<float[]>("ImageEmbedding")];
 
         using TransformerChain<ImagePixelExtractingTransformer> chain =
-            load.Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Picture", captionColumnName: null)).Append(extract).Fit(data);
+            load.Append(tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, "Image", captionColumnName: null)).Append(extract).Fit(data);
         Pixels[] scored = [.. tiny.MLContext.Data.CreateEnumerable<Pixels>(chain.Transform(data), reuseRowObject: false)];
 
         Assert.Equal(expected, scored.Select(s => s.Values));
         Assert.Equal(embeddings, scored.Select(s => s.ImageEmbedding));
-        using PredictionEngine<ToyPictures.Row, Pixels> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Pixels>(chain);
+        using PredictionEngine<ToyImages.Row, Pixels> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Pixels>(chain);
         Assert.All(Enumerable.Range(0, 4), i => Assert.Equal(expected[i], engine.Predict(new() { ImagePath = rows[i].ImagePath }).Values));
     }
 
@@ -103,7 +103,7 @@ public sealed class LentImagesTests(TinyModel tiny) : IClassFixture<TinyModel>
     {
         // 17 MB each: four of them end a batch, which changes nothing but the memory.
         var large = MLImage.CreateFromPixels(2048, 2048, MLPixelFormat.Rgba32, new byte[2048 * 2048 * 4]);
-        InMemory[] rows = [.. Enumerable.Repeat(new InMemory { Picture = large }, 9)];
+        InMemory[] rows = [.. Enumerable.Repeat(new InMemory { Image = large }, 9)];
         var read = new List<int>();
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(rows.Select((row, i) =>
         {

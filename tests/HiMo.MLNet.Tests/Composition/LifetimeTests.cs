@@ -51,7 +51,7 @@ public sealed class LifetimeTests(TinyModel tiny) : IClassFixture<TinyModel>
         using HiMoClipTransformer classifier = model.ForZeroShot(["red", "green"]);
         IDataView made = model.Transform(tiny.Data);
         using DataViewRowCursor cursor = made.GetRowCursor(made.Schema);
-        PredictionEngine<ToyPictures.Row, Scores> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Scores>(
+        PredictionEngine<ToyImages.Row, Scores> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Scores>(
             model.ForZeroShot(["red"]), new PredictionEngineOptions { OwnsTransformer = true });
         engine.Dispose();
         model.Dispose();
@@ -100,7 +100,7 @@ public sealed class LifetimeTests(TinyModel tiny) : IClassFixture<TinyModel>
         HiMoClipTransformer classifier = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: ["red", "green"]).Fit(tiny.Data);
         Assert.Equal(16, classifier.Transform(tiny.Data).GetColumn<float[]>("Score").Count());
         var engines = new PredictionEngineOptions { OwnsTransformer = false };
-        Assert.Equal(2, tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Scores>(classifier, engines).Predict(tiny.Pictures.Rows[0]).Score.Length);
+        Assert.Equal(2, tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Scores>(classifier, engines).Predict(tiny.Images.Rows[0]).Score.Length);
         return classifier;
     }
 
@@ -125,12 +125,12 @@ public sealed class LifetimeTests(TinyModel tiny) : IClassFixture<TinyModel>
             var ended = new Exception?[8];
             void Predict(int thread)
             {
-                PredictionEngine<ToyPictures.Row, Scores> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Scores>(classifier);
-                engine.Predict(tiny.Pictures.Rows[thread]);
+                PredictionEngine<ToyImages.Row, Scores> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Scores>(classifier);
+                engine.Predict(tiny.Images.Rows[thread]);
                 started.Signal();
                 while (true)
                 {
-                    engine.Predict(tiny.Pictures.Rows[thread]);
+                    engine.Predict(tiny.Images.Rows[thread]);
                 }
             }
 

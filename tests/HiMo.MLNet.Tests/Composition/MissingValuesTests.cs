@@ -28,9 +28,9 @@ public sealed class MissingValuesTests(TinyModel tiny) : IClassFixture<TinyModel
         [.. tiny.MLContext.Data.CreateEnumerable<Scored>(model.Transform(tiny.MLContext.Data.LoadFromEnumerable(rows)), reuseRowObject: false)];
 
     [Fact]
-    public void A_null_path_is_a_missing_picture_and_leaves_its_neighbours_alone()
+    public void A_null_path_is_a_missing_image_and_leaves_its_neighbours_alone()
     {
-        string path = tiny.Pictures.Rows[0].ImagePath;
+        string path = tiny.Images.Rows[0].ImagePath;
         Scored[] scored = Score(Everything, new() { ImagePath = path, Caption = "Two colours." }, new() { Caption = "Two colours." }, new() { ImagePath = path, Caption = "Two colours." });
         Scored missing = scored[1];
 
@@ -45,7 +45,7 @@ public sealed class MissingValuesTests(TinyModel tiny) : IClassFixture<TinyModel
     [Fact]
     public void A_null_text_is_the_empty_text()
     {
-        Scored[] scored = Score(Everything, new() { ImagePath = tiny.Pictures.Rows[0].ImagePath }, new() { ImagePath = tiny.Pictures.Rows[0].ImagePath, Caption = "" });
+        Scored[] scored = Score(Everything, new() { ImagePath = tiny.Images.Rows[0].ImagePath }, new() { ImagePath = tiny.Images.Rows[0].ImagePath, Caption = "" });
 
         TinyModel.Close(scored[1].TextEmbedding, scored[0].TextEmbedding);
         Assert.Equal(1, scored[0].TextEmbedding.Sum(v => v * v), 1e-5f);

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Tests.Composition;
 
-/// <summary>Text alone, pictures alone, and how well the two match.</summary>
+/// <summary>Text alone, images alone, and how well the two match.</summary>
 public sealed class OneSideTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private sealed class Odd
@@ -16,13 +16,13 @@ public sealed class OneSideTests(TinyModel tiny) : IClassFixture<TinyModel>
     public void A_side_that_is_not_used_adds_nothing_and_may_be_anything()
     {
         // ImagePath is no path here.
-        IDataView odd = tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select((r, i) => new Odd { ImagePath = i, Caption = r.Caption }).ToArray());
+        IDataView odd = tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select((r, i) => new Odd { ImagePath = i, Caption = r.Caption }).ToArray());
         using HiMoClipTransformer texts = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, imageColumnName: null).Fit(odd);
-        using HiMoClipTransformer pictures = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, captionColumnName: null).Fit(tiny.Data);
+        using HiMoClipTransformer images = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, captionColumnName: null).Fit(tiny.Data);
         using HiMoClipTransformer both = tiny.Fit();
 
         Assert.Equal(["ImagePath", "Caption", "TextEmbedding"], texts.Transform(odd).Schema.Select(c => c.Name));
-        Assert.Equal(["ImagePath", "Caption", "ImageEmbedding"], pictures.Transform(tiny.Data).Schema.Select(c => c.Name));
+        Assert.Equal(["ImagePath", "Caption", "ImageEmbedding"], images.Transform(tiny.Data).Schema.Select(c => c.Name));
         Assert.Equal(both.Transform(tiny.Data).GetColumn<float[]>("TextEmbedding"), texts.Transform(odd).GetColumn<float[]>("TextEmbedding"));
         Assert.Throws<ArgumentOutOfRangeException>(() => both.Transform(odd));
     }
@@ -44,7 +44,7 @@ public sealed class OneSideTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void Similarity_is_the_cosine_of_picture_and_caption()
+    public void Similarity_is_the_cosine_of_image_and_caption()
     {
         using HiMoClipTransformer model = tiny.Fit();
         IDataView scored = model.Transform(tiny.Data);
@@ -56,8 +56,8 @@ public sealed class OneSideTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Theory]
-    [InlineData(null, "Caption", "ImageColumnName must be a column name: training needs pictures and captions")]
-    [InlineData("ImagePath", null, "CaptionColumnName must be a column name: training needs pictures and captions")]
+    [InlineData(null, "Caption", "ImageColumnName must be a column name: training needs images and captions")]
+    [InlineData("ImagePath", null, "CaptionColumnName must be a column name: training needs images and captions")]
     public void Training_needs_both_sides(string? image, string? caption, string expected)
     {
         var options = new HiMoClipOptions { Checkpoint = tiny.Checkpoint, ImageColumnName = image, CaptionColumnName = caption };

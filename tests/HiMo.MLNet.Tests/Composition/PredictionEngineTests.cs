@@ -26,13 +26,13 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     public void Engines_on_many_threads_share_one_copy_of_the_weights()
     {
         using HiMoClipTransformer model = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: ["red", "green", "blue"]).Fit(tiny.Data);
-        List<ToyPictures.Row> rows = tiny.Pictures.Rows;
-        Prediction[] expected = [.. rows.Select(tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model).Predict)];
+        List<ToyImages.Row> rows = tiny.Images.Rows;
+        Prediction[] expected = [.. rows.Select(tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model).Predict)];
         GC.Collect();
         GC.WaitForPendingFinalizers();                                        // of models that other tests left behind
         long tensors = torch.Tensor.TotalCount;
 
-        PredictionEngine<ToyPictures.Row, Prediction>[] engines = Enumerable.Range(0, 8).Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
+        PredictionEngine<ToyImages.Row, Prediction>[] engines = Enumerable.Range(0, 8).Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model)).ToArray();
         Assert.Equal(tensors, torch.Tensor.TotalCount);
         var predictions = new Prediction[engines.Length][];
         OnThreads(engines.Length, thread => predictions[thread] = [.. rows.Select(engines[thread].Predict)]);
@@ -55,7 +55,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     {
         using HiMoClipTransformer model = tiny.Fit();
         // More than a batch of rows.
-        IDataView scored = model.Transform(tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Repeat(tiny.Pictures.Rows, 3).SelectMany(rows => rows).ToArray()));
+        IDataView scored = model.Transform(tiny.MLContext.Data.LoadFromEnumerable(Enumerable.Repeat(tiny.Images.Rows, 3).SelectMany(rows => rows).ToArray()));
         float[][] expected = [.. scored.GetColumn<float[]>("ImageEmbedding")];
         Assert.Equal(48, expected.Length);
 
@@ -70,7 +70,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     {
         using HiMoClipTransformer model = tiny.Fit();
         IDataView scored = model.Transform(tiny.MLContext.Data.Cache(tiny.Data));
-        var expected = tiny.Pictures.Rows.Select(r => r.Caption).Zip(scored.GetColumn<float[]>("TextEmbedding")).ToDictionary(p => p.First, p => p.Second);
+        var expected = tiny.Images.Rows.Select(r => r.Caption).Zip(scored.GetColumn<float[]>("TextEmbedding")).ToDictionary(p => p.First, p => p.Second);
 
         using DataViewRowCursor cursor = scored.GetRowCursor([scored.Schema["Caption"], scored.Schema["TextEmbedding"]], new Random(5));
         ValueGetter<ReadOnlyMemory<char>> getCaption = cursor.GetGetter<ReadOnlyMemory<char>>(scored.Schema["Caption"]);
@@ -94,32 +94,32 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
     public void An_engine_computes_only_what_its_class_reads()
     {
         using HiMoClipTransformer model = tiny.Fit();
-        using PredictionEngine<ToyPictures.Row, TextOnly> texts = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, TextOnly>(model);
+        using PredictionEngine<ToyImages.Row, TextOnly> texts = tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, TextOnly>(model);
 
-        Assert.Equal(32, texts.Predict(new() { ImagePath = "/no/such/picture.png", Caption = "Two colours." }).TextEmbedding.Length);
+        Assert.Equal(32, texts.Predict(new() { ImagePath = "/no/such/image.png", Caption = "Two colours." }).TextEmbedding.Length);
     }
 
     [Fact]
-    public void An_engine_goes_on_after_a_picture_that_cannot_be_read()
+    public void An_engine_goes_on_after_a_image_that_cannot_be_read()
     {
         using HiMoClipTransformer model = tiny.Fit();
-        using PredictionEngine<ToyPictures.Row, Prediction> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model);
-        float[] expected = engine.Predict(tiny.Pictures.Rows[2]).ImageEmbedding;
+        using PredictionEngine<ToyImages.Row, Prediction> engine = tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model);
+        float[] expected = engine.Predict(tiny.Images.Rows[2]).ImageEmbedding;
 
-        ImageReadException error = Assert.Throws<ImageReadException>(() => engine.Predict(new() { ImagePath = "/no/such/picture.png", Caption = "Gone." }));
+        ImageReadException error = Assert.Throws<ImageReadException>(() => engine.Predict(new() { ImagePath = "/no/such/image.png", Caption = "Gone." }));
 
-        Assert.Contains("/no/such/picture.png", error.Message, StringComparison.Ordinal);
-        Assert.Equal(expected, engine.Predict(tiny.Pictures.Rows[2]).ImageEmbedding);
+        Assert.Contains("/no/such/image.png", error.Message, StringComparison.Ordinal);
+        Assert.Equal(expected, engine.Predict(tiny.Images.Rows[2]).ImageEmbedding);
     }
 
     [Fact]
     public void An_engine_owns_the_model_unless_told_otherwise_as_in_ML_NET()
     {
         using HiMoClipTransformer model = tiny.Fit();
-        tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false }).Dispose();
+        tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false }).Dispose();
         Assert.Equal(16, model.Transform(tiny.Data).GetColumn<float[]>("ImageEmbedding").Count());
 
-        tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model).Dispose();
+        tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model).Dispose();
         Assert.Throws<ObjectDisposedException>(() => model.Transform(tiny.Data));
     }
 
@@ -129,7 +129,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
         HiMoClipTransformer model = tiny.Fit();
         torch.Tensor[] weights = [.. ClipWeights.Tensors(model.Encoder.Weights).Values];
         var errors = new Exception[4];
-        PredictionEngine<ToyPictures.Row, Prediction>[] engines = errors.Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model)).ToArray();
+        PredictionEngine<ToyImages.Row, Prediction>[] engines = errors.Select(_ => tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model)).ToArray();
         using var started = new CountdownEvent(errors.Length);
 
         OnThreads(errors.Length + 1, thread =>
@@ -140,10 +140,10 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
                 model.Dispose();
                 return;
             }
-            PredictionEngine<ToyPictures.Row, Prediction> engine = engines[thread];
+            PredictionEngine<ToyImages.Row, Prediction> engine = engines[thread];
             try
             {
-                engine.Predict(tiny.Pictures.Rows[thread]);
+                engine.Predict(tiny.Images.Rows[thread]);
             }
             finally
             {
@@ -153,7 +153,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
             {
                 while (true)
                 {
-                    engine.Predict(tiny.Pictures.Rows[thread]);
+                    engine.Predict(tiny.Images.Rows[thread]);
                 }
             }
             errors[thread] = Assert.ThrowsAny<Exception>(PredictWithoutEnd);
@@ -161,7 +161,7 @@ public sealed class PredictionEngineTests(TinyModel tiny) : IClassFixture<TinyMo
 
         Assert.All(errors, error => Assert.IsType<ObjectDisposedException>(error));
         Assert.All(weights, weight => Assert.True(weight.IsInvalid));
-        Assert.Throws<ObjectDisposedException>(() => tiny.MLContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model));
+        Assert.Throws<ObjectDisposedException>(() => tiny.MLContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model));
         Assert.Throws<ObjectDisposedException>(() => tiny.MLContext.Model.Save(model, tiny.Data.Schema, tiny.FileName("disposed.zip")));
     }
 

@@ -8,9 +8,9 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
 {
     private static readonly string[] s_labels = ["red", "green", "blue"];
 
-    private IDataView Pictures => tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.ImagePath }).ToArray());
+    private IDataView Images => tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select(r => new { r.ImagePath }).ToArray());
 
-    private IDataView Captions => tiny.MLContext.Data.LoadFromEnumerable(tiny.Pictures.Rows.Select(r => new { r.Caption }).ToArray());
+    private IDataView Captions => tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select(r => new { r.Caption }).ToArray());
 
     [Fact]
     public void Added_columns_have_fixed_sizes_and_named_labels()
@@ -42,11 +42,11 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, captionColumnName: null, labels: s_labels)),
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, imageColumnName: null)),
-            (Pictures, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
+            (Images, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
             (Captions, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, textEmbeddingColumnName: "Caption")),
             (model.Transform(tiny.Data), search),
-            (model.Transform(Pictures), search),
+            (model.Transform(Images), search),
         ];
         foreach ((IDataView? data, IEstimator<ITransformer>? estimator) in cases)
         {
@@ -73,7 +73,7 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
         Assert.Equal(theirs.Select(c => (c.Name, c.IsHidden)), model.GetRowToRowMapper(tiny.Data.Schema).OutputSchema.Select(c => (c.Name, c.IsHidden)));
         Assert.IsType<VectorDataViewType>(scored.Schema["Caption"].Type);
         // The hidden column is still there for who holds on to it, and the new one is computed from it.
-        Assert.Equal(tiny.Pictures.Rows.Select(r => r.Caption), scored.GetColumn<string>(scored.Schema[1]));
+        Assert.Equal(tiny.Images.Rows.Select(r => r.Caption), scored.GetColumn<string>(scored.Schema[1]));
         using HiMoClipTransformer plain = tiny.Fit();
         Assert.Equal(plain.Transform(tiny.Data).GetColumn<float[]>("TextEmbedding"), scored.GetColumn<float[]>("Caption"));
     }
@@ -81,7 +81,7 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
     [Fact]
     public void A_second_model_of_the_same_names_hides_the_first()
     {
-        string other = tiny.Pictures.Checkpoint(seed: 12);
+        string other = tiny.Images.Checkpoint(seed: 12);
         using HiMoClipTransformer second = tiny.MLContext.Transforms.HiMoClip(other).Fit(tiny.Data);
 
         IDataView scored = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint).Append(tiny.MLContext.Transforms.HiMoClip(other)).Fit(tiny.Data).Transform(tiny.Data);

@@ -2,25 +2,25 @@ using Microsoft.ML;
 
 namespace HiMo.MLNet.Tests.Composition;
 
-/// <summary>Sixteen pictures and a checkpoint of a tiny model with random weights: enough to see that parts fit together.</summary>
+/// <summary>Sixteen images and a checkpoint of a tiny model with random weights: enough to see that parts fit together.</summary>
 public sealed class TinyModel : IDisposable
 {
-    public TinyModel() => Checkpoint = Pictures.Checkpoint();
+    public TinyModel() => Checkpoint = Images.Checkpoint();
 
     public MLContext MLContext { get; } = new(seed: 3);
 
-    public ToyPictures Pictures { get; } = new();
+    public ToyImages Images { get; } = new();
 
     public string Checkpoint { get; }
 
     /// <summary>Rows with an ImagePath and a Caption.</summary>
-    public IDataView Data => MLContext.Data.LoadFromEnumerable(Pictures.Rows);
+    public IDataView Data => MLContext.Data.LoadFromEnumerable(Images.Rows);
 
     internal HiMoClipTransformer Fit() => MLContext.Transforms.HiMoClip(Checkpoint).Fit(Data);
 
-    public string FileName(string name) => Path.Combine(Pictures.Folder, name);
+    public string FileName(string name) => Path.Combine(Images.Folder, name);
 
-    public void Dispose() => Pictures.Dispose();
+    public void Dispose() => Images.Dispose();
 
     internal static void Close(IReadOnlyList<float> expected, IReadOnlyList<float> actual)
     {

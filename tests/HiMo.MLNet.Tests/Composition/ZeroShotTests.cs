@@ -11,13 +11,13 @@ public sealed class ZeroShotTests(TinyModel tiny) : IClassFixture<TinyModel>
     private ITransformer Named(HiMoClipTransformer classifier) =>
         classifier.Append(tiny.MLContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(classifier.Transform(tiny.Data)));
 
-    /// <summary>The cosine of every picture with its best label, by the Similarity column.</summary>
+    /// <summary>The cosine of every image with its best label, by the Similarity column.</summary>
     private float[] BestCosines(HiMoClipTransformer model)
     {
         float[][] byLabel = [.. s_labels.Select(label => model.Transform(tiny.MLContext.Data.LoadFromEnumerable(
-            tiny.Pictures.Rows.Select(r => new ToyPictures.Row { ImagePath = r.ImagePath, Caption = Template.Replace("{0}", label, StringComparison.Ordinal) }).ToArray()))
+            tiny.Images.Rows.Select(r => new ToyImages.Row { ImagePath = r.ImagePath, Caption = Template.Replace("{0}", label, StringComparison.Ordinal) }).ToArray()))
             .GetColumn<float>("Similarity").ToArray())];
-        return [.. Enumerable.Range(0, tiny.Pictures.Rows.Count).Select(i => byLabel.Max(cosines => cosines[i]))];
+        return [.. Enumerable.Range(0, tiny.Images.Rows.Count).Select(i => byLabel.Max(cosines => cosines[i]))];
     }
 
     [Fact]
@@ -65,7 +65,7 @@ public sealed class ZeroShotTests(TinyModel tiny) : IClassFixture<TinyModel>
     }
 
     [Fact]
-    public void A_threshold_without_labels_and_labels_without_pictures_are_refused()
+    public void A_threshold_without_labels_and_labels_without_images_are_refused()
     {
         Assert.Contains("Threshold must be null where there are no Labels", Assert.Throws<ArgumentOutOfRangeException>(
             () => tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, threshold: 0.2f)).Message, StringComparison.Ordinal);
@@ -84,7 +84,7 @@ public sealed class ZeroShotTests(TinyModel tiny) : IClassFixture<TinyModel>
         using HiMoClipTransformer classifier = tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels).Fit(tiny.Data);
         string[] predicted = [.. Named(classifier).Transform(tiny.Data).GetColumn<string>("PredictedLabel")];
         // A quarter of the labels is what the classifier says. The first to occur is not its first label.
-        var rows = tiny.Pictures.Rows.Select((r, i) => new { r.ImagePath, Label = i % 4 == 3 ? predicted[i] : s_labels[(Array.IndexOf(s_labels, predicted[i]) + 1) % 4] }).ToArray();
+        var rows = tiny.Images.Rows.Select((r, i) => new { r.ImagePath, Label = i % 4 == 3 ? predicted[i] : s_labels[(Array.IndexOf(s_labels, predicted[i]) + 1) % 4] }).ToArray();
         IDataView data = tiny.MLContext.Data.LoadFromEnumerable(rows);
         IDataView order = tiny.MLContext.Data.LoadFromEnumerable(s_labels.Select(label => new LabelKey { Label = label }));
 

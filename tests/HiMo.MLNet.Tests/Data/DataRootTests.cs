@@ -99,7 +99,7 @@ public sealed class DataRootTests : IDisposable
     }
 
     [FactWhereLinksCanBeMade]
-    public void A_folder_of_pictures_does_not_reach_out_through_links()
+    public void A_folder_of_images_does_not_reach_out_through_links()
     {
         _folder.Write("a.png");
         _folder.Write("a.txt", "mine");

@@ -12,14 +12,14 @@ public sealed class DataSetErrorTests : IDisposable
     public void A_wrong_folder_says_what_was_looked_for_and_what_is_there()
     {
         _folder.Write("archive.zip");
-        _folder.Write("pictures/readme.txt", "hello");
+        _folder.Write("images/readme.txt", "hello");
 
         string message = Assert.Throws<InvalidDataException>(() => DataSets.Open(_folder.FullPath)).Message;
 
         Assert.Contains(_folder.FullPath, message);
         Assert.Contains("urban1k: folders 'image' and 'caption'", message);
         Assert.Contains("class-folder", message);
-        Assert.Contains("archive.zip, pictures/", message);
+        Assert.Contains("archive.zip, images/", message);
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class DataSetErrorTests : IDisposable
     }
 
     [Fact]
-    public void A_picture_without_its_text_is_named()
+    public void An_image_without_its_text_is_named()
     {
         _folder.Write("a.png");
         _folder.Write("a.txt");

@@ -128,13 +128,13 @@ public sealed class DataSetFormatTests : IDisposable
     }
 
     [Fact]
-    public void Reads_a_folder_of_pictures_with_texts()
+    public void Reads_a_folder_of_images_with_texts()
     {
         _folder.Write("b.PNG");
         _folder.Write("b.txt", "One.\nTwo.\n");
         _folder.Write("a/z.jpeg");
         _folder.Write("a/z.txt");
-        _folder.Write("notes.md", "no picture");
+        _folder.Write("notes.md", "no image");
 
         AssertReads("image-folder", ("b.PNG", ["One. Two."]), ("a/z.jpeg", [""]));
     }

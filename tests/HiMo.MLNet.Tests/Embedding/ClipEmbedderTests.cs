@@ -17,7 +17,7 @@ public sealed class ClipEmbedderTests(TinyModel tiny) : IClassFixture<TinyModel>
     public void Images_of_every_kind_are_embedded_as_a_pipeline_does()
     {
         using var clip = ClipEmbedder.Load(tiny.Checkpoint);
-        string path = tiny.Pictures.Rows[0].ImagePath;
+        string path = tiny.Images.Rows[0].ImagePath;
         using FileStream stream = File.OpenRead(path);
         using var image = MLImage.CreateFromFile(path);
 
@@ -32,7 +32,7 @@ public sealed class ClipEmbedderTests(TinyModel tiny) : IClassFixture<TinyModel>
     public async Task Texts_keep_their_order_whatever_their_lengths()
     {
         using var clip = ClipEmbedder.Load(tiny.Checkpoint);
-        string[] texts = [.. tiny.Pictures.Rows.Select(row => row.Caption), "red", string.Join(' ', Enumerable.Repeat("green", 300))];
+        string[] texts = [.. tiny.Images.Rows.Select(row => row.Caption), "red", string.Join(' ', Enumerable.Repeat("green", 300))];
 
         float[][] embedded = await clip.EmbedTextsAsync(texts);
 
@@ -51,14 +51,14 @@ public sealed class ClipEmbedderTests(TinyModel tiny) : IClassFixture<TinyModel>
             using var clip = ClipEmbedder.Load(zip);
             ClipClassifier classifier = clip.CreateClassifier(["red", "green"], ["the top is {0}"]);
 
-            foreach ((ToyPictures.Row row, float[] expected) in tiny.Pictures.Rows.Zip(scores))
+            foreach ((ToyImages.Row row, float[] expected) in tiny.Images.Rows.Zip(scores))
             {
                 ClipPrediction prediction = classifier.Classify(row.ImagePath);
                 TinyModel.Close(expected, prediction.Probabilities);
                 Assert.Equal(expected[0] > expected[1] ? "red" : "green", prediction.Label);
             }
 
-            Assert.Null(clip.CreateClassifier(["red"], threshold: 1).Classify(tiny.Pictures.Rows[0].ImagePath).Label);
+            Assert.Null(clip.CreateClassifier(["red"], threshold: 1).Classify(tiny.Images.Rows[0].ImagePath).Label);
         }
     }
 
@@ -94,7 +94,7 @@ public sealed class ClipEmbedderTests(TinyModel tiny) : IClassFixture<TinyModel>
     public void The_readme_program_runs()
     {
         string folder = Directory.CreateDirectory(tiny.FileName("readme")).FullName;
-        File.Copy(tiny.Pictures.Rows[0].ImagePath, Path.Combine(folder, "tom.jpg"));
+        File.Copy(tiny.Images.Rows[0].ImagePath, Path.Combine(folder, "tom.jpg"));
         using (HiMoClipTransformer model = tiny.Fit())
         {
             tiny.MLContext.Model.Save(model, tiny.Data.Schema, Path.Combine(folder, "model.zip"));

@@ -60,8 +60,8 @@ public sealed class EmbeddingCacheTests : IDisposable
     }
 
     [Fact]
-    public void A_text_and_a_picture_of_the_same_bytes_differ() =>
-        Assert.NotEqual(ContentKey.OfText("a"), ContentKey.OfPicture(new MemoryStream(Encoding.UTF8.GetBytes("a"))));
+    public void A_text_and_a_image_of_the_same_bytes_differ() =>
+        Assert.NotEqual(ContentKey.OfText("a"), ContentKey.OfImage(new MemoryStream(Encoding.UTF8.GetBytes("a"))));
 
     [Fact]
     public void What_was_added_is_there_before_it_is_written_and_written_before_the_end()

@@ -13,25 +13,25 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
 
     public void Dispose() => _folder.Dispose();
 
-    private List<ToyPictures.Row> Rows => trained.Pictures.Rows;
+    private List<ToyImages.Row> Rows => trained.Images.Rows;
 
-    private IDataView View(IEnumerable<ToyPictures.Row> rows) => trained.MLContext.Data.LoadFromEnumerable(rows.ToArray());
+    private IDataView View(IEnumerable<ToyImages.Row> rows) => trained.MLContext.Data.LoadFromEnumerable(rows.ToArray());
 
-    private float[][] Embed(string column, IEnumerable<ToyPictures.Row> rows) => [.. trained.Model.Transform(View(rows)).GetColumn<float[]>(column)];
+    private float[][] Embed(string column, IEnumerable<ToyImages.Row> rows) => [.. trained.Model.Transform(View(rows)).GetColumn<float[]>(column)];
 
-    private float[] Similarities(ToyPictures.Row picture, IEnumerable<string> texts)
+    private float[] Similarities(ToyImages.Row row, IEnumerable<string> texts)
     {
-        float[] image = Embed("ImageEmbedding", [picture]).Single();
-        return [.. Embed("TextEmbedding", texts.Select(t => new ToyPictures.Row { Caption = t })).Select(text => TensorPrimitives.Dot(image, text))];
+        float[] image = Embed("ImageEmbedding", [row]).Single();
+        return [.. Embed("TextEmbedding", texts.Select(t => new ToyImages.Row { Caption = t })).Select(text => TensorPrimitives.Dot(image, text))];
     }
 
     public static TheoryData<string> LayoutsWithCaptions => [.. ToyDataSets.WithCaptions];
 
     [Theory]
     [MemberData(nameof(LayoutsWithCaptions))]
-    public void Every_layout_gives_the_figures_of_its_pictures_and_captions(string format)
+    public void Every_layout_gives_the_figures_of_its_images_and_captions(string format)
     {
-        List<ToyPictures.Row> rows = Rows[..8];
+        List<ToyImages.Row> rows = Rows[..8];
         string spec = ToyDataSets.Write(format, _folder.FullPath, rows);
 
         HiMoClipMetrics metrics = trained.Model.Evaluate(spec);
@@ -54,9 +54,9 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void Rows_with_the_same_path_are_one_picture_with_several_captions()
+    public void Rows_with_the_same_path_are_one_image_with_several_captions()
     {
-        HiMoClipMetrics metrics = trained.Model.Evaluate(View([.. Rows, .. Rows.Select(r => new ToyPictures.Row { ImagePath = r.ImagePath, Caption = "Another." })]));
+        HiMoClipMetrics metrics = trained.Model.Evaluate(View([.. Rows, .. Rows.Select(r => new ToyImages.Row { ImagePath = r.ImagePath, Caption = "Another." })]));
 
         Assert.Equal((16, 32), (metrics.ImageCount, metrics.Captions.Count));
         Assert.Equal((16, 32), (metrics.Retrieval!.ImageCount, metrics.Retrieval.TextCount));
@@ -95,7 +95,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void Pictures_in_memory_give_the_figures_of_their_files()
+    public void Images_in_memory_give_the_figures_of_their_files()
     {
         IDataView data = trained.MLContext.Transforms.LoadImages("ImagePath", null, "ImagePath").Fit(trained.Data).Transform(trained.Data);
 
@@ -103,9 +103,9 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void A_COLA_row_is_right_when_both_captions_prefer_their_own_picture()
+    public void A_COLA_row_is_right_when_both_captions_prefer_their_own_image()
     {
-        List<ToyPictures.Row> rows = [.. Rows, Rows[0], Rows[9]];             // two pictures come twice
+        List<ToyImages.Row> rows = [.. Rows, Rows[0], Rows[9]];             // two images come twice
         int right = rows.Chunk(2).Count(pair =>
             Similarities(pair[0], [pair[0].Caption])[0] > Similarities(pair[1], [pair[0].Caption])[0]
             && Similarities(pair[1], [pair[1].Caption])[0] > Similarities(pair[0], [pair[1].Caption])[0]);
@@ -137,7 +137,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void Class_folders_may_have_other_names_and_classes_without_pictures()
+    public void Class_folders_may_have_other_names_and_classes_without_images()
     {
         string spec = ToyDataSets.Write("class-folder", _folder.FullPath, Rows);
         var names = new Dictionary<string, string> { ["blue"] = "sky", ["green"] = "grass", ["red"] = "fire", ["yellow"] = "sun", ["n0"] = "snow" };
@@ -161,7 +161,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void Without_its_pictures_a_set_gives_the_length_of_its_captions()
+    public void Without_its_images_a_set_gives_the_length_of_its_captions()
     {
         _folder.Write("himo_docci_data.json", HiMoDocciExcerpt.Text);
 
@@ -170,32 +170,32 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
         Assert.Equal((0, 5, 3.0, 5), (metrics.ImageCount, metrics.Captions.Count, metrics.Captions.MeanParts, metrics.Captions.MostParts));
         Assert.Null(metrics.Retrieval);
         string note = Assert.Single(metrics.Notes);
-        Assert.Contains("None of the 5 pictures", note);
+        Assert.Contains("None of the 5 images", note);
         Assert.Contains("test_00000.jpg", note);
     }
 
     [Fact]
-    public void Missing_pictures_are_an_error_until_a_share_is_allowed()
+    public void Missing_images_are_an_error_until_a_share_is_allowed()
     {
         string spec = ToyDataSets.Write("docci", _folder.FullPath, Rows[..8]);
         File.Delete(_folder.At("images/002.png"));
-        File.WriteAllText(_folder.At("images/005.png"), "not a picture");
+        File.WriteAllText(_folder.At("images/005.png"), "not an image");
 
         string missing = Assert.Throws<InvalidDataException>(() => trained.Model.Evaluate(spec)).Message;
-        Assert.Contains("1 of 8 pictures are missing", missing);
+        Assert.Contains("1 of 8 images are missing", missing);
         Assert.Contains("002.png", missing);
         Assert.Contains("line 3", missing);
-        Assert.Contains("2 of 8 pictures cannot be read", Assert.Throws<InvalidDataException>(() => trained.Model.Evaluate(spec, new() { MaxUnreadableShare = 0.2 })).Message);
+        Assert.Contains("2 of 8 images cannot be read", Assert.Throws<InvalidDataException>(() => trained.Model.Evaluate(spec, new() { MaxUnreadableShare = 0.2 })).Message);
 
         HiMoClipMetrics metrics = trained.Model.Evaluate(spec, new() { MaxUnreadableShare = 0.25 });
 
         Assert.Equal((6, 2, 6), (metrics.ImageCount, metrics.UnreadableCount, metrics.Captions.Count));
-        Assert.Contains("2 of 8 pictures", Assert.Single(metrics.Notes));
+        Assert.Contains("2 of 8 images", Assert.Single(metrics.Notes));
         Assert.Equal(trained.Model.EvaluateRetrieval(View(Rows[..8].Where((_, i) => i is not 2 and not 5))), metrics.Retrieval);
     }
 
     [Fact]
-    public void A_COLA_row_with_an_unreadable_picture_is_left_out_whole()
+    public void A_COLA_row_with_an_unreadable_image_is_left_out_whole()
     {
         string spec = ToyDataSets.Write("cola", _folder.FullPath, Rows[..8]);
         File.Delete(_folder.At("images/003.png"));
@@ -204,7 +204,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void Pictures_without_captions_and_texts_without_pictures_are_told()
+    public void Images_without_captions_and_texts_without_images_are_told()
     {
         string urban = ToyDataSets.Write("urban1k", Directory.CreateDirectory(_folder.At("urban")).FullName, Rows[..4]);
         File.Delete(_folder.At("urban/caption/001.txt"));
@@ -213,7 +213,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
 
         HiMoClipMetrics silent = trained.Model.Evaluate(urban), alone = trained.Model.Evaluate(beside);
 
-        Assert.Contains("1 of 4 pictures have no caption", Assert.Single(silent.Notes));
+        Assert.Contains("1 of 4 images have no caption", Assert.Single(silent.Notes));
         Assert.Equal((4, 3), (silent.Retrieval!.ImageCount, silent.Retrieval.ImageQueryCount));
         Assert.Contains("'001.txt'", Assert.Single(alone.Notes));
         File.Delete(_folder.At("beside/002.txt"));
@@ -221,9 +221,9 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     }
 
     [Fact]
-    public void Embeddings_that_are_not_numbers_name_their_text_or_picture()
+    public void Embeddings_that_are_not_numbers_name_their_text_or_image()
     {
-        using HiMoClipTransformer model = trained.Pictures.Train(trained.MLContext, ToyPictures.Options(epochs: 1));
+        using HiMoClipTransformer model = trained.Images.Train(trained.MLContext, ToyImages.Options(epochs: 1));
         Fill(model, "text_projection", float.NaN);
 
         Assert.Contains("the text 'Two colours", Assert.Throws<InvalidOperationException>(() => model.EvaluateRetrieval(trained.Data)).Message);
@@ -234,7 +234,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
     [Fact]
     public void A_collapsed_model_scores_chance()
     {
-        using HiMoClipTransformer model = trained.Pictures.Train(trained.MLContext, ToyPictures.Options(epochs: 1));
+        using HiMoClipTransformer model = trained.Images.Train(trained.MLContext, ToyImages.Options(epochs: 1));
         Fill(model, "visual.proj", 0);
 
         HiMoClipMetrics metrics = model.Evaluate(trained.Data);
@@ -258,14 +258,14 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
         (HiMoClipMetrics first, int computedFirst) = Count(trained.Model);
         (HiMoClipMetrics second, int cachedSecond) = Count(trained.Model);
 
-        // 8 pictures, 8 captions, and per caption "Two colours." and its first two sentences; the first four share theirs.
+        // 8 images, 8 captions, and per caption "Two colours." and its first two sentences; the first four share theirs.
         Assert.Equal((0, 8 + 8 + 1 + 2), (computedFirst, cachedSecond));
         Assert.Equal(first.Retrieval, second.Retrieval);
         Assert.Equal(first.Monotonicity, second.Monotonicity);
 
         File.Copy(Rows[15].ImagePath, _folder.At("images/000.png"), overwrite: true);
         Assert.Equal(8 + 8 + 1 + 2 - 1, Count(trained.Model).Cached);
-        using HiMoClipTransformer other = trained.Pictures.Train(trained.MLContext, ToyPictures.Options(epochs: 1));
+        using HiMoClipTransformer other = trained.Images.Train(trained.MLContext, ToyImages.Options(epochs: 1));
         Assert.Equal(0, Count(other).Cached);
 
         (HiMoClipMetrics, int Cached) Count(HiMoClipTransformer model)
@@ -288,7 +288,7 @@ public sealed class HiMoClipEvaluationTests(HiMoClipTransformerTests.Trained tra
         options.CancellationToken = default;
         last.OnReport = null;
         trained.Model.Evaluate(trained.Data, options);
-        Assert.Equal(16, last.All.Last(p => p.Stage == "pictures").FromCache);
+        Assert.Equal(16, last.All.Last(p => p.Stage == "images").FromCache);
     }
 
     private sealed class Last : IProgress<HiMoClipEvaluationProgress>

@@ -49,9 +49,9 @@ public sealed class ScoredDataTests
     [Fact]
     public void Scored_once_it_gives_what_the_model_gives()
     {
-        using var pictures = new ToyPictures();
-        IDataView data = _mlContext.Data.LoadFromEnumerable(pictures.Rows);
-        using HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(pictures.Checkpoint()).Fit(data);
+        using var images = new ToyImages();
+        IDataView data = _mlContext.Data.LoadFromEnumerable(images.Rows);
+        using HiMoClipTransformer model = _mlContext.Transforms.HiMoClip(images.Checkpoint()).Fit(data);
 
         IDataView scored = _mlContext.Data.Cache(model.Transform(data));
 

@@ -2,14 +2,14 @@ using System.Text.Json;
 
 namespace HiMo.MLNet.Tests.Evaluation;
 
-/// <summary>Some of the toy pictures in the layout of each data set.</summary>
+/// <summary>Some of the toy images in the layout of each data set.</summary>
 internal static class ToyDataSets
 {
     public static readonly string[] WithCaptions =
         ["urban1k", "image-folder", "sharegpt4v", "docci", "docci-train", "docci-test", "long-dci", "coco", "flickr30k"];
 
-    /// <summary>Lays pictures out in a folder; returns how the evaluation is told to read it.</summary>
-    public static string Write(string format, string folder, IReadOnlyList<ToyPictures.Row> rows)
+    /// <summary>Lays images out in a folder; returns how the evaluation is told to read it.</summary>
+    public static string Write(string format, string folder, IReadOnlyList<ToyImages.Row> rows)
     {
         string[] names = [.. rows.Select((_, i) => $"{i:d3}{(format is "urban1k" or "flickr30k" ? ".jpg" : ".png")}")];
         switch (format)
@@ -65,9 +65,9 @@ internal static class ToyDataSets
 
         void Copy(string subfolder) => Each((row, name) => File.Copy(row.ImagePath, Path.Combine(Directory.CreateDirectory(Path.Combine(folder, subfolder)).FullName, name)));
 
-        void Each(Action<ToyPictures.Row, string> write)
+        void Each(Action<ToyImages.Row, string> write)
         {
-            foreach ((int i, ToyPictures.Row row) in rows.Index())
+            foreach ((int i, ToyImages.Row row) in rows.Index())
             {
                 write(row, names[i]);
             }
@@ -84,12 +84,12 @@ internal static class ToyDataSets
     }
 
     /// <summary>"Two colours.", "Two colours. The top is red.", … the whole.</summary>
-    public static string[] Growing(ToyPictures.Row row)
+    public static string[] Growing(ToyImages.Row row)
     {
         string[] sentences = row.Caption.TrimEnd('.').Split(". ");
         return [.. sentences.Select((_, i) => string.Join(". ", sentences[..(i + 1)]) + ".")];
     }
 
     /// <summary>The colour at the top.</summary>
-    public static string Class(ToyPictures.Row row) => row.Caption.Split(' ')[5].TrimEnd('.');
+    public static string Class(ToyImages.Row row) => row.Caption.Split(' ')[5].TrimEnd('.');
 }

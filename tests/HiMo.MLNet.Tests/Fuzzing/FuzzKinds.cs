@@ -12,7 +12,7 @@ internal static class FuzzKinds
         ["tokenizer"] = folder => [TokenizerFuzz.Kind(folder)],
         ["model zip"] = folder => [ModelZipFuzz.Kind(folder)],
         ["data sets"] = DataSetFuzz.Kinds,
-        ["pictures"] = PictureFuzz.Kinds,
+        ["images"] = ImageFuzz.Kinds,
         ["captions"] = _ => [CaptionFuzz.Kind()],
     };
 }

@@ -5,12 +5,12 @@ using PngFile = HiMo.MLNet.Tests.Images.PngFile;
 
 namespace HiMo.MLNet.Tests.Fuzzing;
 
-/// <summary>What holds of every picture on its way into the model.</summary>
+/// <summary>What holds of every image on its way into the model.</summary>
 [Properties(MaxTest = 100)]
 public sealed class ResizePropertyTests
 {
     [Property]
-    public bool A_picture_of_one_colour_keeps_it(PositiveInt width, PositiveInt height, PositiveInt size, byte red, byte green, byte blue)
+    public bool An_image_of_one_colour_keeps_it(PositiveInt width, PositiveInt height, PositiveInt size, byte red, byte green, byte blue)
     {
         byte[] planes = Process(width, height, size, out int area, _ => [red, green, blue]);
 
@@ -18,7 +18,7 @@ public sealed class ResizePropertyTests
     }
 
     [Property]
-    public bool A_picture_stays_near_its_range(PositiveInt width, PositiveInt height, PositiveInt size, byte first, byte second, int seed)
+    public bool An_image_stays_near_its_range(PositiveInt width, PositiveInt height, PositiveInt size, byte first, byte second, int seed)
     {
         (byte low, byte high) = (Math.Min(first, second), Math.Max(first, second));
         var random = new Random(seed);
@@ -34,7 +34,7 @@ public sealed class ResizePropertyTests
         byte[][] rows = [.. Enumerable.Range(0, 1 + (height.Get % 90)).Select(_ => Enumerable.Range(0, 1 + (width.Get % 90)).SelectMany(pixel).ToArray())];
         var preprocessor = new ClipPreprocessor(1 + (size.Get % 60));
         byte[] planes = new byte[preprocessor.Length];
-        preprocessor.Process(ImageDecoder.Decode(new MemoryStream(PngFile.Create(1 + (width.Get % 90), 8, 2, rows)), "picture"), planes);
+        preprocessor.Process(ImageDecoder.Decode(new MemoryStream(PngFile.Create(1 + (width.Get % 90), 8, 2, rows)), "image"), planes);
         area = planes.Length / 3;
         return planes;
     }

@@ -16,7 +16,7 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
     /// <summary>A tiny model with CLIP's vocabulary, and the folder that it was written to.</summary>
     public sealed class Saved : IDisposable
     {
-        private readonly ToyPictures _toys = new();
+        private readonly ToyImages _toys = new();
 
         public Saved()
         {
@@ -38,14 +38,14 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
         "tokenizer_config.json", "vocab.json",
     ];
 
-    private readonly ToyPictures _toys = new();
+    private readonly ToyImages _toys = new();
 
     public void Dispose() => _toys.Dispose();
 
     private string At(string name) => Path.Combine(_toys.Folder, name);
 
     private static HiMoClipTransformer Model(string checkpoint) =>
-        new MLContext().Transforms.HiMoClip(checkpoint).Fit(new MLContext().Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()));
+        new MLContext().Transforms.HiMoClip(checkpoint).Fit(new MLContext().Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>()));
 
     /// <summary>The folder, to change.</summary>
     private string Copy()
@@ -230,7 +230,7 @@ public sealed class HuggingFaceFolderTests(HuggingFaceFolderTests.Saved saved) :
     public void A_vocabulary_of_its_own_goes_with_the_folder()
     {
         var tokenizer = new ClipTokenizer(new MemoryStream("a b</w>\nc ab</w>\n"u8.ToArray()));
-        using var model = new ClipModel(ToyPictures.Tiny with { VocabularySize = tokenizer.VocabularySize });
+        using var model = new ClipModel(ToyImages.Tiny with { VocabularySize = tokenizer.VocabularySize });
         using (var generator = new Generator(5))
         {
             model.Initialize(generator);

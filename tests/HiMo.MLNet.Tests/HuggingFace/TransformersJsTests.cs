@@ -19,7 +19,7 @@ public sealed class TransformersJsTests(ITestOutputHelper output) : IDisposable
         "snow ❄ and 日本語", string.Join(' ', Enumerable.Repeat("a long caption that no model reads to its end", 40)),
     ];
 
-    private readonly ToyPictures _toys = new();
+    private readonly ToyImages _toys = new();
 
     public void Dispose() => _toys.Dispose();
 
@@ -29,7 +29,7 @@ public sealed class TransformersJsTests(ITestOutputHelper output) : IDisposable
     public void Transformers_js_gives_the_same_ids_pixels_and_embeddings()
     {
         using (HiMoClipTransformer model = new MLContext().Transforms.HiMoClip(_toys.Checkpoint())
-            .Fit(new MLContext().Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>())))
+            .Fit(new MLContext().Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>())))
         {
             model.SaveHuggingFace(At("folder"), OnnxPrecision.Float32, OnnxPrecision.Float16, OnnxPrecision.Int8);
             File.WriteAllText(At("expected.json"), JsonSerializer.Serialize(Expected(model)));
@@ -56,9 +56,9 @@ public sealed class TransformersJsTests(ITestOutputHelper output) : IDisposable
         float[] values = [.. Enumerable.Range(0, 2 * 3 * 32 * 32).Select(i => MathF.Sin(i) + (i % 7 / 4f))];
         Tensor embeddings = nn.functional.normalize(model.Encoder.Weights.EncodeImage(tensor(values, shape)), dim: 1);
 
-        // A picture of the model's size, which is neither resized nor cut.
+        // An image of the model's size, which is neither resized nor cut.
         byte[] planes = new byte[3 * 32 * 32];
-        model.Encoder.Planes.Read(new PictureSource(_toys.Rows[1].ImagePath, null), planes);
+        model.Encoder.Planes.Read(new ImageSource(_toys.Rows[1].ImagePath, null), planes);
         float[] pixels = new float[planes.Length];
         ClipPreprocessor.Normalize(planes, pixels, 32 * 32);
         return new
@@ -67,7 +67,7 @@ public sealed class TransformersJsTests(ITestOutputHelper output) : IDisposable
                 .Select(text => new { text = text.Text, ids = text.Ids.Take(246).Prepend(49_406).Append(49_407) }),
             batch = s_batch.Zip(embedder.EmbedTexts(s_batch), (text, embedding) => new { text, embedding }),
             pixels = new { values, shape, embeddings = embeddings.data<float>().ToArray().Chunk(32) },
-            picture = new
+            image = new
             {
                 bytes = Enumerable.Range(0, planes.Length).Select(i => (int)planes[(i % 3 * 32 * 32) + (i / 3)]),
                 size = 32,

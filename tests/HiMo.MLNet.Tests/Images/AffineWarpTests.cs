@@ -12,11 +12,11 @@ public sealed class AffineWarpTests
         Assert.Equal([1, 2, 3, 4, 5, 6, 7, 8, 9], Warp(s_nine, (1.5, 1.5), 3, 0, 3));
 
     [Fact]
-    public void A_quarter_turn_of_the_rectangle_turns_the_picture_the_other_way() =>
+    public void A_quarter_turn_of_the_rectangle_turns_the_image_the_other_way() =>
         Assert.Equal([3, 6, 9, 2, 5, 8, 1, 4, 7], Warp(s_nine, (1.5, 1.5), 3, 90, 3));
 
     [Fact]
-    public void A_half_turn_reverses_the_picture() =>
+    public void A_half_turn_reverses_the_image() =>
         Assert.Equal([9, 8, 7, 6, 5, 4, 3, 2, 1], Warp(s_nine, (1.5, 1.5), 3, 180, 3));
 
     [Fact]
@@ -45,14 +45,14 @@ public sealed class AffineWarpTests
     public void Copes_with_extreme_shapes(int width, int height)
     {
         byte[] result = new byte[48 * 48 * RgbImage.PixelBytes];
-        RgbImage image = TestPicture.Plain(width, height, 0, 0, 0);
+        RgbImage image = TestImage.Plain(width, height, 0, 0, 0);
         AffineWarp.Warp(image, (width / 2.0, height / 2.0), (width, height), 0, 48, Color.White, result);
-        Assert.All(TestPicture.Colours(result), value => Assert.Equal(0, value));
+        Assert.All(TestImage.Colours(result), value => Assert.Equal(0, value));
         AffineWarp.Warp(image, (width / 2.0, height / 2.0), (width, height), 1, 48, Color.White, result);
     }
 
     private static RgbImage Grey(int width, params byte[] values) =>
-        TestPicture.Grey(width, values.Length / width, values);
+        TestImage.Grey(width, values.Length / width, values);
 
     private static IEnumerable<byte> Warp(RgbImage image, (double X, double Y) centre, double extent, double degrees, int size)
     {

@@ -35,22 +35,22 @@ public sealed class BicubicResizeTests
         BicubicResize.Resize(image, box, 101, 67, 0, 0, 101, 67, whole);
         byte[] window = new byte[40 * 30 * RgbImage.PixelBytes];
         BicubicResize.Resize(image, box, 101, 67, 55, 33, 40, 30, window);
-        byte[] colours = TestPicture.Colours(whole);
+        byte[] colours = TestImage.Colours(whole);
         IEnumerable<byte> expected = Enumerable.Range(33, 30).SelectMany(y => colours[(((y * 101) + 55) * 3)..(((y * 101) + 95) * 3)]);
-        Assert.Equal(expected, TestPicture.Colours(window));
+        Assert.Equal(expected, TestImage.Colours(window));
     }
 
     [Fact]
-    public void Names_a_box_outside_the_picture() =>
+    public void Names_a_box_outside_the_image() =>
         Assert.Contains("6 x 1", Assert.Throws<ArgumentException>(() => Row(s_ramp, 1, 7, 3)).Message);
 
-    /// <summary>Resizes a picture of one grey row, and, so that both passes are seen, its transpose.</summary>
+    /// <summary>Resizes an image of one grey row, and, so that both passes are seen, its transpose.</summary>
     private static byte[] Row(byte[] grey, float left, float right, int length)
     {
         (byte[]? across, byte[]? down) = (new byte[length * RgbImage.PixelBytes], new byte[length * RgbImage.PixelBytes]);
-        BicubicResize.Resize(TestPicture.Grey(grey.Length, 1, grey), new(left, 0, right, 1), length, 1, 0, 0, length, 1, across);
-        BicubicResize.Resize(TestPicture.Grey(1, grey.Length, grey), new(0, left, 1, right), 1, length, 0, 0, 1, length, down);
-        Assert.Equal(TestPicture.Colours(across), TestPicture.Colours(down));
+        BicubicResize.Resize(TestImage.Grey(grey.Length, 1, grey), new(left, 0, right, 1), length, 1, 0, 0, length, 1, across);
+        BicubicResize.Resize(TestImage.Grey(1, grey.Length, grey), new(0, left, 1, right), 1, length, 0, 0, 1, length, down);
+        Assert.Equal(TestImage.Colours(across), TestImage.Colours(down));
         return [.. across.Chunk(RgbImage.PixelBytes).Select(pixel => pixel[..3].Distinct().Single())];
     }
 }

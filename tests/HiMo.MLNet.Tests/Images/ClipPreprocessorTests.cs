@@ -7,20 +7,20 @@ public sealed class ClipPreprocessorTests
 {
     private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden = GoldenFile.Read("preprocess.expected.safetensors");
 
-    public static TheoryData<string> GoldenPictures => [.. s_golden.Keys];
+    public static TheoryData<string> GoldenImages => [.. s_golden.Keys];
 
     [Theory]
-    [MemberData(nameof(GoldenPictures))]
-    public void Reproduces_pillow(string picture)
+    [MemberData(nameof(GoldenImages))]
+    public void Reproduces_pillow(string image)
     {
-        (string? file, int size) = (picture.Split('@')[0], int.Parse(picture.Split('@')[1]));
+        (string? file, int size) = (image.Split('@')[0], int.Parse(image.Split('@')[1]));
         var preprocessor = new ClipPreprocessor(size);
         byte[] planes = new byte[preprocessor.Length];
         preprocessor.Process(ImageDecoder.Decode(GoldenFile.PathOf($"images/{file}")), planes);
         float[] values = new float[planes.Length];
         preprocessor.Normalize(planes, values);
 
-        float[] expected = s_golden[picture].Values;
+        float[] expected = s_golden[image].Values;
         int[] differences = new int[256];
         for (int i = 0; i < values.Length; i++)
         {
@@ -54,7 +54,7 @@ public sealed class ClipPreprocessorTests
 
         static IEnumerable<int> RowsKept(int height)
         {
-            RgbImage image = TestPicture.Grey(4, height, [.. Enumerable.Range(0, 4 * height).Select(i => (byte)(i / 4))]);
+            RgbImage image = TestImage.Grey(4, height, [.. Enumerable.Range(0, 4 * height).Select(i => (byte)(i / 4))]);
             byte[] planes = new byte[3 * 4 * 4];
             new ClipPreprocessor(4).Process(image, planes);
             return planes.Take(16).Chunk(4).Select(row => (int)row.Distinct().Single());
@@ -65,7 +65,7 @@ public sealed class ClipPreprocessorTests
     public void Writes_planes_of_red_green_and_blue()
     {
         byte[] planes = new byte[12];
-        new ClipPreprocessor(2).Process(TestPicture.Rgb(2, 2, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), planes);
+        new ClipPreprocessor(2).Process(TestImage.Rgb(2, 2, [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12]), planes);
         Assert.Equal([1, 4, 7, 10, 2, 5, 8, 11, 3, 6, 9, 12], planes);
     }
 
@@ -77,12 +77,12 @@ public sealed class ClipPreprocessorTests
     public void Copes_with_extreme_shapes(int width, int height)
     {
         byte[] planes = new byte[3 * 224 * 224];
-        new ClipPreprocessor(224).Process(TestPicture.Plain(width, height, 77, 77, 77), planes);
+        new ClipPreprocessor(224).Process(TestImage.Plain(width, height, 77, 77, 77), planes);
         Assert.All(planes, value => Assert.Equal(77, value));
     }
 
     [Fact]
-    public void Normalizes_a_batch_like_its_pictures()
+    public void Normalizes_a_batch_like_its_images()
     {
         byte[] planes = [.. Enumerable.Range(0, 24).Select(i => (byte)(i * 10))];
         float[] together = new float[24];
@@ -95,5 +95,5 @@ public sealed class ClipPreprocessorTests
 
     [Fact]
     public void Names_a_wrong_length() =>
-        Assert.Contains("found 5", Assert.Throws<ArgumentException>(() => new ClipPreprocessor(2).Process(TestPicture.Plain(1, 1, 0, 0, 0), new byte[5])).Message);
+        Assert.Contains("found 5", Assert.Throws<ArgumentException>(() => new ClipPreprocessor(2).Process(TestImage.Plain(1, 1, 0, 0, 0), new byte[5])).Message);
 }

@@ -12,19 +12,19 @@ public sealed class ImageAugmenterTests
     private static readonly ImageAugmentation s_still = new() { MinScale = 1 };
 
     [Fact]
-    public void Without_variation_a_square_picture_is_preprocessed_as_ever() =>
-        Assert.Equal(TestPicture.Preprocess(s_square, Size), Augment(s_square, s_still, seed: 1));
+    public void Without_variation_a_square_image_is_preprocessed_as_ever() =>
+        Assert.Equal(TestImage.Preprocess(s_square, Size), Augment(s_square, s_still, seed: 1));
 
     [Fact]
     public void A_certain_flip_mirrors() =>
         Assert.Equal(
-            TestPicture.Preprocess(s_square, Size).Chunk(Size).SelectMany(row => row.Reverse()),
+            TestImage.Preprocess(s_square, Size).Chunk(Size).SelectMany(row => row.Reverse()),
             Augment(s_square, s_still with { HorizontalFlip = 1 }, seed: 1));
 
     [Fact]
     public void By_default_it_crops_a_little_and_never_mirrors()
     {
-        byte[] original = TestPicture.Preprocess(s_square, Size);
+        byte[] original = TestImage.Preprocess(s_square, Size);
         byte[] mirrored = Augment(s_square, s_still with { HorizontalFlip = 1 }, seed: 1);
         for (int seed = 0; seed < 20; seed++)
         {
@@ -35,7 +35,7 @@ public sealed class ImageAugmenterTests
     }
 
     [Fact]
-    public void The_same_seed_gives_the_same_picture()
+    public void The_same_seed_gives_the_same_image()
     {
         ImageAugmentation options = Everything;
         Assert.Equal(Augment(s_square, options, seed: 3), Augment(s_square, options, seed: 3));
@@ -43,7 +43,7 @@ public sealed class ImageAugmenterTests
     }
 
     [Fact]
-    public void Every_picture_takes_as_many_draws()
+    public void Every_image_takes_as_many_draws()
     {
         (Random? first, Random? second) = (new Random(5), new Random(5));
         new ImageAugmenter(s_still, Size).Process(s_square, first, new byte[3 * Size * Size]);
@@ -52,10 +52,10 @@ public sealed class ImageAugmenterTests
     }
 
     [Fact]
-    public void A_shrunken_picture_stands_on_its_background()
+    public void A_shrunken_image_stands_on_its_background()
     {
-        // Four times the area: the black picture covers a quarter of the result, the rest is red.
-        RgbImage black = TestPicture.Plain(64, 64, 0, 0, 0);
+        // Four times the area: the black image covers a quarter of the result, the rest is red.
+        RgbImage black = TestImage.Plain(64, 64, 0, 0, 0);
         byte[] planes = Augment(black, new() { MinScale = 4, MaxScale = 4, Background = Color.Red }, seed: 2);
         Assert.InRange(planes.Take(Size * Size).Average(red => red), 0.74 * 255, 0.76 * 255);
         Assert.All(planes.Skip(Size * Size), value => Assert.Equal(0, value));
@@ -64,7 +64,7 @@ public sealed class ImageAugmenterTests
     [Fact]
     public void Rotation_shows_the_background_in_the_corners_and_keeps_the_centre()
     {
-        RgbImage black = TestPicture.Plain(64, 64, 0, 0, 0);
+        RgbImage black = TestImage.Plain(64, 64, 0, 0, 0);
         byte[] planes = Augment(black, s_still with { Rotation = 180 }, seed: 8);
         Assert.Equal(255, planes[0]);
         Assert.Equal(0, planes[(Size / 2 * Size) + (Size / 2)]);
@@ -81,14 +81,14 @@ public sealed class ImageAugmenterTests
     }
 
     [Fact]
-    public void Contrast_leaves_a_grey_picture_alone() =>
+    public void Contrast_leaves_a_grey_image_alone() =>
         Assert.All(Augment(Plain(90, 90, 90), s_still with { Contrast = 1 }, seed: 4), value => Assert.Equal(90, value));
 
     [Fact]
     public void Contrast_moves_values_about_the_mean_grey()
     {
         // Half 60, half 140, mean 100.
-        RgbImage image = TestPicture.Grey(2, 2, 60, 140, 60, 140);
+        RgbImage image = TestImage.Grey(2, 2, 60, 140, 60, 140);
         byte[] planes = new byte[12];
         new ImageAugmenter(s_still with { Contrast = 1 }, 2).Process(image, new Random(4), planes);
         Assert.Equal(200, planes[0] + planes[1], 1.0);
@@ -111,7 +111,7 @@ public sealed class ImageAugmenterTests
     [InlineData(65, 64)]
     public void Works_for_every_shape_and_seed(int width, int height)
     {
-        RgbImage image = TestPicture.Plain(width, height, 0, 0, 0);
+        RgbImage image = TestImage.Plain(width, height, 0, 0, 0);
         ImageAugmentation[] options = [new(), new() { MinScale = 0.05 }, new() { MinScale = 0.05, MaxScale = 4 }, s_still, Everything];
         foreach (ImageAugmentation option in options)
         {
@@ -152,7 +152,7 @@ public sealed class ImageAugmenterTests
     };
 
     private static RgbImage Plain(byte red, byte green, byte blue) =>
-        TestPicture.Plain(Size, Size, red, green, blue);
+        TestImage.Plain(Size, Size, red, green, blue);
 
     private static byte[] Augment(RgbImage image, ImageAugmentation options, int seed)
     {

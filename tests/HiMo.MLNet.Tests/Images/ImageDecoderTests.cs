@@ -59,7 +59,7 @@ public sealed class ImageDecoderTests
     public static TheoryData<string, byte[], string> BrokenFiles => new()
     {
         { "empty.png", [], "empty" },
-        { "text.png", [.. "This is not a picture."u8], "not an image" },
+        { "text.png", [.. "This is not an image."u8], "not an image" },
         { "zeros.jpg", new byte[1000], "not an image" },
         { "half.png", File.ReadAllBytes(GoldenFile.PathOf("images/coffee.png"))[..50_000], "truncated" },
         { "half.jpg", File.ReadAllBytes(GoldenFile.PathOf("images/rocket.jpg"))[..20_000], "truncated" },
@@ -120,12 +120,12 @@ public sealed class ImageDecoderTests
         {
             using RgbImage image = ImageDecoder.Decode(new MemoryStream(file), "ribbon");
             Assert.Equal([7, 7, 7], image.Row(39).Slice(7 * RgbImage.PixelBytes, 3).ToArray());
-            Assert.All(TestPicture.Preprocess(image, 40)[..40], (value, x) => Assert.Equal((byte)((32_748 + x) % 251), value));
+            Assert.All(TestImage.Preprocess(image, 40)[..40], (value, x) => Assert.Equal((byte)((32_748 + x) % 251), value));
         });
     }
 
     [Fact]
-    public void A_damaged_palette_picture_is_refused()
+    public void A_damaged_palette_image_is_refused()
     {
         byte[] file = File.ReadAllBytes(GoldenFile.PathOf("images-modes/palette8.png"));
         Assert.Contains("truncated", Failure(file[..(file.Length - 100)]));
@@ -156,7 +156,7 @@ public sealed class ImageDecoderTests
                 {
                     int length = round % 2 == 0 ? file.Length : random.Next(file.Length);
                     using RgbImage image = ImageDecoder.Decode(new MemoryStream(file, 0, length), path);
-                    TestPicture.Preprocess(image, 5);
+                    TestImage.Preprocess(image, 5);
                 }
                 catch (ImageReadException)
                 {
@@ -166,7 +166,7 @@ public sealed class ImageDecoderTests
     }
 
     [Fact]
-    public void A_disposed_picture_gives_no_pixels()
+    public void A_disposed_image_gives_no_pixels()
     {
         RgbImage image = ImageDecoder.Decode(new MemoryStream(PngFile.Create(1, 8, 2, [[1, 2, 3]])), "test");
         image.Dispose();
@@ -224,5 +224,5 @@ public sealed class ImageDecoderTests
 
     private static byte[] Decode(byte[] file) => Colours(ImageDecoder.Decode(new MemoryStream(file), "test"));
 
-    private static byte[] Colours(RgbImage image) => TestPicture.Colours(image.Pixels);
+    private static byte[] Colours(RgbImage image) => TestImage.Colours(image.Pixels);
 }

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Tests.Images;
 
-/// <summary>Small pictures in every mode and format against Pillow: tests/regenerate/images.py makes both.</summary>
+/// <summary>Small images in every mode and format against Pillow: tests/regenerate/images.py makes both.</summary>
 [Trait("Category", "Fidelity")]
 public sealed class ImageModesTests
 {
@@ -15,17 +15,17 @@ public sealed class ImageModesTests
     private static readonly Dictionary<string, (long[] Shape, float[] Values)> s_golden =
         GoldenFile.Read(Path.Combine(s_folder, "expected.safetensors"));
 
-    public static TheoryData<string> Pictures => [.. s_golden.Keys];
+    public static TheoryData<string> Images => [.. s_golden.Keys];
 
     [Theory]
-    [MemberData(nameof(Pictures))]
-    public void Preprocesses_every_mode_as_the_original_does(string picture)
+    [MemberData(nameof(Images))]
+    public void Preprocesses_every_mode_as_the_original_does(string image)
     {
-        byte[] planes = TestPicture.Preprocess(ImageDecoder.Decode(PathOf(picture)), Size);
-        int[] differences = Differences(picture, planes);
-        string format = Path.GetExtension(picture).TrimStart('.').ToUpperInvariant();
+        byte[] planes = TestImage.Preprocess(ImageDecoder.Decode(PathOf(image)), Size);
+        int[] differences = Differences(image, planes);
+        string format = Path.GetExtension(image).TrimStart('.').ToUpperInvariant();
         Fidelity.Record($"images: decode, resize, crop, {format} of every mode", planes.Length, Array.FindLastIndex(differences, n => n > 0), "of 255");
-        int within = picture.EndsWith(".jpg", StringComparison.Ordinal) ? 2 : 0;
+        int within = image.EndsWith(".jpg", StringComparison.Ordinal) ? 2 : 0;
         Assert.True(differences[..(within + 1)].Sum() >= 0.999 * planes.Length, string.Join(' ', differences));
     }
 
@@ -45,15 +45,15 @@ public sealed class ImageModesTests
     [InlineData("rgb24.bmp")]
     [InlineData("rgb32-alpha.bmp")]
     [InlineData("lossless.webp")]
-    public void An_ml_net_image_gives_the_same(string picture)
+    public void An_ml_net_image_gives_the_same(string file)
     {
-        using var image = MLImage.CreateFromFile(PathOf(picture));
-        byte[] planes = TestPicture.Preprocess(ImageDecoder.FromMLImage(image), Size);
-        Assert.Equal(planes.Length, Differences(picture, planes)[0]);
+        using var image = MLImage.CreateFromFile(PathOf(file));
+        byte[] planes = TestImage.Preprocess(ImageDecoder.FromMLImage(image), Size);
+        Assert.Equal(planes.Length, Differences(file, planes)[0]);
     }
 
     [Fact]
-    public void A_varied_training_picture_never_shows_what_is_hidden()
+    public void A_varied_training_image_never_shows_what_is_hidden()
     {
         // Green that nobody sees around a red square; turned about, so that the background shows, too.
         byte[] rgba = [.. Enumerable.Range(0, 40 * 40).SelectMany(i => i % 40 is > 9 and < 30 && i / 40 is > 9 and < 30
@@ -92,15 +92,15 @@ public sealed class ImageModesTests
         Assert.Equal([0, 1], [.. Preprocess(file).Distinct().Order()]);
     }
 
-    private static byte[] Preprocess(byte[] file) => TestPicture.Preprocess(ImageDecoder.Decode(new MemoryStream(file), "picture"), Size);
+    private static byte[] Preprocess(byte[] file) => TestImage.Preprocess(ImageDecoder.Decode(new MemoryStream(file), "image"), Size);
 
-    private static string PathOf(string picture) => GoldenFile.PathOf(Path.Combine(s_folder, picture));
+    private static string PathOf(string image) => GoldenFile.PathOf(Path.Combine(s_folder, image));
 
     // How many values differ by 0, 1, 2, ...
-    private static int[] Differences(string picture, byte[] planes)
+    private static int[] Differences(string image, byte[] planes)
     {
         int[] counts = new int[256];
-        foreach ((byte value, float expected) in planes.Zip(s_golden[picture].Values))
+        foreach ((byte value, float expected) in planes.Zip(s_golden[image].Values))
         {
             counts[(int)Math.Abs(value - expected)]++;
         }

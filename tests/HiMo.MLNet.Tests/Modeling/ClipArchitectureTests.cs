@@ -71,7 +71,7 @@ public sealed class ClipArchitectureTests
     [Fact]
     public void Widths_that_heads_cannot_share_are_refused()
     {
-        ClipArchitecture tiny = ToyPictures.Tiny;
+        ClipArchitecture tiny = ToyImages.Tiny;
         (ClipArchitecture Refused, string Told)[] cases =
         [
             (tiny with { VisionHeadWidth = 48 }, "VisionWidth must be a multiple of 48 (VisionHeadWidth); it is 64"),

@@ -40,7 +40,7 @@ public class ClipModelGoldenTests
     [InlineData("tiny-vit", "safetensors")]
     [InlineData("tiny-rn", "pt")]
     [InlineData("tiny-rn", "safetensors")]
-    public void Embeds_pictures_and_captions_as_PyTorch_does(string name, string extension)
+    public void Embeds_images_and_captions_as_PyTorch_does(string name, string extension)
     {
         using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip(name, extension);
@@ -105,15 +105,15 @@ public class ClipModelGoldenTests
     }
 
     [Fact]
-    public void Pictures_of_another_shape_are_refused_with_both_shapes_in_the_message()
+    public void Images_of_another_shape_are_refused_with_both_shapes_in_the_message()
     {
         using DisposeScope scope = NewDisposeScope();
         using var clip = new TinyClip("tiny-vit");
-        foreach (Tensor? pictures in new[] { zeros(2, 3, 32, 64), zeros(2, 1, 64, 64), zeros(3, 64, 64) })
+        foreach (Tensor? images in new[] { zeros(2, 3, 32, 64), zeros(2, 1, 64, 64), zeros(3, 64, 64) })
         {
-            ArgumentException error = Assert.Throws<ArgumentException>("images", () => clip.Model.EncodeImage(pictures));
+            ArgumentException error = Assert.Throws<ArgumentException>("images", () => clip.Model.EncodeImage(images));
             Assert.Contains("(batch, 3, 64, 64)", error.Message);
-            Assert.Contains($"({string.Join(", ", pictures.shape)})", error.Message);
+            Assert.Contains($"({string.Join(", ", images.shape)})", error.Message);
         }
     }
 

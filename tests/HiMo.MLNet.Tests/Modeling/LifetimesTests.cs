@@ -20,7 +20,7 @@ public sealed class LifetimesTests
 
     public static TheoryData<string> Architectures => ["ViT", "ResNet"];
 
-    private static ClipArchitecture Architecture(string name) => name == "ViT" ? ToyPictures.Tiny : s_resNet;
+    private static ClipArchitecture Architecture(string name) => name == "ViT" ? ToyImages.Tiny : s_resNet;
 
     [Theory]
     [MemberData(nameof(Architectures))]
@@ -79,11 +79,11 @@ public sealed class LifetimesTests
         using var attention = new MultiHeadSelfAttention(128, 64, causal: true);
         using var bottleneck = new Bottleneck(8, 4, stride: 2);
         using var transformer = new Transformer(s_wide, layers: 3, causal: true);
-        Tensor x = zeros(2, 5, 128), position = zeros(2, dtype: ScalarType.Int64), pictures = zeros(2, 8, 4, 4);
+        Tensor x = zeros(2, 5, 128), position = zeros(2, dtype: ScalarType.Int64), images = zeros(2, 8, 4, 4);
         Func<Tensor>[] calls =
         [
             () => block.forward(x), () => block.ForwardAt(x, position), () => mlp.forward(x), () => attention.forward(x),
-            () => bottleneck.forward(pictures), () => transformer.forward(x), () => transformer.ForwardAt(x, position),
+            () => bottleneck.forward(images), () => transformer.forward(x), () => transformer.ForwardAt(x, position),
         ];
 
         Assert.All(calls, call =>
@@ -103,14 +103,14 @@ public sealed class LifetimesTests
         using var generator = new Generator(5);
         model.Initialize(generator);
         model.eval();
-        Tensor pictures = randn([3, 3, 32, 32], generator: generator), tokens = randint(1, 1000, [3, 30], dtype: ScalarType.Int64, generator: generator);
-        Tensor before = pictures.clone();
-        Tensor[] recorded = [model.EncodeImage(pictures), model.EncodeText(tokens)];
+        Tensor images = randn([3, 3, 32, 32], generator: generator), tokens = randint(1, 1000, [3, 30], dtype: ScalarType.Int64, generator: generator);
+        Tensor before = images.clone();
+        Tensor[] recorded = [model.EncodeImage(images), model.EncodeText(tokens)];
         using IDisposable _ = no_grad();
 
-        Closeness.Within(0, recorded[0], model.EncodeImage(pictures), "image embeddings");
+        Closeness.Within(0, recorded[0], model.EncodeImage(images), "image embeddings");
         Closeness.Within(0, recorded[1], model.EncodeText(tokens), "text embeddings");
-        Closeness.Within(0, before, pictures, "pictures");
+        Closeness.Within(0, before, images, "images");
     }
 
     [Fact]
@@ -128,7 +128,7 @@ public sealed class LifetimesTests
     public void A_seed_draws_the_weights_that_it_always_drew()
     {
         using DisposeScope scope = NewDisposeScope();
-        using var model = new ClipModel(ToyPictures.Tiny);
+        using var model = new ClipModel(ToyImages.Tiny);
         using var generator = new Generator(7);
         model.Initialize(generator);
         Dictionary<string, Tensor> weights = ClipWeights.Tensors(model);

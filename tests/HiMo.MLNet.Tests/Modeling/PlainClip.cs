@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace HiMo.MLNet.Tests.Modeling;
 
 /// <summary>
-/// CLIP's equations in plain loops and double precision, one picture or text at a time, over random weights that have the original's
+/// CLIP's equations in plain loops and double precision, one image or text at a time, over random weights that have the original's
 /// names: a vision transformer of two heads and a text tower of two, with inner widths of their own.
 /// </summary>
 internal sealed class PlainClip
@@ -73,8 +73,8 @@ internal sealed class PlainClip
         return stream.ToArray();
     }
 
-    /// <param name="picture">(3, 16, 16)</param>
-    public double[] EmbedImage(float[] picture)
+    /// <param name="image">(3, 16, 16)</param>
+    public double[] EmbedImage(float[] image)
     {
         var rows = new List<double[]> { Row("visual.class_embedding", 0, VisionWidth) };
         float[] kernel = _weights["visual.conv1.weight"].Values;
@@ -86,7 +86,7 @@ internal sealed class PlainClip
                 for (int i = 0; i < VisionWidth * 3 * Patch * Patch; i++)
                 {
                     int x = i % Patch, y = i / Patch % Patch, channel = i / (Patch * Patch) % 3;
-                    row[i / (3 * Patch * Patch)] += kernel[i] * picture[(((channel * ImageSize) + top + y) * ImageSize) + left + x];
+                    row[i / (3 * Patch * Patch)] += kernel[i] * image[(((channel * ImageSize) + top + y) * ImageSize) + left + x];
                 }
 
                 rows.Add(row);

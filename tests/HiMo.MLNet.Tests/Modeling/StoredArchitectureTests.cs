@@ -41,10 +41,10 @@ public sealed class StoredArchitectureTests : IDisposable
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         var random = new Random(3);
-        float[] picture = [.. Enumerable.Range(0, 3 * 16 * 16).Select(_ => (random.NextSingle() * 4) - 2)];
+        float[] image = [.. Enumerable.Range(0, 3 * 16 * 16).Select(_ => (random.NextSingle() * 4) - 2)];
         long[] tokens = [.. Enumerable.Range(0, 23).Select(_ => random.NextInt64(58)), 59];
-        Closeness.Within(2e-5, tensor(expected.EmbedImage(picture)).unsqueeze(0),
-            model.EncodeImage(tensor(picture, [1, 3, 16, 16])), "image");
+        Closeness.Within(2e-5, tensor(expected.EmbedImage(image)).unsqueeze(0),
+            model.EncodeImage(tensor(image, [1, 3, 16, 16])), "image");
         Tensor text = tensor(expected.EmbedText(tokens)).unsqueeze(0), ids = tensor(tokens).unsqueeze(0);
         Closeness.Within(2e-5, text, model.EncodeText(ids), "text");
         using IDisposable gradients = enable_grad();
@@ -180,7 +180,7 @@ public sealed class StoredArchitectureTests : IDisposable
     }
 
     private static HiMoClipTransformer Apply(MLContext mlContext, string path, ClipActivation? activation = null) =>
-        mlContext.Transforms.HiMoClip(path, captionColumnName: null, activation: activation).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()));
+        mlContext.Transforms.HiMoClip(path, captionColumnName: null, activation: activation).Fit(mlContext.Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>()));
 
     [Fact]
     public void Weights_alone_are_taken_for_OpenAIs_with_a_warning()
@@ -244,7 +244,7 @@ public sealed class StoredArchitectureTests : IDisposable
         using (HiMoClipTransformer model = Apply(mlContext, path))
         {
             model.SaveCheckpoint(saved);
-            mlContext.Model.Save(model, mlContext.Data.LoadFromEnumerable(Array.Empty<ToyPictures.Row>()).Schema, zip);
+            mlContext.Model.Save(model, mlContext.Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>()).Schema, zip);
         }
 
         using ClipModel checkpoint = ClipWeights.Load(saved, warn: warnings.Add), zipped = ClipWeights.Load(zip, warn: warnings.Add);
@@ -280,11 +280,11 @@ public sealed class StoredArchitectureTests : IDisposable
     [Fact]
     public void Training_keeps_another_architecture_through_its_checkpoints()
     {
-        using var pictures = new ToyPictures();
+        using var images = new ToyImages();
         var mlContext = new MLContext(1);
         List<string> warnings = Warnings(mlContext);
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
-        options.Architecture = ToyPictures.Tiny with
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
+        options.Architecture = ToyImages.Tiny with
         {
             Activation = ClipActivation.Gelu,
             VisionHeadWidth = 32,
@@ -294,7 +294,7 @@ public sealed class StoredArchitectureTests : IDisposable
         options.Objective = new SmartClipObjective();
         options.CheckpointFolder = _folder.Path;
         options.WarmupSteps = 0;
-        using HiMoClipTransformer trained = pictures.Train(mlContext, options);
+        using HiMoClipTransformer trained = images.Train(mlContext, options);
 
         using HiMoClipTransformer applied = Apply(mlContext, Directory.GetFiles(_folder.Path, "*.safetensors").Single());
 

@@ -36,7 +36,7 @@ public class ContrastiveLossTests
     }
 
     [Fact]
-    public void Different_captions_are_told_to_meet_their_own_picture_only()
+    public void Different_captions_are_told_to_meet_their_own_image_only()
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });
@@ -44,7 +44,7 @@ public class ContrastiveLossTests
     }
 
     [Fact]
-    public void A_picture_that_a_batch_holds_twice_shares_its_target_too()
+    public void An_image_that_a_batch_holds_twice_shares_its_target_too()
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor tokens = tensor(new long[,] { { 1, 9 }, { 2, 9 }, { 3, 9 } });

@@ -12,8 +12,8 @@ public class HiMoObjectiveGoldenTests
 {
     private const double Losses = 1e-5, Gradients = 1e-4, AfterThreeSteps = 1e-3;
 
-    // The untrained ResNet embeds all pictures almost alike. Without a gradient on the gathered side, a text's gradient is
-    // then a sum over pictures that cancels to a 10,000th of its terms: PyTorch's own float32 figures are up to 4 % away
+    // The untrained ResNet embeds all images almost alike. Without a gradient on the gathered side, a text's gradient is
+    // then a sum over images that cancels to a 10,000th of its terms: PyTorch's own float32 figures are up to 4 % away
     // from the same computation in float64, and AdamW, which looks at signs at first, carries that into the next losses.
     private const double CancelledGradients = 5e-2, LossesAfterCancelledGradients = 5e-4;
 

@@ -30,7 +30,7 @@ public sealed class ObjectiveTests
     }
 
     [Fact]
-    public void Long_CLIP_aligns_rebuilt_pictures_with_first_sentences()
+    public void Long_CLIP_aligns_rebuilt_images_with_first_sentences()
     {
         using DisposeScope scope = NewDisposeScope();
         Tensor v = tensor(new float[,] { { 1, 0 }, { 0, 1 } }), u = v.clone(), brief = tensor(new float[,] { { 0.8f, 0.6f }, { 0.6f, 0.8f } });
@@ -43,7 +43,7 @@ public sealed class ObjectiveTests
     }
 
     [Fact]
-    public void Long_CLIP_keeps_the_leading_components_of_the_pictures_alone()
+    public void Long_CLIP_keeps_the_leading_components_of_the_images_alone()
     {
         using DisposeScope scope = NewDisposeScope();
         // Variance 8 along x, 2 along y, mean (0, 0): one component is the x axis.
@@ -61,7 +61,7 @@ public sealed class ObjectiveTests
         using DisposeScope scope = NewDisposeScope();
         Tensor v = tensor(new float[,] { { 0.6f, 0.8f, 0 }, { 0, 0.6f, 0.8f } }), u = tensor(new float[,] { { 1, 0, 0 }, { 0, 0, 1 } });
         Tensor m = tensor(new float[,] { { 1, 0, 1 }, { 0, 1, 1 } });
-        // v ⊙ m, normalised: picture 1 under mask 1 is (1, 0, 0), under mask 2 (0, 1, 0); picture 2 is (0, 0, 1) and (0, .6, .8).
+        // v ⊙ m, normalised: image 1 under mask 1 is (1, 0, 0), under mask 2 (0, 1, 0); image 2 is (0, 0, 1) and (0, .6, .8).
         // Logits with s = 10: 10, 0 / 0, 8. Both rows and columns have the margins 10 and 8.
         double align = Against(10) + Against(8);
         var objective = new SmartClipObjective { LabelSmoothing = 0, AlignmentWeight = 2, SparsityWeight = 0.3 };
@@ -97,7 +97,7 @@ public sealed class ObjectiveTests
             objective.Compute(images, texts, tensor(Math.Log(10), ScalarType.Float32), batch).Total.backward();
             return images.grad!;
         }
-        // On local paths the pictures learn from their own rows only: half of CLIP's gradient is missing, not rescaled.
+        // On local paths the images learn from their own rows only: half of CLIP's gradient is missing, not rescaled.
         Tensor full = Gradient(new ClipObjective(), [u]), local = Gradient(new ClipObjective { GradientPaths = GradientPaths.LocalOnly }, [u]);
         Assert.True((full - local).abs().max().item<float>() > 1e-3);
         Tensor m = randn(4, 6).IsAbove(0).to(ScalarType.Float32);

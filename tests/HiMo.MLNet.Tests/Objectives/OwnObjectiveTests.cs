@@ -32,13 +32,13 @@ public sealed class OwnObjectiveTests
     [InlineData(true)]
     public void It_trains_a_model(bool readsFirstSentence)
     {
-        using var pictures = new ToyPictures();
+        using var images = new ToyImages();
         List<TrainingProgress> steps = [];
-        HiMoClipOptions options = ToyPictures.Options(epochs: 40);
+        HiMoClipOptions options = ToyImages.Options(epochs: 40);
         options.Objective = new ImageToTextObjective { ReadsFirstSentence = readsFirstSentence };
         options.Progress = new Steps(steps);
 
-        using HiMoClipTransformer model = pictures.Train(new MLContext(3), options);
+        using HiMoClipTransformer model = images.Train(new MLContext(3), options);
 
         Assert.True(steps[^1].Loss < steps[0].Loss - 0.1, $"from {steps[0].Loss} to {steps[^1].Loss}");
         Assert.Equal(readsFirstSentence ? ["captions 0", "captions 1"] : ["captions 0"], steps[0].LossParts.Keys);
@@ -47,11 +47,11 @@ public sealed class OwnObjectiveTests
     [Fact]
     public void A_loss_of_many_numbers_is_refused()
     {
-        using var pictures = new ToyPictures();
-        HiMoClipOptions options = ToyPictures.Options(epochs: 1);
+        using var images = new ToyImages();
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
         options.Objective = new Unreduced();
 
-        string message = Assert.Throws<ArgumentException>(() => pictures.Train(new MLContext(3), options)).Message;
+        string message = Assert.Throws<ArgumentException>(() => images.Train(new MLContext(3), options)).Message;
 
         Assert.Contains("Unreduced: expected a loss of one number", message, StringComparison.Ordinal);
     }

@@ -75,7 +75,7 @@ public sealed class SettingsTests
     public void A_batch_frees_what_it_holds()
     {
         ContrastiveBatch batch = Two(captions: 2);
-        Tensor[] held = [batch.Images, .. batch.Tokens, .. batch.Captions, batch.Pictures];
+        Tensor[] held = [batch.Images, .. batch.Tokens, .. batch.Captions, batch.ImageIds];
 
         batch.Dispose();
 

@@ -12,7 +12,7 @@ public sealed class OldModelsTests
 {
     private static readonly string s_folder = Path.Combine(AppContext.BaseDirectory, "OldModels");
 
-    /// <summary>What a zip gave for the four pictures with these captions.</summary>
+    /// <summary>What a zip gave for the four images with these captions.</summary>
     private sealed record Expected(
         string[] Caption, float[][] ImageEmbedding, float[][] TextEmbedding, float[][] Probability, uint[] Answer,
         float[]? Similarity, string[][]? SearchResults, float[][]? SearchScores);

@@ -10,16 +10,16 @@ public sealed class OnnxEngineTests : IDisposable
     private static readonly string[] s_texts =
         ["The top is red.", "Two colours. The top is blue. The bottom is yellow.", "", string.Join(' ', Enumerable.Repeat("a long text", 100))];
 
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
-    private string At(string name) => Path.Combine(_pictures.Folder, name);
+    private string At(string name) => Path.Combine(_images.Folder, name);
 
     /// <summary>A checkpoint, and the folder of its graphs.</summary>
     private (string Checkpoint, string Folder) Exported(OnnxPrecision precision = OnnxPrecision.Float32)
     {
-        string checkpoint = _pictures.Checkpoint(), folder = At("exported");
+        string checkpoint = _images.Checkpoint(), folder = At("exported");
         using var model = ClipEmbedder.Load(checkpoint);
         model.SaveOnnx(folder, precision);
         return (checkpoint, folder);
@@ -37,7 +37,7 @@ public sealed class OnnxEngineTests : IDisposable
         (string checkpoint, string folder) = Exported(precision);
         using var torch = ClipEmbedder.Load(checkpoint);
         using var onnx = ClipEmbedder.Load(folder);
-        ClipImage[] images = [.. _pictures.Rows.Select(row => ClipImage.FromFile(row.ImagePath))];
+        ClipImage[] images = [.. _images.Rows.Select(row => ClipImage.FromFile(row.ImagePath))];
 
         Assert.StartsWith("TorchSharp", torch.Engine, StringComparison.Ordinal);
         Assert.StartsWith("ONNX Runtime", onnx.Engine, StringComparison.Ordinal);
@@ -57,7 +57,7 @@ public sealed class OnnxEngineTests : IDisposable
         torch.SaveOnnx(folder);
         using var onnx = ClipEmbedder.Load(folder);
 
-        ClipImage image = _pictures.Rows[3].ImagePath;
+        ClipImage image = _images.Rows[3].ImagePath;
         Assert.True(Difference([onnx.EmbedImage(image)], [torch.EmbedImage(image)]) < 1e-5f);
     }
 
@@ -74,7 +74,7 @@ public sealed class OnnxEngineTests : IDisposable
         var mlContext = new MLContext();
         List<string> log = [];
         mlContext.Log += (_, e) => log.Add(e.RawMessage);
-        IDataView data = mlContext.Data.LoadFromEnumerable(_pictures.Rows);
+        IDataView data = mlContext.Data.LoadFromEnumerable(_images.Rows);
         string[] labels = ["red", "green", "blue"];
 
         using HiMoClipTransformer torch = mlContext.Transforms.HiMoClip(checkpoint, labels: labels).Fit(data);
@@ -87,9 +87,9 @@ public sealed class OnnxEngineTests : IDisposable
                 [.. onnx.Transform(data).GetColumn<float[]>(column)], [.. torch.Transform(data).GetColumn<float[]>(column)]) < 1e-4f, column);
         }
 
-        using PredictionEngine<ToyPictures.Row, Prediction> engine =
-            mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(onnx, new PredictionEngineOptions { OwnsTransformer = false });
-        Assert.Equal(onnx.Transform(data).GetColumn<float[]>("ImageEmbedding").First(), engine.Predict(_pictures.Rows[0]).ImageEmbedding);
+        using PredictionEngine<ToyImages.Row, Prediction> engine =
+            mlContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(onnx, new PredictionEngineOptions { OwnsTransformer = false });
+        Assert.Equal(onnx.Transform(data).GetColumn<float[]>("ImageEmbedding").First(), engine.Predict(_images.Rows[0]).ImageEmbedding);
         Assert.Contains("ONNX Runtime", Assert.Throws<InvalidOperationException>(() => onnx.SaveCheckpoint(At("w.safetensors"))).Message,
             StringComparison.Ordinal);
     }

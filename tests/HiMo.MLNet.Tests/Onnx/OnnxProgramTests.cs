@@ -24,8 +24,8 @@ public sealed class OnnxProgramTests
     [InlineData(true)]
     public void It_classifies_as_a_program_with_torch_does(bool weightsBeside)
     {
-        using var pictures = new ToyPictures();
-        string checkpoint = pictures.Checkpoint(), folder = Path.Combine(pictures.Folder, "exported"), image = pictures.Rows[1].ImagePath;
+        using var images = new ToyImages();
+        string checkpoint = images.Checkpoint(), folder = Path.Combine(images.Folder, "exported"), image = images.Rows[1].ImagePath;
         string[] labels = ["red", "green", "blue"];
         using var model = ClipEmbedder.Load(checkpoint);
         model.SaveOnnx(folder);

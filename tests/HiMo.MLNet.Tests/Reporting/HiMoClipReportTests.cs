@@ -8,7 +8,7 @@ using HiMo.MLNet.Tests.Data;
 
 namespace HiMo.MLNet.Tests.Reporting;
 
-/// <summary>Reports of figures made by hand: two models on three pictures with a caption each.</summary>
+/// <summary>Reports of figures made by hand: two models on three images with a caption each.</summary>
 public sealed partial class HiMoClipReportTests : IDisposable
 {
     private static readonly string[] s_captions =
@@ -22,14 +22,14 @@ public sealed partial class HiMoClipReportTests : IDisposable
 
     public void Dispose() => _folder.Dispose();
 
-    // Growth: similarities with the growing texts of the captions; the last one has too few sentences. Images: the directions
-    // of the pictures, in degrees; captions are at 0, 60 and 120.
-    private static HiMoClipMetrics Metrics(string model, float[][] growth, double[] images, string? format = null, string data = "animals", string?[]? paths = null, string[]? captions = null)
+    // Growth: similarities with the growing texts of the captions; the last one has too few sentences. Directions: those
+    // of the images, in degrees; captions are at 0, 60 and 120.
+    private static HiMoClipMetrics Metrics(string model, float[][] growth, double[] directions, string? format = null, string data = "animals", string?[]? paths = null, string[]? captions = null)
     {
         captions ??= s_captions;
-        EmbeddingMatrix pictures = Directions(images), texts = Directions([.. captions.Select((_, i) => 60.0 * i)]);
+        EmbeddingMatrix images = Directions(directions), texts = Directions([.. captions.Select((_, i) => 60.0 * i)]);
         int[] pairs = [.. Enumerable.Range(0, captions.Length)];
-        (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(pictures, texts, pairs);
+        (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, pairs);
         var set = new EvaluatedSet(paths ?? new string?[captions.Length], captions, pairs);
         return new()
         {
@@ -41,7 +41,7 @@ public sealed partial class HiMoClipReportTests : IDisposable
             Captions = set.Statistics(MLNet.Text.ClipTokenizer.Default, 248),
             Retrieval = Retrieval.Recalls(imageRanks, textRanks),
             Monotonicity = [SemanticMonotonicity.HiMoAt3(growth)],
-            Details = new(set, pictures, texts, [new Growth(3, growth)], imageRanks, textRanks),
+            Details = new(set, images, texts, [new Growth(3, growth)], imageRanks, textRanks),
         };
     }
 
@@ -165,7 +165,7 @@ public sealed partial class HiMoClipReportTests : IDisposable
     {
         string page = Page(s_second);
 
-        // The second picture points where the first caption does: cosines 1, 0.5 and −0.5.
+        // The second image points where the first caption does: cosines 1, 0.5 and −0.5.
         Assert.Contains("A dog. It barks. It runs.</p></div><div class=\"answers\"><p><span class=\"model m0\">second</span> rank 2</p><ol>"
             + "<li><span class=\"similarity\">1.000</span><span>A cat.", page);
         Assert.Contains("<li class=\"right\"><span class=\"similarity\">0.500</span><span>A dog. It barks. It runs. <span class=\"tick\"", page);
@@ -173,14 +173,14 @@ public sealed partial class HiMoClipReportTests : IDisposable
     }
 
     [Fact]
-    public void Pictures_are_small_copies_inside_the_page_and_may_have_gone()
+    public void Images_are_small_copies_inside_the_page_and_may_have_gone()
     {
         string?[] paths = [GoldenFile.PathOf(Path.Combine("images", "rocket.jpg")), _folder.At("gone.png"), GoldenFile.PathOf(Path.Combine("images", "chelsea.png"))];
 
         string page = Page(Metrics("mine", [[0.1f, 0.2f, 0.3f], [0.3f, 0.2f, 0.1f], []], [0, 60, 120], paths: paths));
 
         Assert.Contains("src=\"data:image/jpeg;base64,/9j/", page);
-        Assert.Contains("picture not at hand", page);
+        Assert.Contains("image not at hand", page);
         Assert.InRange(new FileInfo(_folder.At("report.html")).Length, 20_000, 400_000);
     }
 
@@ -227,7 +227,7 @@ public sealed partial class HiMoClipReportTests : IDisposable
 
         string[] lines = File.ReadAllLines(_folder.At("figures.csv"));
         Assert.Equal("data,model,source,group,metric,value", lines[0]);
-        Assert.Equal("animals,\"a \"\"b\"\", c\",measured,picture → caption,R@1 %,100", lines[1]);
+        Assert.Equal("animals,\"a \"\"b\"\", c\",measured,image → caption,R@1 %,100", lines[1]);
         Assert.Contains("animals,second,measured,monotonicity,HiMo@3 %,50", lines);
         using var json = JsonDocument.Parse(File.ReadAllText(_folder.At("figures.json")));
         JsonElement[] results = [.. json.RootElement.GetProperty("results").EnumerateArray()];

@@ -11,32 +11,32 @@ namespace HiMo.MLNet.Tests.Samples;
 
 public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixture<CommandLineTests.Files>
 {
-    /// <summary>Sixteen pictures, a table of them, a tiny checkpoint with CLIP's vocabulary, and a model zip without a model.</summary>
+    /// <summary>Sixteen images, a table of them, a tiny checkpoint with CLIP's vocabulary, and a model zip without a model.</summary>
     public sealed class Files : IDisposable
     {
-        private readonly ToyPictures _pictures = new();
+        private readonly ToyImages _images = new();
 
         public Files()
         {
-            Checkpoint = Save(ToyPictures.Tiny, "tiny.safetensors");
+            Checkpoint = Save(ToyImages.Tiny, "tiny.safetensors");
             Damaged = At("damaged.zip");
             using (ZipArchive zip = ZipFile.Open(Damaged, ZipArchiveMode.Create))
             {
                 zip.CreateEntryFromFile(Checkpoint, "TransformerChain/Weights.safetensors");
                 zip.CreateEntry("TransformerChain/Model.key");
             }
-            Pictures = [.. _pictures.Rows.Select(row => row.ImagePath).Order(StringComparer.Ordinal)];
-            Table = At("pictures.tsv");
-            File.WriteAllLines(Table, ["Name\tImagePath\tCaption", .. _pictures.Rows.Select(row => $"x\t{Path.GetFileName(row.ImagePath)}\t\"{row.Caption}\"")]);
+            Images = [.. _images.Rows.Select(row => row.ImagePath).Order(StringComparer.Ordinal)];
+            Table = At("images.tsv");
+            File.WriteAllLines(Table, ["Name\tImagePath\tCaption", .. _images.Rows.Select(row => $"x\t{Path.GetFileName(row.ImagePath)}\t\"{row.Caption}\"")]);
         }
 
-        public string Folder => _pictures.Folder;
+        public string Folder => _images.Folder;
 
         public string Checkpoint { get; }
 
         public string Damaged { get; }
 
-        public IReadOnlyList<string> Pictures { get; }
+        public IReadOnlyList<string> Images { get; }
 
         public string Table { get; }
 
@@ -52,7 +52,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
             return file.Name;
         }
 
-        public void Dispose() => _pictures.Dispose();
+        public void Dispose() => _images.Dispose();
     }
 
     private static float[] Floats(JsonElement array) => [.. array.EnumerateArray().Select(value => value.GetSingle())];
@@ -88,11 +88,11 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     }
 
     [Fact]
-    public void Inspect_embeds_a_picture_whatever_the_vocabulary_and_a_text_only_with_CLIPs()
+    public void Inspect_embeds_a_image_whatever_the_vocabulary_and_a_text_only_with_CLIPs()
     {
-        string checkpoint = GoldenFile.PathOf("tiny-rn.safetensors"), picture = GoldenFile.PathOf("images/coffee.png");
+        string checkpoint = GoldenFile.PathOf("tiny-rn.safetensors"), image = GoldenFile.PathOf("images/coffee.png");
 
-        ProgramResult embedded = HimoProgram.Run("inspect", checkpoint, "--image", picture), text = HimoProgram.Run("inspect", checkpoint, "--text", "a cup");
+        ProgramResult embedded = HimoProgram.Run("inspect", checkpoint, "--image", image), text = HimoProgram.Run("inspect", checkpoint, "--text", "a cup");
 
         Assert.Equal(0, embedded.ExitCode);
         Assert.StartsWith("himo: warning: ", embedded.Errors, StringComparison.Ordinal);   // nothing says the activation
@@ -105,9 +105,9 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     }
 
     [Fact]
-    public void Inspect_compares_a_picture_with_a_text()
+    public void Inspect_compares_a_image_with_a_text()
     {
-        JsonElement found = HimoProgram.Run("inspect", files.Checkpoint, "--image", files.Pictures[0], "--text", "Two colours.", "--json").Json;
+        JsonElement found = HimoProgram.Run("inspect", files.Checkpoint, "--image", files.Images[0], "--text", "Two colours.", "--json").Json;
 
         float[] image = Floats(found.GetProperty("imageEmbedding")), text = Floats(found.GetProperty("textEmbedding"));
         Assert.Equal(("safetensors", 32, 32), (found.GetProperty("format").GetString(), image.Length, text.Length));
@@ -118,7 +118,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     [Fact]
     public void Inspect_tells_that_77_tokens_are_stretched()
     {
-        string checkpoint = files.Save(ToyPictures.Tiny with { ContextLength = 77 }, "short.safetensors");
+        string checkpoint = files.Save(ToyImages.Tiny with { ContextLength = 77 }, "short.safetensors");
 
         Assert.Contains("77 (stretched to 248) of a vocabulary of 49,408", HimoProgram.Run("inspect", checkpoint).Output, StringComparison.Ordinal);
     }
@@ -135,7 +135,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         var mlContext = new MLContext();
         IDataView fromTable = mlContext.Data.LoadFromTextFile(table, [new("Name", DataKind.String, 0), new("Embedding", DataKind.Single, 1, 32)]);
         float[][] embeddings = [.. fromTable.GetColumn<float[]>("Embedding")];
-        Assert.Equal(files.Pictures, fromTable.GetColumn<string>("Name"));
+        Assert.Equal(files.Images, fromTable.GetColumn<string>("Name"));
         Assert.All(embeddings, embedding => Assert.Equal(1, Dot(embedding, embedding), 4));
         Assert.Equal(embeddings, mlContext.Data.LoadFromBinary(binary).GetColumn<float[]>("ImageEmbedding"));
     }
@@ -163,7 +163,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         JsonElement answers = HimoProgram.Run(
             "classify", "--model", files.Checkpoint, "--labels", labels, "--template", "The top is {0}.", "--template", "{0}", "--json", files.Folder).Json;
 
-        Assert.Equal(files.Pictures, answers.EnumerateArray().Select(answer => answer.GetProperty("image").GetString()));
+        Assert.Equal(files.Images, answers.EnumerateArray().Select(answer => answer.GetProperty("image").GetString()));
         foreach (JsonElement answer in answers.EnumerateArray())
         {
             (string Label, float Probability)[] guesses = [.. answer.GetProperty("labels").EnumerateArray()
@@ -178,30 +178,30 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     public void Classify_takes_a_pipeline_with_labels_and_columns_of_its_own()
     {
         var mlContext = new MLContext();
-        IDataView pictures = mlContext.Data.LoadFromEnumerable([new { Photo = files.Pictures[3] }]);
+        IDataView images = mlContext.Data.LoadFromEnumerable([new { Photo = files.Images[3] }]);
         EstimatorChain<HiMoClipTransformer> pipeline = mlContext.Transforms.CopyColumns("Copy", "Photo").Append(mlContext.Transforms.HiMoClip(
             files.Checkpoint, imageColumnName: "Copy", labels: ["red", "green"], scoreColumnName: "Probability"));
-        ITransformer model = pipeline.Fit(pictures);
+        ITransformer model = pipeline.Fit(images);
         string zip = files.At("pipeline.zip");
-        mlContext.Model.Save(model, pictures.Schema, zip);
+        mlContext.Model.Save(model, images.Schema, zip);
 
-        ProgramResult told = HimoProgram.Run("classify", "--model", zip, "--top", "1", files.Pictures[3]);
+        ProgramResult told = HimoProgram.Run("classify", "--model", zip, "--top", "1", files.Images[3]);
 
-        float[] expected = model.Transform(pictures).GetColumn<float[]>("Probability").Single();
+        float[] expected = model.Transform(images).GetColumn<float[]>("Probability").Single();
         string best = FormattableString.Invariant($"{(expected[0] > expected[1] ? "red" : "green")} {100 * expected.Max():f1} %");
-        Assert.Equal((0, $"{files.Pictures[3]}: {best}"), (told.ExitCode, told.Output.Trim()));
+        Assert.Equal((0, $"{files.Images[3]}: {best}"), (told.ExitCode, told.Output.Trim()));
     }
 
     [Fact]
-    public void Search_ranks_pictures_by_their_cosine()
+    public void Search_ranks_images_by_their_cosine()
     {
         JsonElement found = HimoProgram.Run("search", "--model", files.Checkpoint, "--images", files.Folder, "the top is red", "--top", "3", "--json").Json;
 
         var mlContext = new MLContext();
-        IDataView rows = mlContext.Data.LoadFromEnumerable(files.Pictures.Select(path => new { ImagePath = path, Caption = "the top is red" }).ToArray());
+        IDataView rows = mlContext.Data.LoadFromEnumerable(files.Images.Select(path => new { ImagePath = path, Caption = "the top is red" }).ToArray());
         using HiMoClipTransformer model = mlContext.Transforms.HiMoClip(files.Checkpoint).Fit(rows);
         IDataView embedded = model.Transform(rows);
-        (string? Image, float Cosine)[] expected = [.. files.Pictures
+        (string? Image, float Cosine)[] expected = [.. files.Images
             .Zip(embedded.GetColumn<float[]>("ImageEmbedding").Zip(embedded.GetColumn<float[]>("TextEmbedding"), Dot)).OrderByDescending(match => match.Second).Take(3)];
         Assert.Equal(expected.Select(match => match.Image), found.EnumerateArray().Select(match => match.GetProperty("image").GetString()));
         Assert.All(expected.Zip(found.EnumerateArray()), pair => Assert.Equal(pair.First.Cosine, pair.Second.GetProperty("cosine").GetSingle(), 5));
@@ -214,13 +214,13 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
         JsonElement trained = HimoProgram.Run("train", "--data", files.Table, "--checkpoint", files.Checkpoint, "--epochs", "2", "--batch-size", "8",
             "--micro-batch-size", "4", "--learning-rate", "1e-3", "--seed", "1", "--output", zip, "--json").Json;
-        JsonElement found = HimoProgram.Run("inspect", zip, "--image", files.Pictures[0], "--json").Json;
+        JsonElement found = HimoProgram.Run("inspect", zip, "--image", files.Images[0], "--json").Json;
 
         Assert.Equal(4, trained.GetProperty("steps").GetInt32());
         Assert.Equal("ML.NET model", found.GetProperty("format").GetString());
         var mlContext = new MLContext();
-        IDataView picture = mlContext.Data.LoadFromEnumerable([new { ImagePath = files.Pictures[0] }]);
-        Assert.Equal(mlContext.Model.Load(zip, out _).Transform(picture).GetColumn<float[]>("ImageEmbedding").Single(), Floats(found.GetProperty("imageEmbedding")), new Closeness(1e-5));
+        IDataView image = mlContext.Data.LoadFromEnumerable([new { ImagePath = files.Images[0] }]);
+        Assert.Equal(mlContext.Model.Load(zip, out _).Transform(image).GetColumn<float[]>("ImageEmbedding").Single(), Floats(found.GetProperty("imageEmbedding")), new Closeness(1e-5));
     }
 
     private sealed class Closeness(double tolerance) : IEqualityComparer<float>
@@ -261,7 +261,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         ProgramResult result = SamplesProgram.Run("quickstart", "--epochs", "1", "--drawings", "16", "--output", folder);
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
-        foreach (string expected in (string[])["recall@1, picture to caption", "HiMo@3", "emoji-model.zip", "predicted", "emoji-report.html"])
+        foreach (string expected in (string[])["recall@1, image to caption", "HiMo@3", "emoji-model.zip", "predicted", "emoji-report.html"])
         {
             Assert.Contains(expected, result.Output, StringComparison.Ordinal);
         }
@@ -271,8 +271,8 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
     [Theory]
     [InlineData("inspect|no-such.pt", "no-such.pt")]
-    [InlineData("inspect|TABLE", "pictures.tsv: start of the file: expected a PyTorch state dict")]
-    [InlineData("inspect|DAMAGED|--image|PICTURE", "damaged.zip: ")]
+    [InlineData("inspect|TABLE", "images.tsv: start of the file: expected a PyTorch state dict")]
+    [InlineData("inspect|DAMAGED|--image|IMAGE", "damaged.zip: ")]
     [InlineData("search|--model|CHECKPOINT|--images|no-such-folder|cat", "'no-such-folder': expected a folder")]
     [InlineData("classify|--model|CHECKPOINT|--labels|no-such.txt|TABLE", "no-such.txt")]
     [InlineData("train|--data|TABLE|--caption-column|Text|--output|x.zip", "'Text' is missing: expected a column of text; the data has 'Name', 'ImagePath', 'Caption'")]
@@ -295,8 +295,8 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     [InlineData("search|--model|CHECKPOINT|--images|TABLE|--top|none|cat", "expected a count of at least 1, found 'none'")]
     [InlineData("train|--data|TABLE|--architecture|ViT-X|--output|x.zip", "ViT-B/32")]
     [InlineData("train|--data|TABLE|--batch-size|1|--output|x.zip", "--batch-size must be at least 2")]
-    [InlineData("classify|--model|CHECKPOINT|PICTURE", "Expected --labels")]
-    [InlineData("classify|--model|CHECKPOINT|--template|a {0}|PICTURE", "Expected --labels with --template")]
+    [InlineData("classify|--model|CHECKPOINT|IMAGE", "Expected --labels")]
+    [InlineData("classify|--model|CHECKPOINT|--template|a {0}|IMAGE", "Expected --labels with --template")]
     public void A_usage_error_is_exit_code_2(string arguments, string expected)
     {
         ProgramResult result = HimoProgram.Run(Arguments(arguments));
@@ -308,5 +308,5 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
 
     private string[] Arguments(string arguments) => [.. arguments.Split('|', StringSplitOptions.RemoveEmptyEntries).Select(argument =>
         argument.Replace("TABLE", files.Table, StringComparison.Ordinal).Replace("CHECKPOINT", files.Checkpoint, StringComparison.Ordinal)
-            .Replace("DAMAGED", files.Damaged, StringComparison.Ordinal).Replace("PICTURE", files.Pictures[0], StringComparison.Ordinal))];
+            .Replace("DAMAGED", files.Damaged, StringComparison.Ordinal).Replace("IMAGE", files.Images[0], StringComparison.Ordinal))];
 }

@@ -9,9 +9,9 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
 
     private string At(string name) => Path.Combine(_folder, name);
 
-    private List<ToyPictures.Row> Rows { get; } =
-        [.. files.Pictures.Select(path => (path, Colours: Path.GetFileNameWithoutExtension(path).Split('-')))
-            .Select(p => new ToyPictures.Row { ImagePath = p.path, Caption = $"Two colours. The top is {p.Colours[0]}. The bottom is {p.Colours[1]}." })];
+    private List<ToyImages.Row> Rows { get; } =
+        [.. files.Images.Select(path => (path, Colours: Path.GetFileNameWithoutExtension(path).Split('-')))
+            .Select(p => new ToyImages.Row { ImagePath = p.path, Caption = $"Two colours. The top is {p.Colours[0]}. The bottom is {p.Colours[1]}." })];
 
     private ProgramResult Eval(params string[] arguments) => HimoProgram.Run(["eval", "--cache", At("cache"), .. arguments]);
 
@@ -54,7 +54,7 @@ public sealed class EvalCommandTests(CommandLineTests.Files files) : IClassFixtu
         using var json = JsonDocument.Parse(File.ReadAllText(At("all.json")));
         Assert.Equal(2, json.RootElement.GetProperty("results").GetArrayLength());
         string[] lines = File.ReadAllLines(At("all.csv"));
-        Assert.Contains($"{data},HiMo-CLIP L/14,published,picture → caption,R@1 %,93", lines);
+        Assert.Contains($"{data},HiMo-CLIP L/14,published,image → caption,R@1 %,93", lines);
         Assert.NotEmpty(Directory.GetFiles(At("cache"), "*.emb", SearchOption.AllDirectories));
     }
 

@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Tests.Samples;
 
 public sealed class ExportCommandTests : IDisposable
 {
-    private readonly ToyPictures _toys = new();
+    private readonly ToyImages _toys = new();
     private readonly string _checkpoint;
 
     public ExportCommandTests()

@@ -5,7 +5,7 @@ namespace HiMo.MLNet.Tests.Samples;
 /// <summary>Disks that are full, folders that vanish, two processes that write one file: an error, and nothing is lost.</summary>
 public sealed class HostileDiskTests : IDisposable
 {
-    private readonly ToyPictures _toys = new();
+    private readonly ToyImages _toys = new();
     private readonly string _checkpoint, _table;
 
     public HostileDiskTests()
@@ -24,10 +24,10 @@ public sealed class HostileDiskTests : IDisposable
         return At(name);
     }
 
-    private string Table(IEnumerable<ToyPictures.Row> rows)
+    private string Table(IEnumerable<ToyImages.Row> rows)
     {
-        File.WriteAllLines(At("pictures.tsv"), ["ImagePath\tCaption", .. rows.Select(row => $"{row.ImagePath}\t{row.Caption}")]);
-        return At("pictures.tsv");
+        File.WriteAllLines(At("images.tsv"), ["ImagePath\tCaption", .. rows.Select(row => $"{row.ImagePath}\t{row.Caption}")]);
+        return At("images.tsv");
     }
 
     private static string TheLine(ProgramResult result) => Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries));
@@ -122,7 +122,7 @@ public sealed class HostileDiskTests : IDisposable
             return;                                                           // there are no pipes with a name in a folder
         }
 
-        // A picture that is there only once the folder of the model has gone: the training waits for it.
+        // An image that is there only once the folder of the model has gone: the training waits for it.
         string pipe = At("pipe.png"), folder = Directory.CreateDirectory(At("models")).FullName;
         Process.Start("mkfifo", [pipe]).WaitForExit();
         string table = Table([new() { ImagePath = pipe, Caption = "Two colours." }, .. _toys.Rows]);
@@ -134,8 +134,8 @@ public sealed class HostileDiskTests : IDisposable
         }
 
         Directory.Delete(folder, recursive: true);
-        byte[] picture = File.ReadAllBytes(_toys.Rows[0].ImagePath);
-        _ = Task.Run(() => File.WriteAllBytes(pipe, picture));                // waits for its reader, for ever if there is none
+        byte[] image = File.ReadAllBytes(_toys.Rows[0].ImagePath);
+        _ = Task.Run(() => File.WriteAllBytes(pipe, image));                // waits for its reader, for ever if there is none
         var result = ProgramResult.Of(training);
         ProgramResult again = HimoProgram.Run([.. Train(At("model.zip")), "--json"]);
 

@@ -15,7 +15,7 @@ internal sealed class KillHarness : IDisposable
     /// <summary>What can be killed.</summary>
     public static IReadOnlyList<string> Kinds { get; } = ["training", "saving", "evaluation", "embedding"];
 
-    private readonly ToyPictures _toys = new();
+    private readonly ToyImages _toys = new();
     private readonly Random _random;
     private readonly string _checkpoint, _table;
 
@@ -24,7 +24,7 @@ internal sealed class KillHarness : IDisposable
     {
         _random = new Random(seed);
         _checkpoint = _toys.Checkpoint();
-        _table = At("pictures.tsv");
+        _table = At("images.tsv");
         File.WriteAllLines(_table, ["ImagePath\tCaption", .. _toys.Rows.Select(row => $"{Path.GetFileName(row.ImagePath)}\t{row.Caption}")]);
     }
 

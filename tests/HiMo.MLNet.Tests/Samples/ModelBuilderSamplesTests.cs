@@ -5,9 +5,9 @@ namespace HiMo.MLNet.Tests.Samples;
 /// <summary>The samples in the shape of Model Builder, on a few drawings, with a tiny model that knows nothing of them.</summary>
 public sealed class ModelBuilderSamplesTests : IDisposable
 {
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     [Theory]
     [InlineData("zero-shot-images", @"\d+ of \d+ drawings right, with 10 labels")]
@@ -16,9 +16,9 @@ public sealed class ModelBuilderSamplesTests : IDisposable
     [InlineData("product-tags", @"\d+ of \d+ products have their tag; \d+ of \d+ others have none")]
     public void A_sample_trains_saves_loads_and_predicts(string name, string expected)
     {
-        string folder = Path.Combine(_pictures.Folder, "sample");
+        string folder = Path.Combine(_images.Folder, "sample");
 
-        ProgramResult result = SamplesProgram.Run("sample", name, "--checkpoint", _pictures.Checkpoint(), "--drawings", "40", "--output", folder);
+        ProgramResult result = SamplesProgram.Run("sample", name, "--checkpoint", _images.Checkpoint(), "--drawings", "40", "--output", folder);
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         Assert.Matches(expected, result.Output.ReplaceLineEndings("\n"));

@@ -8,16 +8,16 @@ public sealed class ReadmeProgramTests
     [Fact]
     public void Trains_saves_loads_and_predicts()
     {
-        using var pictures = new ToyPictures();
-        File.WriteAllLines(Path.Combine(pictures.Folder, "pictures.tsv"),
-            ["ImagePath\tCaption", .. pictures.Rows.Select(row => $"{Path.GetFileName(row.ImagePath)}\t{row.Caption}")]);
-        File.Copy(pictures.Rows[0].ImagePath, Path.Combine(pictures.Folder, "tom.jpg"));
+        using var images = new ToyImages();
+        File.WriteAllLines(Path.Combine(images.Folder, "images.tsv"),
+            ["ImagePath\tCaption", .. images.Rows.Select(row => $"{Path.GetFileName(row.ImagePath)}\t{row.Caption}")]);
+        File.Copy(images.Rows[0].ImagePath, Path.Combine(images.Folder, "tom.jpg"));
 
-        using Process program = BuiltProgram.Start("tests/HiMo.MLNet.ReadmeProgram", "HiMo.MLNet.ReadmeProgram.dll", pictures.Folder);
+        using Process program = BuiltProgram.Start("tests/HiMo.MLNet.ReadmeProgram", "HiMo.MLNet.ReadmeProgram.dll", images.Folder);
         var result = ProgramResult.Of(program);
 
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
         Assert.Matches(@"^cat \d+\s?%, dog \d+\s?%$", result.Output.Trim());
-        Assert.True(File.Exists(Path.Combine(pictures.Folder, "model.zip")));
+        Assert.True(File.Exists(Path.Combine(images.Folder, "model.zip")));
     }
 }

@@ -11,23 +11,23 @@ namespace HiMo.MLNet.Tests.Samples;
 /// <summary>The web API sample with clients that mean no good, and with more of them than it serves.</summary>
 public sealed class WebLimitsTests : IDisposable
 {
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
     private WebProgram? _web;
 
     public void Dispose()
     {
         _web?.Dispose();
-        _pictures.Dispose();
+        _images.Dispose();
     }
 
     // Limits that only what a test does can reach, however slow the machine is.
     private WebProgram Web(params string[] limits)
     {
         string[] wide = ["--concurrency", "1", "--timeout", "600", "--minrate", "1", .. limits];
-        return _web ??= new(WebProgramTests.SaveModel(_pictures), wide);
+        return _web ??= new(WebProgramTests.SaveModel(_images), wide);
     }
 
-    private byte[] Picture => File.ReadAllBytes(_pictures.Rows[0].ImagePath);
+    private byte[] Image => File.ReadAllBytes(_images.Rows[0].ImagePath);
 
     private static byte[] Noise(int side)
     {
@@ -59,17 +59,17 @@ public sealed class WebLimitsTests : IDisposable
             await Refused(await client.SendAsync(request), status, detail);
         }
 
-        await Refuses(Picture, "text/plain", HttpStatusCode.UnsupportedMediaType, "image/*");
-        await Refuses(Picture, "application/json", HttpStatusCode.UnsupportedMediaType, "multipart/form-data");
-        await Refuses(Picture, "multipart/form-data", HttpStatusCode.BadRequest, "boundary");
+        await Refuses(Image, "text/plain", HttpStatusCode.UnsupportedMediaType, "image/*");
+        await Refuses(Image, "application/json", HttpStatusCode.UnsupportedMediaType, "multipart/form-data");
+        await Refuses(Image, "multipart/form-data", HttpStatusCode.BadRequest, "boundary");
         await Refuses(Encoding.ASCII.GetBytes("--x\r\nno end"), "multipart/form-data; boundary=x", HttpStatusCode.BadRequest, "malformed");
         await Refuses(Encoding.ASCII.GetBytes("--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nb\r\n--x--\r\n"), "multipart/form-data; boundary=x", HttpStatusCode.BadRequest, "no file");
-        await Refuses(Picture[..^40], "image/png", HttpStatusCode.BadRequest, "could not be read");
+        await Refuses(Image[..^40], "image/png", HttpStatusCode.BadRequest, "could not be read");
         await Refuses(Noise(65), null, HttpStatusCode.RequestEntityTooLarge, "at most 4,096 pixels");
         await Refuses(new byte[100_001], "image/png", HttpStatusCode.RequestEntityTooLarge, "100000");
         await Refused(await client.GetAsync("/no/such"), HttpStatusCode.NotFound, "");
         await Refused(await client.GetAsync("/classify"), HttpStatusCode.MethodNotAllowed, "");
-        using HttpResponseMessage still = await client.PostAsync("/classify", new ByteArrayContent(Picture));
+        using HttpResponseMessage still = await client.PostAsync("/classify", new ByteArrayContent(Image));
         Assert.Equal(HttpStatusCode.OK, still.StatusCode);
     }
 
@@ -77,16 +77,16 @@ public sealed class WebLimitsTests : IDisposable
     public async Task More_than_it_takes_on_is_told_to_come_back_and_what_it_took_on_is_answered()
     {
         WebProgram web = Web("--queue", "1");
-        using HeldUpload? first = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture), second = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture);
+        using HeldUpload? first = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Image), second = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Image);
 
-        using HttpResponseMessage third = await web.Client.PostAsync("/classify", new ByteArrayContent(Picture)), health = await web.Client.GetAsync("/health/ready");
+        using HttpResponseMessage third = await web.Client.PostAsync("/classify", new ByteArrayContent(Image)), health = await web.Client.GetAsync("/health/ready");
 
         await Refused(third, HttpStatusCode.TooManyRequests, "busy");
         Assert.Equal(TimeSpan.FromSeconds(1), third.Headers.RetryAfter?.Delta);
         Assert.Equal(HttpStatusCode.OK, health.StatusCode);
         Assert.Equal(200, (await first!.FinishAsync()).Status);
         Assert.Equal(200, (await second!.FinishAsync()).Status);
-        using HttpResponseMessage fourth = await web.Client.PostAsync("/classify", new ByteArrayContent(Picture));
+        using HttpResponseMessage fourth = await web.Client.PostAsync("/classify", new ByteArrayContent(Image));
         Assert.Equal(HttpStatusCode.OK, fourth.StatusCode);
     }
 
@@ -94,7 +94,7 @@ public sealed class WebLimitsTests : IDisposable
     public async Task An_upload_that_does_not_end_is_cut_off()
     {
         WebProgram web = Web("--timeout", "1");
-        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture);
+        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Image);
 
         (int status, string text) = await upload!.FinishAsync(sendRest: false);
 
@@ -106,7 +106,7 @@ public sealed class WebLimitsTests : IDisposable
     public async Task An_upload_slower_than_the_least_rate_is_cut_off()
     {
         WebProgram web = Web("--minrate", "1000000000");                     // so that a machine of any speed is slower
-        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture);
+        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Image);
 
         (int status, string text) = await upload!.FinishAsync(sendRest: false);
 
@@ -119,7 +119,7 @@ public sealed class WebLimitsTests : IDisposable
     public async Task A_body_of_untold_length_is_read_no_further_than_the_limit()
     {
         WebProgram web = Web("--maxbytes", "100000");
-        using HeldUpload? within = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture, chunked: true),
+        using HeldUpload? within = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Image, chunked: true),
             beyond = await HeldUpload.BeginAsync(web.Client.BaseAddress!, new byte[100_002], chunked: true);
 
         (int status, string text) = await beyond!.FinishAsync(sendRest: false);
@@ -147,7 +147,7 @@ public sealed class WebLimitsTests : IDisposable
         watcher.EnableRaisingEvents = true;
 
         byte[] large = Noise(256);                                            // beyond what a form's file has in memory by default
-        using var form = new MultipartFormDataContent { { new ByteArrayContent(large), "picture", "toy.png" } };
+        using var form = new MultipartFormDataContent { { new ByteArrayContent(large), "image", "toy.png" } };
         using HttpResponseMessage asForm = await web.Client.PostAsync("/classify", form), asBody = await web.Client.PostAsync("/classify", new ByteArrayContent(large)),
             broken = await web.Client.PostAsync("/classify", new ByteArrayContent(large[..^1000]));
 
@@ -175,7 +175,7 @@ public sealed class WebLimitsTests : IDisposable
         }
 
         WebProgram web = Web();
-        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Picture);
+        using HeldUpload? upload = await HeldUpload.BeginAsync(web.Client.BaseAddress!, Image);
         web.Stop();
         await RefusesConnections(web.Client.BaseAddress!);
 
@@ -208,8 +208,8 @@ public sealed class WebLimitsTests : IDisposable
     [InlineData("", "--queue none", 2, "--queue: expected a number of at least 1, found 'none'")]
     public void What_it_cannot_start_with_is_one_line(string model, string arguments, int exitCode, string expected)
     {
-        using System.Diagnostics.Process web = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", _pictures.Folder,
-            ["--model", model.Length > 0 ? model : WebProgramTests.SaveModel(_pictures), "--urls", "http://127.0.0.1:0", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
+        using System.Diagnostics.Process web = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", _images.Folder,
+            ["--model", model.Length > 0 ? model : WebProgramTests.SaveModel(_images), "--urls", "http://127.0.0.1:0", .. arguments.Split(' ', StringSplitOptions.RemoveEmptyEntries)]);
 
         var result = ProgramResult.Of(web);
 

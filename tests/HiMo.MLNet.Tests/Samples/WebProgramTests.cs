@@ -7,7 +7,7 @@ namespace HiMo.MLNet.Tests.Samples;
 
 public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixture<WebProgramTests.Server>
 {
-    /// <summary>The sample with a tiny model of three labels, and the pictures.</summary>
+    /// <summary>The sample with a tiny model of three labels, and the images.</summary>
     public sealed class Server : IDisposable
     {
         private readonly WebProgram _web;
@@ -15,15 +15,15 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
         public Server()
         {
             var mlContext = new MLContext(seed: 3);
-            using HiMoClipTransformer model = WebProgramTests.Classifier(mlContext, Pictures);
-            using PredictionEngine<ToyPictures.Row, Prediction> engine = mlContext.Model.CreatePredictionEngine<ToyPictures.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
-            Expected = [.. Pictures.Rows.Select(row => engine.Predict(row).Score)];
-            _web = new(Save(mlContext, model, Pictures));
+            using HiMoClipTransformer model = WebProgramTests.Classifier(mlContext, Images);
+            using PredictionEngine<ToyImages.Row, Prediction> engine = mlContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
+            Expected = [.. Images.Rows.Select(row => engine.Predict(row).Score)];
+            _web = new(Save(mlContext, model, Images));
         }
 
-        public ToyPictures Pictures { get; } = new();
+        public ToyImages Images { get; } = new();
 
-        /// <summary>The probabilities of the labels, for every picture.</summary>
+        /// <summary>The probabilities of the labels, for every image.</summary>
         public float[][] Expected { get; }
 
         public HttpClient Client => _web.Client;
@@ -31,7 +31,7 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
         public void Dispose()
         {
             _web.Dispose();
-            Pictures.Dispose();
+            Images.Dispose();
         }
 
         private sealed class Prediction
@@ -40,21 +40,21 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
         }
     }
 
-    /// <summary>A tiny model of three labels in the folder of the pictures.</summary>
-    internal static string SaveModel(ToyPictures pictures)
+    /// <summary>A tiny model of three labels in the folder of the images.</summary>
+    internal static string SaveModel(ToyImages images)
     {
         var mlContext = new MLContext(seed: 3);
-        using HiMoClipTransformer model = Classifier(mlContext, pictures);
-        return Save(mlContext, model, pictures);
+        using HiMoClipTransformer model = Classifier(mlContext, images);
+        return Save(mlContext, model, images);
     }
 
-    private static HiMoClipTransformer Classifier(MLContext mlContext, ToyPictures pictures) =>
-        mlContext.Transforms.HiMoClip(pictures.Checkpoint(), labels: s_labels).Fit(mlContext.Data.LoadFromEnumerable(pictures.Rows));
+    private static HiMoClipTransformer Classifier(MLContext mlContext, ToyImages images) =>
+        mlContext.Transforms.HiMoClip(images.Checkpoint(), labels: s_labels).Fit(mlContext.Data.LoadFromEnumerable(images.Rows));
 
-    private static string Save(MLContext mlContext, HiMoClipTransformer model, ToyPictures pictures)
+    private static string Save(MLContext mlContext, HiMoClipTransformer model, ToyImages images)
     {
-        string zip = Path.Combine(pictures.Folder, "model.zip");
-        mlContext.Model.Save(model, mlContext.Data.LoadFromEnumerable(pictures.Rows).Schema, zip);
+        string zip = Path.Combine(images.Folder, "model.zip");
+        mlContext.Model.Save(model, mlContext.Data.LoadFromEnumerable(images.Rows).Schema, zip);
         return zip;
     }
 
@@ -65,12 +65,12 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
     private static readonly string[] s_labels = ["red", "green", "blue"];
 
     [Fact]
-    public async Task Classifies_pictures_as_the_model_does_for_many_clients_at_a_time()
+    public async Task Classifies_images_as_the_model_does_for_many_clients_at_a_time()
     {
-        Answer[] answers = await Task.WhenAll(server.Pictures.Rows.Select(async row =>
+        Answer[] answers = await Task.WhenAll(server.Images.Rows.Select(async row =>
         {
-            using var picture = new ByteArrayContent(await File.ReadAllBytesAsync(row.ImagePath)) { Headers = { ContentType = new("application/x-www-form-urlencoded") } };
-            using HttpResponseMessage response = await server.Client.PostAsync("/classify", picture);
+            using var image = new ByteArrayContent(await File.ReadAllBytesAsync(row.ImagePath)) { Headers = { ContentType = new("application/x-www-form-urlencoded") } };
+            using HttpResponseMessage response = await server.Client.PostAsync("/classify", image);
             return (await response.Content.ReadFromJsonAsync<Answer>())!;
         }));
 
@@ -85,7 +85,7 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
     [Fact]
     public async Task Takes_a_form_with_a_file()
     {
-        using var form = new MultipartFormDataContent { { new ByteArrayContent(await File.ReadAllBytesAsync(server.Pictures.Rows[5].ImagePath)), "picture", "toy.png" } };
+        using var form = new MultipartFormDataContent { { new ByteArrayContent(await File.ReadAllBytesAsync(server.Images.Rows[5].ImagePath)), "image", "toy.png" } };
 
         using HttpResponseMessage response = await server.Client.PostAsync("/classify", form);
 
@@ -94,9 +94,9 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
     }
 
     [Theory]
-    [InlineData("not a picture", "it is not an image of a known format")]
+    [InlineData("not an image", "it is not an image of a known format")]
     [InlineData("", "it is empty")]
-    public async Task What_is_no_picture_is_a_bad_request(string body, string expected)
+    public async Task What_is_no_image_is_a_bad_request(string body, string expected)
     {
         using HttpResponseMessage response = await server.Client.PostAsync("/classify", new ByteArrayContent(Encoding.UTF8.GetBytes(body)));
 

@@ -22,7 +22,7 @@ public sealed class ContrastiveStepTests
 
     private static NetworkReplica Networks(ContrastiveObjective objective)
     {
-        var model = new ClipModel(ToyPictures.Tiny);
+        var model = new ClipModel(ToyImages.Tiny);
         model.Initialize(s_generator);
         MaskNetwork? masks = objective.Needs.MaskLearningRate is null ? null : new(model.Architecture.TextBlock, model.Architecture.EmbeddingDimension);
         masks?.Initialize(s_generator);

@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Tests.Training;
 /// <summary>Which parameters a training leaves as they are, by name.</summary>
 public sealed class FreezingTests
 {
-    private static readonly ClipArchitecture s_transformer = ToyPictures.Tiny with { VisionLayers = [2], TextLayers = 2 };
+    private static readonly ClipArchitecture s_transformer = ToyImages.Tiny with { VisionLayers = [2], TextLayers = 2 };
     private static readonly ClipArchitecture s_resNet = new(32, 32, [1, 1, 1, 1], 2, null, 64, 1);
 
     private static (string[] Frozen, string[] Trained) Apply(

@@ -9,19 +9,19 @@ namespace HiMo.MLNet.Tests.Training;
 [Collection(MeasuresMemory.Name)]
 public sealed class InterruptionTests : IDisposable
 {
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
     private readonly string _folder = Directory.CreateTempSubdirectory("himo-checkpoints").FullName;
 
     public void Dispose()
     {
-        _pictures.Dispose();
+        _images.Dispose();
         Directory.Delete(_folder, recursive: true);
     }
 
-    // Twelve steps: sixteen pictures in batches of 6, 6 and 4, four epochs.
+    // Twelve steps: sixteen images in batches of 6, 6 and 4, four epochs.
     private static HiMoClipOptions Options(ContrastiveObjective? objective = null)
     {
-        HiMoClipOptions options = ToyPictures.Options(epochs: 4);
+        HiMoClipOptions options = ToyImages.Options(epochs: 4);
         options.BatchSize = 6;
         options.MicroBatchSize = 4;
         options.Objective = objective ?? new HiMoObjective();
@@ -32,8 +32,8 @@ public sealed class InterruptionTests : IDisposable
 
     private byte[] Weights(HiMoClipOptions options, int seed = 5)
     {
-        using HiMoClipTransformer model = _pictures.Train(new MLContext(seed), options);
-        string path = Path.Combine(_pictures.Folder, "weights.safetensors");
+        using HiMoClipTransformer model = _images.Train(new MLContext(seed), options);
+        string path = Path.Combine(_images.Folder, "weights.safetensors");
         model.SaveCheckpoint(path);
         return File.ReadAllBytes(path);
     }
@@ -44,7 +44,7 @@ public sealed class InterruptionTests : IDisposable
         byte[] whole = Weights(Options());
 
         // A process that trains the same, with a checkpoint at every step, and hangs after the fifth.
-        using Process process = SeparateProcess.StartTraining(_pictures.Folder, _folder);
+        using Process process = SeparateProcess.StartTraining(_images.Folder, _folder);
         string? line;
         while ((line = process.StandardOutput.ReadLine()) is not null && line != "step 5")
         {
@@ -65,9 +65,9 @@ public sealed class InterruptionTests : IDisposable
     }
 
     /// <summary>What the killed process runs: the training of <see cref="Options"/>.</summary>
-    internal static void TrainAndHang(string pictures, string checkpoints)
+    internal static void TrainAndHang(string images, string checkpoints)
     {
-        using var toys = new ToyPictures(pictures);
+        using var toys = new ToyImages(images);
         HiMoClipOptions options = Options();
         options.CheckpointFolder = checkpoints;
         options.CheckpointEverySteps = 1;
@@ -116,7 +116,7 @@ public sealed class InterruptionTests : IDisposable
         HiMoClipOptions Validated(string? folder)
         {
             HiMoClipOptions options = Options();
-            options.ValidationSet = mlContext.Data.LoadFromEnumerable(_pictures.Rows.Take(6).ToArray());
+            options.ValidationSet = mlContext.Data.LoadFromEnumerable(_images.Rows.Take(6).ToArray());
             options.CheckpointFolder = options.ResumeFrom = folder;
             // Too high a rate, so that the best epoch is not the last.
             options.LearningRate = 0.2;
@@ -153,8 +153,8 @@ public sealed class InterruptionTests : IDisposable
 
         // The last one holds the trained weights, to be read as any checkpoint.
         var mlContext = new MLContext();
-        IDataView rows = mlContext.Data.LoadFromEnumerable(_pictures.Rows);
-        string file = Path.Combine(_folder, files[^1]), copy = Path.Combine(_pictures.Folder, "copy.safetensors");
+        IDataView rows = mlContext.Data.LoadFromEnumerable(_images.Rows);
+        string file = Path.Combine(_folder, files[^1]), copy = Path.Combine(_images.Folder, "copy.safetensors");
         using HiMoClipTransformer loaded = mlContext.Transforms.HiMoClip(file).Fit(rows);
         loaded.SaveCheckpoint(copy);
         Assert.Equal(weights, File.ReadAllBytes(copy));
@@ -187,7 +187,7 @@ public sealed class InterruptionTests : IDisposable
         Refuses(o => o.Objective = new ClipObjective(), "Objective was HiMoObjective; now it is ClipObjective");
         Refuses(o => o.FreezeTextTower = true, "frozen parts was 0 image, 0 text; now it is 0 image, all text");
         Refuses(_ => { }, "seed of the MLContext was 5; now it is 6", seed: 6);
-        _pictures.Rows.RemoveAt(0);
+        _images.Rows.RemoveAt(0);
         Refuses(_ => { }, "rows of the data was 16; now it is 15");
     }
 
@@ -203,7 +203,7 @@ public sealed class InterruptionTests : IDisposable
             return options;
         }
 
-        IDataView held = mlContext.Data.LoadFromEnumerable(_pictures.Rows.Take(6).ToArray());
+        IDataView held = mlContext.Data.LoadFromEnumerable(_images.Rows.Take(6).ToArray());
         Weights(Validated(held));
         (Action<HiMoClipOptions> Change, string Message)[] cases =
         [
@@ -226,7 +226,7 @@ public sealed class InterruptionTests : IDisposable
             (o => o.InitialLogitScale = 10, "InitialLogitScale was null; now it is 10"),
             (o => o.MaxLogitScale = 100, "MaxLogitScale was Infinity; now it is 100"),
             (o => o.FreezeFirstPositions = true, "FreezeFirstPositions was null; now it is True"),
-            (o => o.Architecture = ToyPictures.Tiny with { TextLayers = 2 }, "text 1 blocks"),
+            (o => o.Architecture = ToyImages.Tiny with { TextLayers = 2 }, "text 1 blocks"),
             (o => o.ValidationMetric = ValidationMetric.RecallAt1, "ValidationMetric was Loss; now it is RecallAt1"),
             (o => o.Patience = 3, "Patience was 2; now it is 3"),
             (o => (o.ValidationSet, o.Patience) = (null, null), "rows of the ValidationSet was 6; now it is null"),
@@ -252,7 +252,7 @@ public sealed class InterruptionTests : IDisposable
         (other.ResumeFrom, other.MicroBatchSize) = (_folder, 3);
         var mlContext = new MLContext(5);
         List<string> warnings = Warnings(mlContext);
-        _pictures.Train(mlContext, other).Dispose();
+        _images.Train(mlContext, other).Dispose();
         Assert.Contains("MicroBatchSize was 4; now it is 3", Assert.Single(warnings), StringComparison.Ordinal);
 
         var state = new TrainingState { Settings = new Dictionary<string, string> { ["MicroBatchSize"] = "4" } };
@@ -352,7 +352,7 @@ public sealed class InterruptionTests : IDisposable
         Assert.Contains("none.safetensors", Assert.Throws<FileNotFoundException>(() => Weights(options)).Message, StringComparison.Ordinal);
 
         Weights(Options());
-        options.ResumeFrom = Path.Combine(_pictures.Folder, "weights.safetensors");
+        options.ResumeFrom = Path.Combine(_images.Folder, "weights.safetensors");
         Assert.Contains("not an interrupted training", Assert.Throws<CheckpointFormatException>(() => Weights(options)).Message, StringComparison.Ordinal);
     }
 
@@ -386,11 +386,11 @@ public sealed class InterruptionTests : IDisposable
         options.CheckpointsKept = 100;
         // A folder stands where the second epoch's checkpoint is to be written.
         Directory.CreateDirectory(Path.Combine(_folder, "step-00000006.safetensors"));
-        using HiMoClipTransformer model = _pictures.Train(mlContext, options);
+        using HiMoClipTransformer model = _images.Train(mlContext, options);
 
         Assert.Contains("step 6", Assert.Single(warnings), StringComparison.Ordinal);
         Assert.Equal([3, 9, 12], Directory.GetFiles(_folder).Select(f => int.Parse(Path.GetFileNameWithoutExtension(f)[5..])).Order());
-        string path = Path.Combine(_pictures.Folder, "weights.safetensors");
+        string path = Path.Combine(_images.Folder, "weights.safetensors");
         model.SaveCheckpoint(path);
         Assert.Equal(whole, File.ReadAllBytes(path));
     }

@@ -40,13 +40,13 @@ public sealed class PublishedOptionsTests
     [Fact]
     public void They_train_as_they_are_once_the_precision_suits_the_machine()
     {
-        using var pictures = new ToyPictures();
+        using var images = new ToyImages();
         foreach (Func<string, HiMoClipOptions> published in (Func<string, HiMoClipOptions>[])
             [HiMoClipPublishedOptions.HiMoClip, HiMoClipPublishedOptions.LongClip, HiMoClipPublishedOptions.SmartClip])
         {
-            HiMoClipOptions options = published(pictures.Checkpoint());
+            HiMoClipOptions options = published(images.Checkpoint());
             (options.Precision, options.Epochs) = (TrainingPrecision.Float32, 1);
-            pictures.Train(new MLContext(seed: 1), options).Dispose();
+            images.Train(new MLContext(seed: 1), options).Dispose();
         }
     }
 

@@ -9,15 +9,15 @@ namespace HiMo.MLNet.Tests.Training;
 [Collection(MeasuresMemory.Name)]
 public sealed class SharedProcessTests : IDisposable
 {
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     private float[][] Embeddings(HiMoClipOptions? options = null)
     {
         var mlContext = new MLContext(seed: 7);
-        using HiMoClipTransformer model = _pictures.Train(mlContext, options);
-        return [.. model.Transform(mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding")];
+        using HiMoClipTransformer model = _images.Train(mlContext, options);
+        return [.. model.Transform(mlContext.Data.LoadFromEnumerable(_images.Rows)).GetColumn<float[]>("ImageEmbedding")];
     }
 
     [Fact]
@@ -61,15 +61,15 @@ public sealed class SharedProcessTests : IDisposable
             return drawn.item<float>();
         }
 
-        Assert.Equal(Draw(() => { }), Draw(() => _pictures.Train(new MLContext(seed: 7)).Dispose()));
+        Assert.Equal(Draw(() => { }), Draw(() => _images.Train(new MLContext(seed: 7)).Dispose()));
     }
 
     [Fact]
     public void A_training_stays_on_one_thread_of_its_own()
     {
         var threads = new HashSet<(int Id, bool OfPool)>();
-        HiMoClipOptions options = ToyPictures.Options(epochs: 10);
-        options.ValidationSet = new MLContext().Data.LoadFromEnumerable(_pictures.Rows);
+        HiMoClipOptions options = ToyImages.Options(epochs: 10);
+        options.ValidationSet = new MLContext().Data.LoadFromEnumerable(_images.Rows);
         options.Progress = new Steps(() => threads.Add((Environment.CurrentManagedThreadId, Thread.CurrentThread.IsThreadPoolThread)));
         Embeddings(options);
 
@@ -86,7 +86,7 @@ public sealed class SharedProcessTests : IDisposable
     [Fact]
     public async Task Four_trainings_on_a_pool_of_two_threads_all_end()
     {
-        using Process process = SeparateProcess.StartFourTrainings(_pictures.Folder);
+        using Process process = SeparateProcess.StartFourTrainings(_images.Folder);
         Task<string> output = process.StandardOutput.ReadToEndAsync();
         // Not a measure of speed: without it, trainings that wait for each other would hang the tests.
         if (!process.WaitForExit(TimeSpan.FromMinutes(10)))
@@ -98,16 +98,16 @@ public sealed class SharedProcessTests : IDisposable
     }
 
     /// <summary>What that process runs: the calls of Fit alone fill the pool.</summary>
-    internal static void TrainFourOnTwoThreads(string pictures)
+    internal static void TrainFourOnTwoThreads(string images)
     {
-        var toys = new ToyPictures(pictures);
+        var toys = new ToyImages(images);
         ThreadPool.SetMinThreads(1, 1);
         if (!ThreadPool.SetMaxThreads(2, 2))
         {
             throw new InvalidOperationException("The pool cannot have two threads alone.");
         }
 
-        HiMoClipOptions options = ToyPictures.Options();
+        HiMoClipOptions options = ToyImages.Options();
         options.Devices = ["cpu", "cpu"];
         options.MicroBatchSize = 2;
         options.ValidationSet = new MLContext().Data.LoadFromEnumerable(toys.Rows);

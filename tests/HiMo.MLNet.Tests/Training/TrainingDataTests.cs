@@ -9,14 +9,14 @@ public sealed class TrainingDataTests
     private static TrainingPair Pair(int number, long held = 0, Action? loaded = null) => new(null, () =>
     {
         loaded?.Invoke();
-        return TestPicture.Plain(1, 1, (byte)number, 0, 0);
-    }, $"Picture {number}.", held);
+        return TestImage.Plain(1, 1, (byte)number, 0, 0);
+    }, $"Image {number}.", held);
 
     private static TrainingData Data(IEnumerable<TrainingPair> pairs, int count, int batchSize, CaptionSampling sampling = CaptionSampling.Whole) =>
-        new(() => pairs, count, [sampling], batchSize, dropLast: false, augmentation: null, ToyPictures.Tiny, ClipTokenizer.Default, seed: 3);
+        new(() => pairs, count, [sampling], batchSize, dropLast: false, augmentation: null, ToyImages.Tiny, ClipTokenizer.Default, seed: 3);
 
     [Fact]
-    public void Pictures_in_memory_are_shuffled_within_256_megabytes()
+    public void Images_in_memory_are_shuffled_within_256_megabytes()
     {
         int read = 0, left = 0, most = 0;
         IEnumerable<TrainingPair> Source()
@@ -35,7 +35,7 @@ public sealed class TrainingDataTests
         }
 
         Assert.InRange(most, 200, 257);
-        string[] captions = [.. Enumerable.Range(0, 1000).Select(i => $"Picture {i}.")];
+        string[] captions = [.. Enumerable.Range(0, 1000).Select(i => $"Image {i}.")];
         Assert.NotEqual(captions, order);
         Assert.Equal(captions.Order(StringComparer.Ordinal), order.Order(StringComparer.Ordinal));
         read = left = 0;
@@ -64,7 +64,7 @@ public sealed class TrainingDataTests
     }
 
     [Fact]
-    public void Large_pictures_in_memory_enter_their_batch_a_few_at_a_time()
+    public void Large_images_in_memory_enter_their_batch_a_few_at_a_time()
     {
         int read = 0, loaded = 0, most = 0;
         IEnumerable<TrainingPair> Source()
@@ -83,18 +83,18 @@ public sealed class TrainingDataTests
     }
 
     [Fact]
-    public void Unreadable_pictures_leave_the_others_in_their_places()
+    public void Unreadable_images_leave_the_others_in_their_places()
     {
         TrainingPair[] pairs = [.. Enumerable.Range(0, 5).Select(i => i is 1 or 2
-            ? new TrainingPair($"{i}.png", () => throw new ImageReadException($"{i}.png", "is no picture", null), $"Picture {i}.") : Pair(i))];
-        var data = new TrainingData(() => pairs, 5, [CaptionSampling.Whole], 5, dropLast: false, augmentation: null, ToyPictures.Tiny, ClipTokenizer.Default, seed: 3, maxUnreadableShare: 0.4);
+            ? new TrainingPair($"{i}.png", () => throw new ImageReadException($"{i}.png", "is no image", null), $"Image {i}.") : Pair(i))];
+        var data = new TrainingData(() => pairs, 5, [CaptionSampling.Whole], 5, dropLast: false, augmentation: null, ToyImages.Tiny, ClipTokenizer.Default, seed: 3, maxUnreadableShare: 0.4);
 
         PreparedBatch batch = Assert.Single(data.InOrder());
 
         Assert.Equal(3, batch.Count);
         Assert.Equal([0, 3, 4], Enumerable.Range(0, 3).Select(i => (int)batch.Pixels[i * 3 * 32 * 32]));
         // The second row, after its start token; each ends with an end token.
-        long[] expected = [.. ClipTokenizer.Default.Encode("Picture 3.").Select(id => (long)id)];
+        long[] expected = [.. ClipTokenizer.Default.Encode("Image 3.").Select(id => (long)id)];
         Assert.Equal(expected, batch.Tokens[0].AsSpan(expected.Length + 3, expected.Length).ToArray());
         Assert.Equal(2, data.Unreadable.Count);
     }

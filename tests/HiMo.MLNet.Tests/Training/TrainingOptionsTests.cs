@@ -12,21 +12,21 @@ namespace HiMo.MLNet.Tests.Training;
 public sealed class TrainingOptionsTests : IDisposable
 {
     private readonly MLContext _mlContext = new(seed: 5);
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     private Dictionary<string, float[]> Weights(HiMoClipOptions options)
     {
-        using HiMoClipTransformer model = _pictures.Train(new MLContext(seed: 4), options);
-        string path = Path.Combine(_pictures.Folder, "weights.safetensors");
+        using HiMoClipTransformer model = _images.Train(new MLContext(seed: 4), options);
+        string path = Path.Combine(_images.Folder, "weights.safetensors");
         model.SaveCheckpoint(path);
         return GoldenFile.Read(path).ToDictionary(t => t.Key, t => t.Value.Values);
     }
 
     private static HiMoClipOptions Options(Action<HiMoClipOptions>? change = null, int epochs = 2)
     {
-        HiMoClipOptions options = ToyPictures.Options(epochs);
+        HiMoClipOptions options = ToyImages.Options(epochs);
         change?.Invoke(options);
         return options;
     }
@@ -36,15 +36,15 @@ public sealed class TrainingOptionsTests : IDisposable
     [InlineData(typeof(LongClipObjective))]
     [InlineData(typeof(HiMoObjective))]
     [InlineData(typeof(SmartClipObjective))]
-    public void Every_objective_learns_to_tell_pictures_apart(Type objective)
+    public void Every_objective_learns_to_tell_images_apart(Type objective)
     {
         HiMoClipOptions options = Options(epochs: 120);
         options.BatchSize = 16;
         options.Objective = (ContrastiveObjective)Activator.CreateInstance(objective)!;
         options.CaptionSampling = CaptionSampling.Whole;
-        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+        using HiMoClipTransformer model = _images.Train(_mlContext, options);
 
-        Assert.InRange(model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)).ImageToTextRecallAt1, 30, 100);   // chance: 6.25
+        Assert.InRange(model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_images.Rows)).ImageToTextRecallAt1, 30, 100);   // chance: 6.25
     }
 
     [Fact]
@@ -52,8 +52,8 @@ public sealed class TrainingOptionsTests : IDisposable
     {
         float[][] Embeddings(IReadOnlyList<string>? devices)
         {
-            using HiMoClipTransformer model = _pictures.Train(new MLContext(seed: 4), Options(o => o.Devices = devices));
-            return [.. model.Transform(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)).GetColumn<float[]>("ImageEmbedding")];
+            using HiMoClipTransformer model = _images.Train(new MLContext(seed: 4), Options(o => o.Devices = devices));
+            return [.. model.Transform(_mlContext.Data.LoadFromEnumerable(_images.Rows)).GetColumn<float[]>("ImageEmbedding")];
         }
         float[][] one = Embeddings(null), two = Embeddings(["cpu", "cpu"]);
 
@@ -75,10 +75,10 @@ public sealed class TrainingOptionsTests : IDisposable
     [Fact]
     public void Frozen_parts_keep_their_weights_and_the_others_do_not()
     {
-        _pictures.Rows.ForEach(row => row.Caption += " A plain picture of two halves, one above the other, and of nothing else at all, which needs both tables of positions.");
+        _images.Rows.ForEach(row => row.Caption += " A plain image of two halves, one above the other, and of nothing else at all, which needs both tables of positions.");
         Dictionary<string, float[]> Trained(Action<HiMoClipOptions>? change) => Weights(Options(o =>
         {
-            o.Architecture = ToyPictures.Tiny with { VisionLayers = [2], TextLayers = 2 };
+            o.Architecture = ToyImages.Tiny with { VisionLayers = [2], TextLayers = 2 };
             o.WeightDecay = 0;
             change?.Invoke(o);
         }));
@@ -105,10 +105,10 @@ public sealed class TrainingOptionsTests : IDisposable
     private string ShortCheckpoint()
     {
         using DisposeScope scope = NewDisposeScope();
-        using var model = new ClipModel(ToyPictures.Tiny with { ContextLength = 77 });
+        using var model = new ClipModel(ToyImages.Tiny with { ContextLength = 77 });
         using var generator = new Generator(11);
         model.Initialize(generator);
-        string path = Path.Combine(_pictures.Folder, "short.safetensors");
+        string path = Path.Combine(_images.Folder, "short.safetensors");
         using FileStream file = File.Create(path);
         Safetensors.Write(file, [.. ClipWeights.Tensors(model).Where(t => t.Key != "positional_embedding_res").Select(t => (t.Key, t.Value.detach()))]);
         return path;
@@ -118,8 +118,8 @@ public sealed class TrainingOptionsTests : IDisposable
     public void The_first_positions_of_a_stretched_CLIP_are_trained_only_if_that_is_asked_for()
     {
         // Long enough to read the second table.
-        _pictures.Rows.ForEach(row => row.Caption += " A plain picture of two halves, one above the other, and of nothing else at all, which needs both tables of positions.");
-        string shortCheckpoint = ShortCheckpoint(), longCheckpoint = _pictures.Checkpoint();
+        _images.Rows.ForEach(row => row.Caption += " A plain image of two halves, one above the other, and of nothing else at all, which needs both tables of positions.");
+        string shortCheckpoint = ShortCheckpoint(), longCheckpoint = _images.Checkpoint();
         (bool First, bool Second) Trains(string checkpoint, bool? freeze)
         {
             Dictionary<string, float[]> Trained(double rate) => Weights(Options(
@@ -137,7 +137,7 @@ public sealed class TrainingOptionsTests : IDisposable
     [Fact]
     public void A_resumed_training_knows_that_its_positions_were_stretched()
     {
-        string folder = Path.Combine(_pictures.Folder, "checkpoints");
+        string folder = Path.Combine(_images.Folder, "checkpoints");
         HiMoClipOptions Fresh(string? resumeFrom, CancellationToken token = default, IProgress<TrainingProgress>? progress = null) => Options(o =>
             (o.Checkpoint, o.LearningRate, o.CheckpointFolder, o.ResumeFrom, o.CancellationToken, o.Progress) = (ShortCheckpoint(), 1e-2, folder, resumeFrom, token, progress), epochs: 3);
         using var stop = new CancellationTokenSource();
@@ -201,7 +201,7 @@ public sealed class TrainingOptionsTests : IDisposable
             var mlContext = new MLContext(seed: 5);
             List<string> log = [];
             mlContext.Log += (_, e) => log.Add(e.Message);
-            _pictures.Train(mlContext, Options(o => o.WarmupSteps = warmup, epochs: 10)).Dispose();
+            _images.Train(mlContext, Options(o => o.WarmupSteps = warmup, epochs: 10)).Dispose();
             return log;
         }
 
@@ -260,10 +260,10 @@ public sealed class TrainingOptionsTests : IDisposable
 
         var seen = new List<TrainingProgress>();
         HiMoClipOptions options = Options(o => (o.BatchSize, o.Precision, o.Progress) = (16, precision, new Collect(seen)), epochs: 120);
-        using HiMoClipTransformer model = _pictures.Train(_mlContext, options);
+        using HiMoClipTransformer model = _images.Train(_mlContext, options);
 
         Assert.InRange(seen[^1].Loss, 0, seen[0].Loss * 0.8);
-        Assert.InRange(model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_pictures.Rows)).ImageToTextRecallAt1, 30, 100);
+        Assert.InRange(model.EvaluateRetrieval(_mlContext.Data.LoadFromEnumerable(_images.Rows)).ImageToTextRecallAt1, 30, 100);
     }
 
     // Older CPU builds of torch have none.
@@ -287,9 +287,9 @@ public sealed class TrainingOptionsTests : IDisposable
     [InlineData(ValidationMetric.HiMoAt3)]
     public void Fit_returns_the_best_epoch_on_the_validation_set(ValidationMetric metric)
     {
-        // For three epochs there is one picture only, which every caption finds. Then there are sixteen.
-        ToyPictures.Row[] rows = [.. _pictures.Rows.Select(r => new ToyPictures.Row { ImagePath = _pictures.Rows[0].ImagePath, Caption = r.Caption })];
-        string folder = Path.Combine(_pictures.Folder, "checkpoints");
+        // For three epochs there is one image only, which every caption finds. Then there are sixteen.
+        ToyImages.Row[] rows = [.. _images.Rows.Select(r => new ToyImages.Row { ImagePath = _images.Rows[0].ImagePath, Caption = r.Caption })];
+        string folder = Path.Combine(_images.Folder, "checkpoints");
         var seen = new List<TrainingProgress>();
         HiMoClipOptions options = Options(o => (o.ValidationMetric, o.CaptionSampling, o.CheckpointFolder, o.CheckpointsKept) = (metric, CaptionSampling.Mixed, folder, 6), epochs: 6);
         options.ValidationSet = _mlContext.Data.LoadFromEnumerable(rows);
@@ -299,7 +299,7 @@ public sealed class TrainingOptionsTests : IDisposable
             {
                 for (int i = 0; i < rows.Length; i++)
                 {
-                    rows[i].ImagePath = _pictures.Rows[i].ImagePath;
+                    rows[i].ImagePath = _images.Rows[i].ImagePath;
                 }
             }
         });
@@ -320,10 +320,10 @@ public sealed class TrainingOptionsTests : IDisposable
     [Fact]
     public void A_metric_that_the_validation_set_does_not_have_chooses_no_epoch()
     {
-        _pictures.Rows.ForEach(row => row.Caption = "Too short for three parts.");
+        _images.Rows.ForEach(row => row.Caption = "Too short for three parts.");
         HiMoClipOptions options = Options(o => (o.ValidationSet, o.ValidationMetric, o.CheckpointFolder) =
-            (_mlContext.Data.LoadFromEnumerable(_pictures.Rows), ValidationMetric.HiMoAt3, Path.Combine(_pictures.Folder, "checkpoints")));
-        _pictures.Train(_mlContext, options).Dispose();
+            (_mlContext.Data.LoadFromEnumerable(_images.Rows), ValidationMetric.HiMoAt3, Path.Combine(_images.Folder, "checkpoints")));
+        _images.Train(_mlContext, options).Dispose();
         Assert.NotEmpty(Directory.GetFiles(options.CheckpointFolder!));
     }
 
@@ -333,8 +333,8 @@ public sealed class TrainingOptionsTests : IDisposable
         var seen = new List<TrainingProgress>();
         // At a rate of nothing, the loss does not get better.
         HiMoClipOptions options = Options(o => (o.ValidationSet, o.Patience, o.LearningRate, o.WeightDecay, o.Progress) =
-            (_mlContext.Data.LoadFromEnumerable(_pictures.Rows), 2, 1e-30, 0, new Collect(seen)), epochs: 50);
-        _pictures.Train(_mlContext, options).Dispose();
+            (_mlContext.Data.LoadFromEnumerable(_images.Rows), 2, 1e-30, 0, new Collect(seen)), epochs: 50);
+        _images.Train(_mlContext, options).Dispose();
 
         Assert.Equal(3, seen[^1].Epoch);                                      // the first is the best, two more are waited for
     }
@@ -344,7 +344,7 @@ public sealed class TrainingOptionsTests : IDisposable
     {
         IDataView held = _mlContext.Data.LoadFromEnumerable([new { Photo = "a.png", Caption = "A." }]);
         ArgumentException error = Assert.Throws<ArgumentException>(() => Weights(Options(o => o.ValidationSet = held)));
-        Assert.Contains("ValidationSet: The picture column 'ImagePath' is missing", error.Message, StringComparison.Ordinal);
+        Assert.Contains("ValidationSet: The image column 'ImagePath' is missing", error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -352,7 +352,7 @@ public sealed class TrainingOptionsTests : IDisposable
     {
         foreach (string caption in (string[])["The same for all.", ""])
         {
-            _pictures.Rows.ForEach(row => row.Caption = caption);
+            _images.Rows.ForEach(row => row.Caption = caption);
             var seen = new List<TrainingProgress>();
             Weights(Options(o => o.Progress = new Collect(seen)));
             Assert.All(seen, p => Assert.True(double.IsFinite(p.Loss)));
@@ -363,7 +363,7 @@ public sealed class TrainingOptionsTests : IDisposable
     [Fact]
     public void TensorBoard_gets_an_event_file()
     {
-        string folder = Path.Combine(_pictures.Folder, "runs", "first");
+        string folder = Path.Combine(_images.Folder, "runs", "first");
         Weights(Options(o => o.Progress = new TensorBoardProgress(folder)));
 
         // Records of the TFRecord format: length, checksum, a protocol buffer, checksum. Tags are in them as they are.

@@ -26,7 +26,7 @@ public sealed class TrainingPlanTests
     }
 
     [Theory]
-    [InlineData(1, false, "at least 2 rows with a picture and a caption; the data has 1")]
+    [InlineData(1, false, "at least 2 rows with an image and a caption; the data has 1")]
     [InlineData(7, true, "DropLastBatch leaves nothing to train on: the data has 7 rows, a batch is 8")]
     public void Too_few_pairs_are_refused(long pairs, bool dropLast, string expected)
     {

@@ -9,9 +9,9 @@ public sealed class WeightDecayTests : IDisposable
 {
     private const double Rate = 1e-3, Decay = 100;
 
-    private readonly ToyPictures _pictures = new();
+    private readonly ToyImages _images = new();
 
-    public void Dispose() => _pictures.Dispose();
+    public void Dispose() => _images.Dispose();
 
     [Fact]
     public void A_step_takes_the_same_share_of_every_trained_parameter_and_nothing_of_a_frozen_one()
@@ -35,11 +35,11 @@ public sealed class WeightDecayTests : IDisposable
 
     private Dictionary<string, float[]> Trained(string checkpoint, double decay)
     {
-        HiMoClipOptions options = ToyPictures.Options();
+        HiMoClipOptions options = ToyImages.Options();
         (options.Checkpoint, options.FreezeFirstPositions) = (checkpoint, true);
         (options.MaxSteps, options.WarmupSteps, options.LearningRate, options.WeightDecay) = (1, 0, Rate, decay);
-        using HiMoClipTransformer model = _pictures.Train(new MLContext(seed: 4), options);
-        string path = Path.Combine(_pictures.Folder, "trained.safetensors");
+        using HiMoClipTransformer model = _images.Train(new MLContext(seed: 4), options);
+        string path = Path.Combine(_images.Folder, "trained.safetensors");
         model.SaveCheckpoint(path);
         return Read(path);
     }
@@ -51,7 +51,7 @@ public sealed class WeightDecayTests : IDisposable
     {
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        using var model = new ClipModel(ToyPictures.Tiny);
+        using var model = new ClipModel(ToyImages.Tiny);
         using var generator = new Generator(11);
         model.Initialize(generator);
         foreach (Tensor weights in ClipWeights.Tensors(model).Values)
@@ -59,7 +59,7 @@ public sealed class WeightDecayTests : IDisposable
             Arithmetic.Add(weights, ones_like(weights), 0.1);
         }
 
-        string path = Path.Combine(_pictures.Folder, "start.safetensors");
+        string path = Path.Combine(_images.Folder, "start.safetensors");
         using FileStream file = File.Create(path);
         ClipWeights.Save(model, file);
         return path;

@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Samples.ModelBuilder;
 
-/// <summary>How well long captions match a picture.</summary>
+/// <summary>How well long captions match an image.</summary>
 public partial class CaptionMatching
 {
     /// <summary>
@@ -29,7 +29,7 @@ public partial class CaptionMatching
     #region model output class
     public class ModelOutput
     {
-        /// <summary>The cosine of the picture and the caption, in [-1, 1].</summary>
+        /// <summary>The cosine of the image and the caption, in [-1, 1].</summary>
         [ColumnName(@"Similarity")]
         public float Similarity { get; set; }
     }
@@ -59,9 +59,9 @@ public partial class CaptionMatching
     }
 
     /// <summary>
-    /// Use this method to compare captions of one picture.
+    /// Use this method to compare captions of one image.
     /// </summary>
-    /// <param name="imagePath">File path of the picture.</param>
+    /// <param name="imagePath">File path of the image.</param>
     /// <param name="captions">The captions; they stand in the place of labels.</param>
     /// <returns>Captions and similarities, best first.</returns>
     public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(string imagePath, IEnumerable<string> captions)

@@ -8,7 +8,7 @@ public partial class CaptionMatching
     public const bool RetrainHasHeader = true;
 
     /// <summary>
-    /// Fine-tunes a CLIP checkpoint on pictures with long captions.
+    /// Fine-tunes a CLIP checkpoint on images with long captions.
     /// </summary>
     /// <param name="outputModelPath">File path for saving the model. Should be similar to "C:\YourPath\ModelName.mlnet".</param>
     /// <param name="inputDataFilePath">Path to the data file for training.</param>
@@ -54,7 +54,7 @@ public partial class CaptionMatching
     /// Retrain model using the pipeline.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
-    /// <param name="trainData">Pictures with captions.</param>
+    /// <param name="trainData">Images with captions.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
@@ -63,7 +63,7 @@ public partial class CaptionMatching
     }
 
     /// <summary>
-    /// Build the pipeline: HiMo-CLIP's objective, in the memory of 32 pictures at a time.
+    /// Build the pipeline: HiMo-CLIP's objective, in the memory of 32 images at a time.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>

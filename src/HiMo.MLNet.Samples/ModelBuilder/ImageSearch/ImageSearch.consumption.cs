@@ -12,7 +12,7 @@ public partial class ImageSearch
     #region model input class
     public class ModelInput
     {
-        /// <summary>What the pictures should show.</summary>
+        /// <summary>What the images should show.</summary>
         [LoadColumn(0)]
         [ColumnName(@"Caption")]
         public string Caption { get; set; } = "";
@@ -63,7 +63,7 @@ public partial class ImageSearch
     /// Use this method to predict all results with their scores.
     /// </summary>
     /// <param name="input">model input.</param>
-    /// <returns>Pictures and scores, best first.</returns>
+    /// <returns>Images and scores, best first.</returns>
     public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(ModelInput input)
     {
         PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;

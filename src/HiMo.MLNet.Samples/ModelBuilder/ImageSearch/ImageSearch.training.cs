@@ -4,14 +4,14 @@ namespace HiMo.MLNet.Samples.ModelBuilder;
 
 public partial class ImageSearch
 {
-    /// <summary>The pictures found for a sentence.</summary>
+    /// <summary>The images found for a sentence.</summary>
     private const int ResultCount = 5;
 
     /// <summary>
-    /// Embeds all pictures of a folder, and saves the embeddings together with the CLIP model.
+    /// Embeds all images of a folder, and saves the embeddings together with the CLIP model.
     /// </summary>
     /// <param name="outputModelPath">File path for saving the model. Should be similar to "C:\YourPath\ModelName.mlnet".</param>
-    /// <param name="inputDataFolderPath">Path to the pictures, in the folder or in those below it.</param>
+    /// <param name="inputDataFolderPath">Path to the images, in the folder or in those below it.</param>
     /// <param name="checkpoint">A CLIP checkpoint, as HiMoClip takes it.</param>
     public static void Train(string outputModelPath, string inputDataFolderPath, string checkpoint)
     {
@@ -22,7 +22,7 @@ public partial class ImageSearch
         SaveModel(mlContext, model, data, outputModelPath);
     }
 
-    private sealed class Picture
+    private sealed class Image
     {
         public string ImagePath { get; set; } = "";
     }
@@ -31,14 +31,14 @@ public partial class ImageSearch
     /// Load an IDataView from a folder path.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
-    /// <param name="folder">Folder with the pictures to search.</param>
+    /// <param name="folder">Folder with the images to search.</param>
     public static IDataView LoadIDataViewFromFolder(MLContext mlContext, string folder)
     {
         string[] allowedImageExtensions = new[] { ".png", ".jpg", ".jpeg", ".gif" };
         return mlContext.Data.LoadFromEnumerable(Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories)
             .Where(path => allowedImageExtensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase))
             .Order(StringComparer.Ordinal)
-            .Select(path => new Picture { ImagePath = Path.GetFullPath(path) }).ToArray());
+            .Select(path => new Image { ImagePath = Path.GetFullPath(path) }).ToArray());
     }
 
     /// <summary>
@@ -57,7 +57,7 @@ public partial class ImageSearch
     /// Retrain model using the pipeline.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
-    /// <param name="trainData">The pictures to search; each is read once.</param>
+    /// <param name="trainData">The images to search; each is read once.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
@@ -66,7 +66,7 @@ public partial class ImageSearch
     }
 
     /// <summary>
-    /// Build the pipeline: embeddings, and the pictures nearest to that of a sentence.
+    /// Build the pipeline: embeddings, and the images nearest to that of a sentence.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>

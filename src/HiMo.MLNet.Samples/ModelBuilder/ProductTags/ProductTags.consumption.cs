@@ -3,7 +3,7 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Samples.ModelBuilder;
 
-/// <summary>Tags for pictures of products; what is none of them gets the empty tag.</summary>
+/// <summary>Tags for images of products; what is none of them gets the empty tag.</summary>
 public partial class ProductTags
 {
     /// <summary>
@@ -29,7 +29,7 @@ public partial class ProductTags
     #region model output class
     public class ModelOutput
     {
-        /// <summary>The tag; empty for a picture that none of them fits.</summary>
+        /// <summary>The tag; empty for an image that none of them fits.</summary>
         [ColumnName(@"PredictedLabel")]
         public string PredictedLabel { get; set; } = "";
 

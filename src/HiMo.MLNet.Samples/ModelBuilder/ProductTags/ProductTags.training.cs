@@ -10,14 +10,14 @@ public partial class ProductTags
     private static readonly string[] s_tags = ["something to wear", "a drink", "a tool", "a household item", "an office item",
         "a musical instrument", "a food that is a fruit"];
 
-    /// <summary>What a caption of such a picture says; with CLIP checkpoints, "a photo of {0}." does well.</summary>
+    /// <summary>What a caption of such an image says; with CLIP checkpoints, "a photo of {0}." does well.</summary>
     private const string Template = "{0}.";
 
     public const char RetrainSeparatorChar = '\t';
     public const bool RetrainHasHeader = true;
 
     /// <summary>
-    /// Makes a classifier out of a CLIP checkpoint and the tags, with a threshold measured on pictures of known tag or none.
+    /// Makes a classifier out of a CLIP checkpoint and the tags, with a threshold measured on images of known tag or none.
     /// </summary>
     /// <param name="outputModelPath">File path for saving the model. Should be similar to "C:\YourPath\ModelName.mlnet".</param>
     /// <param name="inputDataFilePath">Path to the data file for training.</param>
@@ -63,7 +63,7 @@ public partial class ProductTags
     /// Retrain model using the pipeline.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
-    /// <param name="trainData">Pictures with their tag as label; those of none of the tags have any other label, or an empty one.</param>
+    /// <param name="trainData">Images with their tag as label; those of none of the tags have any other label, or an empty one.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
     {
@@ -76,7 +76,7 @@ public partial class ProductTags
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    /// <param name="threshold">The cosine that a picture needs with its tag.</param>
+    /// <param name="threshold">The cosine that an image needs with its tag.</param>
     public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint, float threshold)
     {
         return mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_tags, templates: [Template],
@@ -90,28 +90,28 @@ public partial class ProductTags
     }
 
     /// <summary>
-    /// The threshold that tells pictures of the tags from the others best: the one with the highest mean of the share of tagged
-    /// pictures that stay at or above it and the share of others below it.
+    /// The threshold that tells images of the tags from the others best: the one with the highest mean of the share of tagged
+    /// images that stay at or above it and the share of others below it.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
-    /// <param name="pictures">Pictures with their labels, some of no tag.</param>
+    /// <param name="images">Images with their labels, some of no tag.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    /// <exception cref="InvalidOperationException">All pictures have one of the tags, or none has.</exception>
-    public static float MeasureThreshold(MLContext mlContext, IDataView pictures, string checkpoint)
+    /// <exception cref="InvalidOperationException">All images have one of the tags, or none has.</exception>
+    public static float MeasureThreshold(MLContext mlContext, IDataView images, string checkpoint)
     {
         IDataView sentences = mlContext.Data
             .LoadFromEnumerable(s_tags.Select(tag => new Sentence { Caption = string.Format(null, Template, tag) }));
         using HiMoClipTransformer clip = mlContext.Transforms.HiMoClip(checkpoint).Fit(sentences);
         float[][] tags = [.. clip.Transform(sentences).GetColumn<float[]>(@"TextEmbedding")];
-        IEnumerable<float> best = clip.Transform(pictures).GetColumn<float[]>(@"ImageEmbedding")
+        IEnumerable<float> best = clip.Transform(images).GetColumn<float[]>(@"ImageEmbedding")
             .Select(image => tags.Max(tag => TensorPrimitives.Dot<float>(image, tag)));
-        IEnumerable<bool> isTagged = pictures.GetColumn<string>(@"Label").Select(label => s_tags.Contains(label));
-        ILookup<bool, float> groups = best.Zip(isTagged).ToLookup(picture => picture.Second, picture => picture.First);
+        IEnumerable<bool> isTagged = images.GetColumn<string>(@"Label").Select(label => s_tags.Contains(label));
+        ILookup<bool, float> groups = best.Zip(isTagged).ToLookup(image => image.Second, image => image.First);
         int tagged = groups[true].Count(), others = groups[false].Count();
         if (tagged == 0 || others == 0)
         {
             throw new InvalidOperationException(
-                $"A threshold is measured between pictures with a tag and pictures without: found {tagged} and {others}.");
+                $"A threshold is measured between images with a tag and images without: found {tagged} and {others}.");
         }
 
         return groups[true].MaxBy(threshold =>

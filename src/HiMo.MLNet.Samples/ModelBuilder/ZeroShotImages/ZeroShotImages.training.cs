@@ -4,14 +4,14 @@ namespace HiMo.MLNet.Samples.ModelBuilder;
 
 public partial class ZeroShotImages
 {
-    /// <summary>The classes, in words. There are no pictures of them to train on.</summary>
+    /// <summary>The classes, in words. There are no images of them to train on.</summary>
     private static readonly string[] s_labels =
     [
         "an animal that is a mammal", "an animal that is a bird", "an animal of the sea", "a food that is a fruit", "transport on land",
         "something to wear", "a tool", "a geometric shape", "a building or building material", "a measure of time",
     ];
 
-    /// <summary>What a caption of such a picture says; with CLIP checkpoints, "a photo of {0}." does well.</summary>
+    /// <summary>What a caption of such an image says; with CLIP checkpoints, "a photo of {0}." does well.</summary>
     private static readonly string[] s_templates = ["{0}."];
 
     /// <summary>
@@ -29,10 +29,10 @@ public partial class ZeroShotImages
     }
 
     /// <summary>
-    /// Loads pictures, for the schema (none are needed) or to classify many at once.
+    /// Loads images, for the schema (none are needed) or to classify many at once.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
-    /// <param name="imagePaths">File paths of pictures.</param>
+    /// <param name="imagePaths">File paths of images.</param>
     public static IDataView LoadIDataViewFromEnumerable(MLContext mlContext, IEnumerable<string> imagePaths)
     {
         return mlContext.Data.LoadFromEnumerable(imagePaths.Select(path => new ModelInput { ImagePath = path }));

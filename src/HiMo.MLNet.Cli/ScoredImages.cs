@@ -1,52 +1,52 @@
 namespace HiMo.MLNet.Cli;
 
-/// <summary>What a model makes of a picture, or why it could not be read.</summary>
+/// <summary>What a model makes of an image, or why it could not be read.</summary>
 /// <param name="Image">Its path.</param>
-/// <param name="Values">An embedding, or the scores of labels; null if the picture could not be read.</param>
+/// <param name="Values">An embedding, or the scores of labels; null if the image could not be read.</param>
 /// <param name="Error">Why it could not be read.</param>
-internal sealed record ScoredPicture(string Image, float[]? Values, string? Error);
+internal sealed record ScoredImage(string Image, float[]? Values, string? Error);
 
-/// <summary>Pictures through a model, one batch after the other; those that cannot be read are told and left out.</summary>
-/// <param name="pictures">Their paths.</param>
+/// <summary>Images through a model, one batch after the other; those that cannot be read are told and left out.</summary>
+/// <param name="images">Their paths.</param>
 /// <param name="model">Embeds them.</param>
 /// <param name="score">Gives the values of an embedding; null for the embedding itself.</param>
-internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, ClipEmbedder model, Func<float[], float[]>? score = null)
+internal sealed class ScoredImages(IReadOnlyCollection<string> images, ClipEmbedder model, Func<float[], float[]>? score = null)
 {
     /// <summary>As many as the library scores at a time.</summary>
     private const int BatchSize = 32;
 
     private readonly Dictionary<string, string> _skipped = [];
 
-    /// <summary>Why pictures could not be read, by their paths.</summary>
+    /// <summary>Why images could not be read, by their paths.</summary>
     public IReadOnlyDictionary<string, string> Skipped => _skipped;
 
-    /// <summary>The pictures in their order, as each batch is done.</summary>
-    public IEnumerable<ScoredPicture> Read(ProgressDisplay.Report report, CancellationToken cancellation)
+    /// <summary>The images in their order, as each batch is done.</summary>
+    public IEnumerable<ScoredImage> Read(ProgressDisplay.Report report, CancellationToken cancellation)
     {
         int done = 0;
-        foreach (string[] batch in pictures.Chunk(BatchSize))
+        foreach (string[] batch in images.Chunk(BatchSize))
         {
             cancellation.ThrowIfCancellationRequested();
-            foreach (ScoredPicture picture in Score(batch))
+            foreach (ScoredImage image in Score(batch))
             {
-                yield return picture;
+                yield return image;
             }
 
-            report(done += batch.Length, pictures.Count);
+            report(done += batch.Length, images.Count);
         }
     }
 
-    private ScoredPicture[] Score(string[] batch)
+    private ScoredImage[] Score(string[] batch)
     {
         try
         {
             float[][] embeddings = model.EmbedImages(batch.Select(ClipImage.FromFile));
             return [.. embeddings.Zip(batch,
-                (embedding, picture) => new ScoredPicture(picture, score?.Invoke(embedding) ?? embedding, null))];
+                (embedding, image) => new ScoredImage(image, score?.Invoke(embedding) ?? embedding, null))];
         }
         catch (ImageReadException) when (batch.Length > 1)
         {
-            return [.. batch.SelectMany(picture => Score([picture]))];
+            return [.. batch.SelectMany(image => Score([image]))];
         }
         catch (ImageReadException e)
         {
@@ -69,8 +69,8 @@ internal sealed class ScoredPictures(IReadOnlyCollection<string> pictures, ClipE
             return 0;
         }
 
-        string counts = $"{_skipped.Count} of {pictures.Count} pictures could not be read";
-        if (_skipped.Count >= pictures.Distinct().Count())
+        string counts = $"{_skipped.Count} of {images.Count} images could not be read";
+        if (_skipped.Count >= images.Distinct().Count())
         {
             throw new InvalidDataException($"{counts}: nothing is left.");
         }

@@ -3,8 +3,8 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Scoring;
 
-/// <summary>Names and normalised embeddings of pictures, all of them compared with a query.</summary>
-internal sealed class PictureIndex(IReadOnlyList<string> names, EmbeddingMatrix embeddings)
+/// <summary>Names and normalised embeddings of images, all of them compared with a query.</summary>
+internal sealed class ImageIndex(IReadOnlyList<string> names, EmbeddingMatrix embeddings)
 {
     public int Count => names.Count;
 
@@ -12,7 +12,7 @@ internal sealed class PictureIndex(IReadOnlyList<string> names, EmbeddingMatrix 
 
     public EmbeddingMatrix Embeddings => embeddings;
 
-    /// <summary>The nearest pictures, best first; of equally near ones the first comes first.</summary>
+    /// <summary>The nearest images, best first; of equally near ones the first comes first.</summary>
     /// <param name="query">Of any finite length but zero; NaN or zeros for a missing one.</param>
     /// <param name="results">Receives the names; at most <see cref="Count"/>.</param>
     /// <param name="scores">Receives the cosines.</param>

@@ -6,8 +6,8 @@ using PngFile = HiMo.MLNet.Tests.Images.PngFile;
 
 namespace HiMo.MLNet.Tests.Fuzzing;
 
-/// <summary>Pictures of every format: sizes that lie, chunks exchanged and repeated, bits turned.</summary>
-internal static class PictureFuzz
+/// <summary>Images of every format: sizes that lie, chunks exchanged and repeated, bits turned.</summary>
+internal static class ImageFuzz
 {
     private static readonly int[] s_sizes = [0, 1, 2, 7, 8, 255, 256, 3_000, 16_383, 65_535, 65_536, -1, int.MaxValue];
 
@@ -20,7 +20,7 @@ internal static class PictureFuzz
         yield return Kind("WebP", random => Sized(random, random.Pick(s_webP), 26, 2, bigEndian: false));
     }
 
-    /// <summary>A good picture of every format whose header then says 65,535 by 65,535, or the most that the format can say.</summary>
+    /// <summary>A good image of every format whose header then says 65,535 by 65,535, or the most that the format can say.</summary>
     public static IEnumerable<(string Format, byte[] File)> Gigantic()
     {
         yield return ("PNG", PngFile.Create(65_535, 8, 2, [], height: 65_535));

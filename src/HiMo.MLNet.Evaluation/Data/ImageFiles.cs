@@ -1,23 +1,23 @@
 namespace HiMo.MLNet.Data;
 
-/// <summary>Picture files below a folder, told by their extension.</summary>
-internal static class PictureFiles
+/// <summary>Image files below a folder, told by their extension.</summary>
+internal static class ImageFiles
 {
     private static readonly EnumerationOptions Visible = new();
 
-    public static bool IsPicture(string path) =>
+    public static bool IsImage(string path) =>
         Path.GetExtension(path).ToUpperInvariant() is ".JPG" or ".JPEG" or ".PNG" or ".BMP" or ".GIF" or ".WEBP";
 
     /// <summary>
-    /// Paths from the root, with slashes: a folder's pictures by name, then those of its subfolders. Hidden files are left
-    /// out, and links to folders are not entered, so that no picture comes twice.
+    /// Paths from the root, with slashes: a folder's images by name, then those of its subfolders. Hidden files are left
+    /// out, and links to folders are not entered, so that no image comes twice.
     /// </summary>
     /// <exception cref="InvalidDataException">A link leads out of the root.</exception>
     public static IEnumerable<string> Below(DataRoot root, string folder = "")
     {
         DirectoryInfo directory = new(Path.Combine(root.FullPath, folder));
         string prefix = folder.Length == 0 ? "" : folder + '/';
-        foreach (string name in directory.EnumerateFiles("*", Visible).Select(f => f.Name).Where(IsPicture).Order(StringComparer.Ordinal))
+        foreach (string name in directory.EnumerateFiles("*", Visible).Select(f => f.Name).Where(IsImage).Order(StringComparer.Ordinal))
         {
             yield return prefix + name;
         }
@@ -30,9 +30,9 @@ internal static class PictureFiles
                 continue;
             }
 
-            foreach (string picture in Below(root, prefix + sub.Name))
+            foreach (string image in Below(root, prefix + sub.Name))
             {
-                yield return picture;
+                yield return image;
             }
         }
     }

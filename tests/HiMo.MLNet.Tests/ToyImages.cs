@@ -6,8 +6,8 @@ using TorchSharp;
 
 namespace HiMo.MLNet.Tests;
 
-/// <summary>Sixteen pictures of two coloured halves with captions, in a temporary folder.</summary>
-public sealed class ToyPictures : IDisposable
+/// <summary>Sixteen images of two coloured halves with captions, in a temporary folder.</summary>
+public sealed class ToyImages : IDisposable
 {
     [SuppressMessage("Performance", "CA1812", Justification = "Read by ML.NET.")]
     public sealed class Row
@@ -18,13 +18,13 @@ public sealed class ToyPictures : IDisposable
 
     private static readonly (string Name, byte R, byte G, byte B)[] s_colours = [("red", 220, 20, 20), ("green", 20, 200, 20), ("blue", 20, 20, 220), ("yellow", 230, 220, 20)];
 
-    public ToyPictures()
+    public ToyImages()
         : this(Directory.CreateTempSubdirectory("himo-toy").FullName)
     {
     }
 
-    /// <summary>Writes the pictures to a folder, anew if they are there.</summary>
-    public ToyPictures(string folder)
+    /// <summary>Writes the images to a folder, anew if they are there.</summary>
+    public ToyImages(string folder)
     {
         Folder = folder;
         foreach ((string Name, byte R, byte G, byte B) top in s_colours)
@@ -53,8 +53,8 @@ public sealed class ToyPictures : IDisposable
         mlContext.Transforms.HiMoClip(options ?? Options()).Fit(mlContext.Data.LoadFromEnumerable(Rows));
 
     /// <summary>
-    /// A checkpoint of a tiny model with random weights, in the folder of the pictures; larger ones than training begins
-    /// with, so that pictures differ.
+    /// A checkpoint of a tiny model with random weights, in the folder of the images; larger ones than training begins
+    /// with, so that images differ.
     /// </summary>
     internal string Checkpoint(torch.ScalarType type = torch.ScalarType.Float32, ulong seed = 11)
     {

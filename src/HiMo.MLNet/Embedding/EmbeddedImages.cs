@@ -2,34 +2,34 @@ using HiMo.MLNet.Metrics;
 
 namespace HiMo.MLNet.Embedding;
 
-/// <summary>A picture with captions of its own.</summary>
-internal readonly record struct CaptionedPicture(PictureSource Picture, IReadOnlyList<string> Captions);
+/// <summary>An image with captions of its own.</summary>
+internal readonly record struct ImageWithCaptions(ImageSource Image, IReadOnlyList<string> Captions);
 
-/// <summary>What could be read of pictures with captions.</summary>
-/// <param name="Paths">Of the different pictures; null for one without a file.</param>
-/// <param name="Images">(pictures, d), normalised.</param>
+/// <summary>What could be read of images with captions.</summary>
+/// <param name="Paths">Of the different images; null for one without a file.</param>
+/// <param name="Images">(images, d), normalised.</param>
 /// <param name="Captions">All captions.</param>
-/// <param name="PictureOfCaption">For every caption the index of its picture.</param>
-/// <param name="CaptionsLeftOut">How many captions went with pictures that cannot be read.</param>
+/// <param name="ImageOfCaption">For every caption the index of its image.</param>
+/// <param name="CaptionsLeftOut">How many captions went with images that cannot be read.</param>
 internal sealed record EmbeddedPairs(
-    IReadOnlyList<string?> Paths, EmbeddingMatrix Images, IReadOnlyList<string> Captions, int[] PictureOfCaption, int CaptionsLeftOut);
+    IReadOnlyList<string?> Paths, EmbeddingMatrix Images, IReadOnlyList<string> Captions, int[] ImageOfCaption, int CaptionsLeftOut);
 
-/// <summary>The pictures of rows, each path embedded once, with the captions of those that could be read.</summary>
+/// <summary>The images of rows, each path embedded once, with the captions of those that could be read.</summary>
 /// <param name="embedder">Embeds them.</param>
 /// <param name="expected">About how many there are.</param>
-/// <param name="maxUnreadableShare">The share of the pictures that may be left out because they cannot be read; with 0, the first is an
+/// <param name="maxUnreadableShare">The share of the images that may be left out because they cannot be read; with 0, the first is an
 /// error.</param>
-internal sealed class EmbeddedPictures(BatchEmbedder embedder, int expected, double maxUnreadableShare)
+internal sealed class EmbeddedImages(BatchEmbedder embedder, int expected, double maxUnreadableShare)
 {
     private const int Unreadable = -1;
 
     private readonly Dictionary<string, int> _known = new(StringComparer.Ordinal);
     private readonly List<string?> _paths = [];
     private readonly List<string> _captions = [];
-    private readonly List<int> _pictureOfCaption = [];
+    private readonly List<int> _imageOfCaption = [];
     private float[] _embeddings = new float[Math.Min((long)expected * embedder.Dimension, Array.MaxLength)];
 
-    /// <summary>Pictures left out.</summary>
+    /// <summary>Images left out.</summary>
     public int UnreadableCount { get; private set; }
 
     /// <summary>Different paths, with those that cannot be read.</summary>
@@ -38,14 +38,14 @@ internal sealed class EmbeddedPictures(BatchEmbedder embedder, int expected, dou
     public ImageReadException? FirstFailure { get; private set; }
 
     /// <param name="batch">At most <see cref="BatchEmbedder.BatchSize"/> rows.</param>
-    /// <exception cref="ImageReadException">A picture cannot be read, and none may be left out.</exception>
-    public void Add(CaptionedPicture[] batch)
+    /// <exception cref="ImageReadException">An image cannot be read, and none may be left out.</exception>
+    public void Add(ImageWithCaptions[] batch)
     {
-        PictureSource[] fresh =
-            [.. batch.Select(row => row.Picture).Where(picture => picture.Path is null || _known.TryAdd(picture.Path, Unreadable))];
+        ImageSource[] fresh =
+            [.. batch.Select(row => row.Image).Where(image => image.Path is null || _known.TryAdd(image.Path, Unreadable))];
         int d = embedder.Dimension;
         float[] computed = new float[fresh.Length * d];
-        ImageReadException?[] failures = embedder.EmbedPictures(fresh, computed);
+        ImageReadException?[] failures = embedder.EmbedImages(fresh, computed);
         Queue<int> unnamed = [];
         for (int i = 0; i < fresh.Length; i++)
         {
@@ -68,11 +68,11 @@ internal sealed class EmbeddedPictures(BatchEmbedder embedder, int expected, dou
             }
         }
 
-        foreach (CaptionedPicture row in batch)
+        foreach (ImageWithCaptions row in batch)
         {
-            int picture = row.Picture.Path is { } path ? _known[path] : unnamed.Dequeue();
+            int image = row.Image.Path is { } path ? _known[path] : unnamed.Dequeue();
             _captions.AddRange(row.Captions);
-            _pictureOfCaption.AddRange(Enumerable.Repeat(picture, row.Captions.Count));
+            _imageOfCaption.AddRange(Enumerable.Repeat(image, row.Captions.Count));
         }
     }
 
@@ -90,17 +90,17 @@ internal sealed class EmbeddedPictures(BatchEmbedder embedder, int expected, dou
     }
 
     /// <param name="captionsPerRow">For COLA 2: captions are left out together with those of the same row.</param>
-    /// <exception cref="InvalidDataException">More pictures cannot be read than may be left out.</exception>
+    /// <exception cref="InvalidDataException">More images cannot be read than may be left out.</exception>
     public EmbeddedPairs Finish(int captionsPerRow = 1)
     {
         if (UnreadableCount > maxUnreadableShare * FileCount)
         {
             throw new InvalidDataException(
-                $"{UnreadableCount} of {FileCount} pictures cannot be read; {nameof(TrainingOptions.MaxUnreadableShare)} allows "
+                $"{UnreadableCount} of {FileCount} images cannot be read; {nameof(TrainingOptions.MaxUnreadableShare)} allows "
                 + $"{maxUnreadableShare:p0}. {FirstFailure!.Message}", FirstFailure);
         }
 
-        bool[] kept = [.. _pictureOfCaption.Select(picture => picture != Unreadable)];
+        bool[] kept = [.. _imageOfCaption.Select(image => image != Unreadable)];
         for (int first = 0; first < kept.Length; first += captionsPerRow)
         {
             Span<bool> row = kept.AsSpan(first, Math.Min(captionsPerRow, kept.Length - first));
@@ -112,6 +112,6 @@ internal sealed class EmbeddedPictures(BatchEmbedder embedder, int expected, dou
 
         Array.Resize(ref _embeddings, _paths.Count * embedder.Dimension);
         return new(_paths, new EmbeddingMatrix(_embeddings, embedder.Dimension).Normalize(), [.. _captions.Where((_, i) => kept[i])],
-            [.. _pictureOfCaption.Where((_, i) => kept[i])], kept.Count(k => !k));
+            [.. _imageOfCaption.Where((_, i) => kept[i])], kept.Count(k => !k));
     }
 }

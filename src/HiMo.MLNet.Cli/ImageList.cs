@@ -1,39 +1,39 @@
 namespace HiMo.MLNet.Cli;
 
-/// <summary>The pictures that a command line names.</summary>
-internal static class PictureList
+/// <summary>The images that a command line names.</summary>
+internal static class ImageList
 {
-    /// <summary>What may stand for pictures, for the help.</summary>
-    public const string Help = "Folders (with those in them), picture files, patterns (photos/*.jpg), or .txt files with a path a line.";
+    /// <summary>What may stand for images, for the help.</summary>
+    public const string Help = "Folders (with those in them), image files, patterns (photos/*.jpg), or .txt files with a path a line.";
 
     private static readonly string[] s_extensions = [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"];
 
-    /// <exception cref="IOException">There is no such file or folder, or no picture in it; the message names it.</exception>
+    /// <exception cref="IOException">There is no such file or folder, or no image in it; the message names it.</exception>
     public static IReadOnlyList<string> Find(IEnumerable<string> places) => [.. places.SelectMany(Find)];
 
     private static IEnumerable<string> Find(string place)
     {
         if (Directory.Exists(place))
         {
-            return Checked(place, "*", new PictureFolder(place).Files().Where(IsPicture));
+            return Checked(place, "*", new FolderFiles(place).Files().Where(IsImage));
         }
 
         string name = Path.GetFileName(place);
         if (name.AsSpan().ContainsAny('*', '?'))                              // the shells of Windows leave patterns to the program
         {
             string folder = Path.GetDirectoryName(place) is { Length: > 0 } named ? named : ".";
-            return Checked(folder, name, Directory.EnumerateFiles(folder, name, new EnumerationOptions()).Where(IsPicture));
+            return Checked(folder, name, Directory.EnumerateFiles(folder, name, new EnumerationOptions()).Where(IsImage));
         }
 
         if (!File.Exists(place))
         {
-            throw new FileNotFoundException($"'{place}': expected a folder, a picture or a .txt list of pictures, found no such file.");
+            throw new FileNotFoundException($"'{place}': expected a folder, an image or a .txt list of images, found no such file.");
         }
 
         return Path.GetExtension(place).Equals(".txt", StringComparison.OrdinalIgnoreCase) ? Listed(place) : [place];
     }
 
-    private static bool IsPicture(string file) => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
+    private static bool IsImage(string file) => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
 
     private static string[] Checked(string folder, string pattern, IEnumerable<string> files)
     {
@@ -41,7 +41,7 @@ internal static class PictureList
         return found.Length > 0
             ? found
             : throw new FileNotFoundException(
-                $"'{Path.Combine(folder, pattern)}': expected pictures ({string.Join(", ", s_extensions)}), found none.");
+                $"'{Path.Combine(folder, pattern)}': expected images ({string.Join(", ", s_extensions)}), found none.");
     }
 
     private static IEnumerable<string> Listed(string list)
@@ -50,7 +50,7 @@ internal static class PictureList
         {
             if (line.Contains('\0'))
             {
-                throw new InvalidDataException($"'{list}', line {i + 1}: expected the path of a picture, found a NUL character.");
+                throw new InvalidDataException($"'{list}', line {i + 1}: expected the path of an image, found a NUL character.");
             }
 
             if (!string.IsNullOrWhiteSpace(line))

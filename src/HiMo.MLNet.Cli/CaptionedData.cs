@@ -4,14 +4,14 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Cli;
 
-/// <summary>Pictures with captions out of a data set, or out of a table of one's own.</summary>
-internal static class CaptionedPictures
+/// <summary>Images with captions out of a data set, or out of a table of one's own.</summary>
+internal static class CaptionedData
 {
     public const string Help =
         "A table (.tsv with a header), or a data set (urban1k:FOLDER, sharegpt4v:FILE, docci:FOLDER, coco:FOLDER …; the format may be left "
         + "out).";
 
-    public static Option<string> ImageColumn { get; } = Column("--image-column", "The column of picture paths in a table.", "ImagePath");
+    public static Option<string> ImageColumn { get; } = Column("--image-column", "The column of image paths in a table.", "ImagePath");
 
     public static Option<string> CaptionColumn { get; } = Column("--caption-column", "The column of captions in a table.", "Caption");
 

@@ -2,10 +2,10 @@ using Microsoft.Net.Http.Headers;
 
 namespace HiMo.MLNet.Samples.Web;
 
-/// <summary>The picture in a request, in memory: as the body, or as the first file of a form.</summary>
-internal static class PictureBody
+/// <summary>The image in a request, in memory: as the body, or as the first file of a form.</summary>
+internal static class ImageBody
 {
-    /// <exception cref="BadHttpRequestException">There is no picture, or the body is too large, too slow or malformed; with the status to
+    /// <exception cref="BadHttpRequestException">There is no image, or the body is too large, too slow or malformed; with the status to
     /// answer.</exception>
     public static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
@@ -18,16 +18,16 @@ internal static class PictureBody
         {
             if ((await request.ReadFormAsync(cancellation)).Files is not [IFormFile file, ..])
             {
-                throw new BadHttpRequestException("Expected a form with a picture, found no file in it.");
+                throw new BadHttpRequestException("Expected a form with an image, found no file in it.");
             }
 
-            await using Stream picture = file.OpenReadStream();
-            return await ReadAsync(picture, cancellation);
+            await using Stream image = file.OpenReadStream();
+            return await ReadAsync(image, cancellation);
         }
         catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException
             && !cancellation.IsCancellationRequested)
         {
-            throw new BadHttpRequestException("Expected a form with a picture, found a malformed one: " + e.Message, e);
+            throw new BadHttpRequestException("Expected a form with an image, found a malformed one: " + e.Message, e);
         }
     }
 
@@ -55,7 +55,7 @@ internal static class PictureBody
         }
 
         throw new BadHttpRequestException(
-            "Expected a picture (image/*, application/octet-stream) or a form with one (multipart/form-data).",
+            "Expected an image (image/*, application/octet-stream) or a form with one (multipart/form-data).",
             StatusCodes.Status415UnsupportedMediaType);
     }
 

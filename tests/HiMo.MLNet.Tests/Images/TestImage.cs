@@ -2,8 +2,8 @@ using HiMo.MLNet.Images;
 
 namespace HiMo.MLNet.Tests.Images;
 
-/// <summary>Pictures of known pixels, and the pixels of pictures.</summary>
-internal static class TestPicture
+/// <summary>Images of known pixels, and the pixels of images.</summary>
+internal static class TestImage
 {
     /// <summary>Of three bytes a pixel.</summary>
     public static RgbImage Rgb(int width, int height, params ReadOnlySpan<byte> pixels)
@@ -29,7 +29,7 @@ internal static class TestPicture
     public static byte[] Colours(ReadOnlySpan<byte> pixels) =>
         [.. pixels.ToArray().Chunk(RgbImage.PixelBytes).SelectMany(pixel => pixel[..3])];
 
-    /// <summary>What the preprocessor makes of a picture.</summary>
+    /// <summary>What the preprocessor makes of an image.</summary>
     public static byte[] Preprocess(RgbImage image, int size)
     {
         byte[] planes = new byte[3 * size * size];

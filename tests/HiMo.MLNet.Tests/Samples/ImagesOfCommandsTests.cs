@@ -7,22 +7,22 @@ using TorchSharp;
 
 namespace HiMo.MLNet.Tests.Samples;
 
-/// <summary>How the commands take pictures: folders with links, pictures that cannot be read, results as they come.</summary>
-public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : IClassFixture<CommandLineTests.Files>
+/// <summary>How the commands take images: folders with links, images that cannot be read, results as they come.</summary>
+public sealed class ImagesOfCommandsTests(CommandLineTests.Files files) : IClassFixture<CommandLineTests.Files>
 {
     private readonly string _folder = Directory.CreateDirectory(files.At(Guid.NewGuid().ToString("n"))).FullName;
 
     private string At(string name) => Path.Combine(_folder, name);
 
-    private string Copy(int picture, string name)
+    private string Copy(int image, string name)
     {
-        File.Copy(files.Pictures[picture], At(name));
+        File.Copy(files.Images[image], At(name));
         return At(name);
     }
 
     private string Broken(string name)
     {
-        File.WriteAllText(At(name), "not a picture");
+        File.WriteAllText(At(name), "not an image");
         return At(name);
     }
 
@@ -50,7 +50,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     public void Links_out_of_the_folder_are_followed()
     {
         string elsewhere = Directory.CreateDirectory(files.At(Guid.NewGuid().ToString("n"))).FullName;
-        File.Copy(files.Pictures[0], Path.Combine(elsewhere, "far.png"));
+        File.Copy(files.Images[0], Path.Combine(elsewhere, "far.png"));
         Directory.CreateSymbolicLink(At("link"), elsewhere);
         Directory.CreateSymbolicLink(At("twice"), elsewhere);
 
@@ -58,7 +58,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     }
 
     [Fact]
-    public void An_unreadable_picture_is_told_and_the_others_are_classified()
+    public void An_unreadable_image_is_told_and_the_others_are_classified()
     {
         string good = Copy(0, "good.png"), broken = Broken("broken.png"), last = Copy(1, "last.png");
 
@@ -66,7 +66,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
 
         Assert.Equal((3, 3), (text.ExitCode, json.ExitCode));
         Assert.Equal([good, last], Lines(text.Output).Select(line => line[..line.LastIndexOf(".png", StringComparison.Ordinal)] + ".png"));
-        string[] told = [$"himo: skipped '{broken}': it is not an image", "himo: 1 of 3 pictures could not be read and were skipped"];
+        string[] told = [$"himo: skipped '{broken}': it is not an image", "himo: 1 of 3 images could not be read and were skipped"];
         Assert.All(told.Zip(Lines(text.Errors)), line => Assert.StartsWith(line.First, line.Second, StringComparison.Ordinal));
         JsonElement[] answers = [.. JsonDocument.Parse(json.Output).RootElement.EnumerateArray()];
         Assert.Equal([good, broken, last], answers.Select(answer => answer.GetProperty("image").GetString()));
@@ -76,7 +76,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     }
 
     [Fact]
-    public void An_unreadable_picture_is_told_and_the_others_are_searched()
+    public void An_unreadable_image_is_told_and_the_others_are_searched()
     {
         string good = Copy(0, "good.png"), broken = Broken("broken.png");
 
@@ -91,7 +91,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     [Theory]
     [InlineData(".tsv")]
     [InlineData(".idv")]
-    public void An_unreadable_picture_is_told_and_the_others_are_embedded(string extension)
+    public void An_unreadable_image_is_told_and_the_others_are_embedded(string extension)
     {
         string good = Copy(0, "good.png"), broken = Broken("broken.png"), last = Copy(1, "last.png"), output = At("e" + extension);
 
@@ -108,7 +108,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     }
 
     [Fact]
-    public void Pictures_of_which_none_can_be_read_are_a_failure_that_leaves_the_older_file()
+    public void Images_of_which_none_can_be_read_are_a_failure_that_leaves_the_older_file()
     {
         string broken = Broken("broken.dat"), output = At("older.tsv");
         File.WriteAllText(output, "older");
@@ -116,7 +116,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
         ProgramResult result = HimoProgram.Run("embed", "--model", files.Checkpoint, "--images", broken, "--output", output);
 
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
-        Assert.Contains("1 of 1 pictures could not be read", Lines(result.Errors)[^1], StringComparison.Ordinal);
+        Assert.Contains("1 of 1 images could not be read", Lines(result.Errors)[^1], StringComparison.Ordinal);
         Assert.Equal("older", File.ReadAllText(output));
         Assert.Equal([output], Directory.EnumerateFiles(Path.GetDirectoryName(output)!, "older.tsv*"));
     }
@@ -124,12 +124,12 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     [Fact]
     public void A_list_with_a_NUL_in_a_path_is_one_line()
     {
-        File.WriteAllText(At("list.txt"), files.Pictures[0] + "\nred\0green.png\n");
+        File.WriteAllText(At("list.txt"), files.Images[0] + "\nred\0green.png\n");
 
         ProgramResult result = Classify(At("list.txt"));
 
         Assert.Equal((1, ""), (result.ExitCode, result.Output));
-        Assert.Equal([$"himo: '{At("list.txt")}', line 2: expected the path of a picture, found a NUL character."], Lines(result.Errors));
+        Assert.Equal([$"himo: '{At("list.txt")}', line 2: expected the path of an image, found a NUL character."], Lines(result.Errors));
     }
 
     [Fact]
@@ -140,16 +140,16 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
             return;                                                           // there are no pipes with a name in a folder
         }
 
-        // Pictures are scored 32 at a time, and the next one is a pipe that nobody writes to: the command waits for it.
+        // Images are scored 32 at a time, and the next one is a pipe that nobody writes to: the command waits for it.
         string pipe = At("pipe.png");
         Process.Start("mkfifo", [pipe]).WaitForExit();
-        File.WriteAllLines(At("list.txt"), [.. Enumerable.Repeat(files.Pictures[0], 32), pipe]);
+        File.WriteAllLines(At("list.txt"), [.. Enumerable.Repeat(files.Images[0], 32), pipe]);
         using Process classifying = HimoProgram.Start("classify", "--model", files.Checkpoint, "--labels", "red,green", At("list.txt"));
 
         for (int i = 0; i < 32; i++)
         {
             string? line = await classifying.StandardOutput.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(5));
-            Assert.StartsWith(files.Pictures[0], line, StringComparison.Ordinal);
+            Assert.StartsWith(files.Images[0], line, StringComparison.Ordinal);
         }
 
         classifying.Kill();
@@ -158,7 +158,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
     [Fact]
     public void Progress_is_told_in_lines_where_there_is_no_terminal()
     {
-        ProgramResult result = Classify("--progress", "0.000001", files.Pictures[0], files.Pictures[1]);
+        ProgramResult result = Classify("--progress", "0.000001", files.Images[0], files.Images[1]);
 
         Assert.Equal((0, "himo: classifying 2 (100 %)"), (result.ExitCode, Assert.Single(Lines(result.Errors)).Replace("100%", "100 %", StringComparison.Ordinal)));
     }
@@ -172,7 +172,7 @@ public sealed class PicturesOfCommandsTests(CommandLineTests.Files files) : ICla
         }
 
         string zip = At("x.zip");
-        ProgramResult classify = Classify("--gpu", files.Pictures[0]),
+        ProgramResult classify = Classify("--gpu", files.Images[0]),
             train = HimoProgram.Run("train", "--data", files.Table, "--checkpoint", files.Checkpoint, "--epochs", "1", "--batch-size", "8", "--gpu", "--output", zip);
 
         foreach (ProgramResult result in (ProgramResult[])[classify, train])

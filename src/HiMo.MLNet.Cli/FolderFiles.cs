@@ -1,7 +1,7 @@
 namespace HiMo.MLNet.Cli;
 
 /// <summary>The files below a folder, each once, wherever links lead: one to its own folder, or two to the same file.</summary>
-internal sealed class PictureFolder(string root)
+internal sealed class FolderFiles(string root)
 {
     private static readonly EnumerationOptions s_here = new();                // without what is hidden, and what may not be read
 
