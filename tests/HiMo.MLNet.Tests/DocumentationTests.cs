@@ -38,7 +38,7 @@ public sealed partial class DocumentationTests
     [GeneratedRegex("^```(?<language>\\w+)\n(?<text>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Blocks { get; }
 
-    [GeneratedRegex(@"\]\((?<target>[^)#\s]+)(#[^)]*)?\)")]
+    [GeneratedRegex(@"\]\((?<target>[^)#\s]*)(#(?<heading>[^)]*))?\)")]
     private static partial Regex Links { get; }
 
     [GeneratedRegex(@"(?<![\w/])(\./)?himo (?<verb>[a-z-]+)(?<rest>[^`\n]*)")]
@@ -143,10 +143,16 @@ public sealed partial class DocumentationTests
             from Match link in Links.Matches(page.Text)
             let target = link.Groups["target"].Value
             where !target.Contains("://", StringComparison.Ordinal)
-            let path = Path.Combine(BuiltProgram.Root, Path.GetDirectoryName(page.File)!, target)
-            where !File.Exists(path) && !Directory.Exists(path)
-            select $"{page.File}: {target}");
+            let path = Path.Combine(BuiltProgram.Root, target.Length == 0 ? page.File : Path.Combine(Path.GetDirectoryName(page.File)!, target))
+            let heading = link.Groups["heading"].Value
+            where !(File.Exists(path) || Directory.Exists(path)) || (heading.Length > 0 && !Anchors(path).Contains(heading))
+            select $"{page.File}: {target} {heading}");
     }
+
+    /// <summary>What headings are called in addresses: small letters, digits and hyphens.</summary>
+    private static IEnumerable<string> Anchors(string page) => File.ReadLines(page)
+        .Where(line => line.StartsWith('#'))
+        .Select(line => Regex.Replace(line.TrimStart('#', ' ').ToLowerInvariant(), @"[^\p{L}\p{N} _-]", "").Replace(' ', '-'));
 
     private static void AssertNone(IEnumerable<string> wrong) => Assert.Equal("", string.Join(Environment.NewLine, wrong));
 }
