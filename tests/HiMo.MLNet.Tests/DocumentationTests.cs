@@ -72,23 +72,37 @@ public sealed partial class DocumentationTests
         string text = Pages().Single(page => page.File == file).Text;
         string code = Blocks.Matches(text).Single(block => 1 + text.AsSpan(0, block.Groups["text"].Index).Count('\n') == line)
             .Groups["text"].Value;
+
+        AssertNone(Compile(code).GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString()));
+    }
+
+    /// <summary>An example of README.md as a program.</summary>
+    /// <param name="start">What it starts with.</param>
+    /// <param name="path">Where the program goes.</param>
+    internal static void CompileExample(string start, string path)
+    {
+        string code = Blocks.Matches(Pages().First().Text).Select(block => block.Groups["text"].Value)
+            .Single(text => text.StartsWith(start, StringComparison.Ordinal));
+        AssertNone(Compile(code).Emit(path).Diagnostics.Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString()));
+    }
+
+    private static CSharpCompilation Compile(string code)
+    {
         string[] lines = code.Split('\n');
         int usings = lines.TakeWhile(l => l.Length == 0 || (l.StartsWith("using ", StringComparison.Ordinal) && !l.Contains('='))).Count();
         IEnumerable<string> known = s_known.Where(k => Regex.IsMatch(code, $@"\b{k.Name}\b")
                 && !Regex.IsMatch(code, $@"\b(?!return|new|in|await)[\w>?\]]+ {k.Name}( =|,|\)| in )"))
             .Select(k => $"{k.Type} {k.Name} = Standing.Of<{k.Type}>();");
         string program = string.Join('\n', [.. lines[..usings], .. known, "_ = 0;", .. lines[usings..]]);
-        string types = "static class Standing { public static T Of<T>() => throw new NotSupportedException(); }\n"
+        string types = "static class Standing { public static T Of<T>() => default; }\n"
             + (Regex.IsMatch(code, @"\bclass Row\b") ? "" : Row);
 
         var options = new CSharpParseOptions(LanguageVersion.Latest);
-        var compilation = CSharpCompilation.Create("example",
+        return CSharpCompilation.Create("example",
             [CSharpSyntaxTree.ParseText(Usings, options), CSharpSyntaxTree.ParseText(program, options), CSharpSyntaxTree.ParseText(types, options)],
             ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
                 .Select(assembly => MetadataReference.CreateFromFile(assembly)),
             new(OutputKind.ConsoleApplication));
-
-        AssertNone(compilation.GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString()));
     }
 
     [Fact]
