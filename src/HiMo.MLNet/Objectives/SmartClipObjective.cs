@@ -29,10 +29,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
     internal override void Validate()
     {
         base.Validate();
-        Require(AlignmentWeight > 0 && double.IsFinite(AlignmentWeight), nameof(AlignmentWeight), AlignmentWeight, "a positive number");
-        Require(SparsityWeight >= 0 && double.IsFinite(SparsityWeight), nameof(SparsityWeight), SparsityWeight, "at least 0");
-        Require(MaskNetworkLearningRate > 0 && double.IsFinite(MaskNetworkLearningRate), nameof(MaskNetworkLearningRate),
-            MaskNetworkLearningRate, "a positive number");
+        Require(AlignmentWeight is > 0 and < double.PositiveInfinity, AlignmentWeight, "a positive number");
+        Require(SparsityWeight is >= 0 and < double.PositiveInfinity, SparsityWeight, "at least 0");
+        Require(MaskNetworkLearningRate is > 0 and < double.PositiveInfinity, MaskNetworkLearningRate, "a positive number");
     }
 
     // The whole caption, its first sentence or a subset of its sentences, as published.
