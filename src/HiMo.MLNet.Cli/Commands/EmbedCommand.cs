@@ -104,11 +104,12 @@ internal static class EmbedCommand
             return;
         }
 
+        // Quoted as ML.NET's text loader reads it with allowQuoting.
         using StreamWriter writer = new(stream, leaveOpen: true) { NewLine = "\n" };
         foreach ((string name, float[] vector) in rows)
         {
             writer.WriteLine(extension == ".tsv"
-                ? $"{Field(name)}\t{string.Join('\t', vector)}"
+                ? $"{Quoting.Field(name, "\t\"")}\t{string.Join('\t', vector)}"
                 : Json.Line(new Dictionary<string, object> { [nameField] = name, ["embedding"] = vector }));
         }
     }
@@ -118,8 +119,4 @@ internal static class EmbedCommand
         public string Name { get; set; } = "";
         public float[] Embedding { get; set; } = [];
     }
-
-    // Quoted as ML.NET's text loader reads it with allowQuoting.
-    private static string Field(string text) =>
-        text.AsSpan().ContainsAny('\t', '"') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 }

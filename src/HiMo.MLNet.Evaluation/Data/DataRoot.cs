@@ -8,10 +8,7 @@ namespace HiMo.MLNet.Data;
 /// </summary>
 internal sealed class DataRoot
 {
-    private const int MostLinks = 40;
     private const int MostRemembered = 10_000;
-
-    private static readonly char[] s_separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
 
     private readonly string _realPath;
     private readonly ConcurrentDictionary<string, string> _realFolders = new();
@@ -51,7 +48,7 @@ internal sealed class DataRoot
             throw source.Error($"{ClipLimits.AtMost(limits.PathLength, "characters of a path")}, found {path.Length}.");
         }
 
-        string shown = CheckpointFormatException.Quote(path);
+        string shown = path.Quoted();
         string normal = path.Replace('\\', '/');
         if (normal.Length == 0 || normal.Contains('\0') || normal is "." || normal.EndsWith('/')
             || normal.EndsWith("/.", StringComparison.Ordinal))
@@ -87,11 +84,14 @@ internal sealed class DataRoot
         if (Path.IsPathRooted(fromRoot) || fromRoot == ".."
             || fromRoot.StartsWith(".." + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
-            throw source.Error($"{CheckpointFormatException.Quote(path)} is, or goes through, a link to '{real}', outside '{FullPath}'.");
+            throw source.Error($"{path.Quoted()} is, or goes through, a link to '{real}', outside '{FullPath}'.");
         }
 
         return full;
     }
+
+    private static string Follow(string path, SourceLocation source) => RealPath.Of(path)
+        ?? throw source.Error($"{path.Quoted()}: more than {RealPath.MostLinks} links lead on from each other.");
 
     /// <summary>The path with every link on it followed. Folders are remembered: data sets name few of them, often.</summary>
     private string Real(string path, SourceLocation source)
@@ -113,51 +113,5 @@ internal sealed class DataRoot
 
         string place = Path.Combine(realFolder, Path.GetFileName(path));
         return new FileInfo(place).LinkTarget is null ? place : Follow(place, source);
-    }
-
-    /// <summary>Walks as the system does: <c>..</c> in a link's target goes up from the folder that was really reached.</summary>
-    private static string Follow(string path, SourceLocation source)
-    {
-        string real = "";
-        Stack<string> rest = [];
-        int links = 0;
-        GoTo(path);
-        while (rest.TryPop(out string? name))
-        {
-            if (name == "..")
-            {
-                real = Path.GetDirectoryName(real) ?? real;
-                continue;
-            }
-
-            string place = Path.Combine(real, name);
-            if (new FileInfo(place).LinkTarget is not string target)
-            {
-                real = place;
-                continue;
-            }
-
-            if (++links > MostLinks)
-            {
-                throw source.Error($"{CheckpointFormatException.Quote(path)}: more than {MostLinks} links lead on from each other.");
-            }
-
-            GoTo(target);
-        }
-
-        return real;
-
-        void GoTo(string target)
-        {
-            string start = Path.GetPathRoot(target)!;
-            real = start.Length > 0 ? start : real;
-            foreach (string name in target[start.Length..].Split(s_separators).Reverse())
-            {
-                if (name is not ("" or "."))
-                {
-                    rest.Push(name);
-                }
-            }
-        }
     }
 }

@@ -34,7 +34,7 @@ internal static class Flickr30k
                 if (!seen.Add(image))
                 {
                     throw source.Error(
-                        $"expected the captions of {CheckpointFormatException.Quote(image)} in a row, found one apart from the others.");
+                        $"expected the captions of {image.Quoted()} in a row, found one apart from the others.");
                 }
 
                 if (seen.Count > limits.ImagesHeld)

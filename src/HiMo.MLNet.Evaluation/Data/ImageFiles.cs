@@ -5,8 +5,9 @@ internal static class ImageFiles
 {
     private static readonly EnumerationOptions Visible = new();
 
-    public static bool IsImage(string path) =>
-        Path.GetExtension(path).ToUpperInvariant() is ".JPG" or ".JPEG" or ".PNG" or ".BMP" or ".GIF" or ".WEBP";
+    public static IReadOnlyList<string> Extensions { get; } = [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"];
+
+    public static bool IsImage(string path) => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// Paths from the root, with slashes: a folder's images by name, then those of its subfolders. Hidden files are left

@@ -17,19 +17,4 @@ public sealed class CheckpointFormatException : FormatException
 
     internal static CheckpointFormatException At(string file, string place, string problem, Exception? inner = null) =>
         new($"{file}: {place}: {problem}", inner);
-
-    /// <summary>Text from a file for use in a message: quoted, shortened, without control characters.</summary>
-    internal static string Quote(string text)
-    {
-        const int longest = 120;
-        string shown = text.Length > longest ? string.Concat(text.AsSpan(0, longest), "…") : text;
-        return string.Create(shown.Length + 2, shown, static (span, source) =>
-        {
-            span[0] = span[^1] = '\'';
-            for (int i = 0; i < source.Length; i++)
-            {
-                span[i + 1] = char.IsControl(source[i]) ? '?' : source[i];
-            }
-        });
-    }
 }

@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -117,29 +117,29 @@ internal sealed class PickleReader
                 Push(false);
                 break;
             case PickleOpcode.BinInt:
-                Push((long)BinaryPrimitives.ReadInt32LittleEndian(ReadSpan(4)));
+                Push((long)ReadInt32LittleEndian(ReadSpan(4)));
                 break;
             case PickleOpcode.BinInt1:
                 Push((long)ReadByte());
                 break;
             case PickleOpcode.BinInt2:
-                Push((long)BinaryPrimitives.ReadUInt16LittleEndian(ReadSpan(2)));
+                Push((long)ReadUInt16LittleEndian(ReadSpan(2)));
                 break;
             case PickleOpcode.Long1:
                 var number = new BigInteger(ReadSpan(ReadByte()));
                 Push(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
                 break;
             case PickleOpcode.BinFloat:
-                Push(BinaryPrimitives.ReadDoubleBigEndian(ReadSpan(8)));
+                Push(ReadDoubleBigEndian(ReadSpan(8)));
                 break;
             case PickleOpcode.ShortBinString or PickleOpcode.ShortBinUnicode:
                 Push(ReadText(ReadByte()));
                 break;
             case PickleOpcode.BinString or PickleOpcode.BinUnicode:
-                Push(ReadText(BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4))));
+                Push(ReadText(ReadUInt32LittleEndian(ReadSpan(4))));
                 break;
             case PickleOpcode.BinUnicode8:
-                Push(ReadText(BinaryPrimitives.ReadUInt64LittleEndian(ReadSpan(8))));
+                Push(ReadText(ReadUInt64LittleEndian(ReadSpan(8))));
                 break;
             default:
                 ExecuteContainer();
@@ -208,7 +208,7 @@ internal sealed class PickleReader
                 _memo[ReadByte()] = Peek<object?>("a value");
                 break;
             case PickleOpcode.LongBinPut:
-                _memo[BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4))] = Peek<object?>("a value");
+                _memo[ReadUInt32LittleEndian(ReadSpan(4))] = Peek<object?>("a value");
                 break;
             case PickleOpcode.Memoize:
                 _memo[(uint)_memo.Count] = Peek<object?>("a value");
@@ -217,7 +217,7 @@ internal sealed class PickleReader
                 PushMemo(ReadByte());
                 break;
             case PickleOpcode.LongBinGet:
-                PushMemo(BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4)));
+                PushMemo(ReadUInt32LittleEndian(ReadSpan(4)));
                 break;
 
             case PickleOpcode.Global:
@@ -280,7 +280,7 @@ internal sealed class PickleReader
             ("torch.jit._pickle", "build_intlist" or "build_doublelist" or "build_boollist" or "build_tensorlist" or "restore_type_tag")
                 => new PickleGlobal(full, PickleGlobalKind.FirstArgument),
             _ => throw Error(
-                $"the name {CheckpointFormatException.Quote(full)} is refused: a state dict needs only tensors and plain containers. " +
+                $"the name {full.Quoted()} is refused: a state dict needs only tensors and plain containers. " +
                 "If the file is trusted, save its state_dict() alone and load that"),
         };
     }
@@ -337,7 +337,7 @@ internal sealed class PickleReader
         var storage = new PickleStorage(key, type.StorageType, count, viewOffset, viewCount);
         if (Storages.TryGetValue(key, out PickleStorage? known) && (known.Type, known.Count) != (storage.Type, storage.Count))
         {
-            throw Error($"storage {CheckpointFormatException.Quote(key)} is described in two ways");
+            throw Error($"storage {key.Quoted()} is described in two ways");
         }
 
         Storages[key] = storage;

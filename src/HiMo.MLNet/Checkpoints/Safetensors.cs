@@ -1,9 +1,9 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using TorchSharp;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -24,12 +24,9 @@ internal static class Safetensors
         IReadOnlyList<(string Name, torch.Tensor Tensor)> tensors,
         IReadOnlyDictionary<string, string>? metadata = null)
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(tensors);
-
         byte[] header = Header(tensors, metadata);
         Span<byte> length = stackalloc byte[LengthBytes];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         stream.Write(header);
         foreach ((string _, torch.Tensor? tensor) in tensors)
@@ -51,7 +48,6 @@ internal static class Safetensors
         string source,
         Action<SafetensorsHeader>? inspect = null)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         SafetensorsHeader header = ReadHeader(stream, source);
         inspect?.Invoke(header);
         foreach (TensorInfo info in header.Tensors)
@@ -173,7 +169,7 @@ internal static class Safetensors
 
     private static torch.Tensor ReadTensor(Stream stream, string source, TensorInfo info)
     {
-        string place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
+        string place = $"tensor {info.Name.Quoted()}";
         ClipLimits limits = ClipLimits.Current;
         if (info.ByteCount > limits.StreamedTensorBytes)
         {
@@ -209,7 +205,7 @@ internal static class Safetensors
 
     private static int CheckLength(ReadOnlySpan<byte> lengthField, string source)
     {
-        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
+        ulong length = ReadUInt64LittleEndian(lengthField);
         ClipLimits limits = ClipLimits.Current;
         return length >= 2 && length <= (ulong)limits.HeaderBytes
             ? (int)length

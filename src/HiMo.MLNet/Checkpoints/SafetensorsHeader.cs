@@ -53,7 +53,7 @@ internal sealed class SafetensorsHeader
             string name = reader.GetString()!;
             if (!names.Add(name))
             {
-                throw Error(source, $"the name {CheckpointFormatException.Quote(name)} occurs twice");
+                throw Error(source, $"the name {name.Quoted()} occurs twice");
             }
 
             if (name == "__metadata__")
@@ -71,7 +71,7 @@ internal sealed class SafetensorsHeader
             {
                 throw Error(
                     source,
-                    $"a name of {name.Length} characters, {CheckpointFormatException.Quote(name)}: expected one or more, and " +
+                    $"a name of {name.Length} characters, {name.Quoted()}: expected one or more, and " +
                     ClipLimits.AtMost(limits.TensorNameLength, "characters"));
             }
 
@@ -91,7 +91,7 @@ internal sealed class SafetensorsHeader
             {
                 throw Error(
                     source,
-                    $"tensor {CheckpointFormatException.Quote(entry.Info.Name)}: expected its data at offset {end}, right after the tensor "
+                    $"tensor {entry.Info.Name.Quoted()}: expected its data at offset {end}, right after the tensor "
                     + $"before, found {entry.Begin}");
             }
 
@@ -103,7 +103,7 @@ internal sealed class SafetensorsHeader
 
     private static (TensorInfo Info, long Begin, long End) ReadEntry(ref Utf8JsonReader reader, string name, string source)
     {
-        string place = $"tensor {CheckpointFormatException.Quote(name)}";
+        string place = $"tensor {name.Quoted()}";
         string? dtype = null;
         long[]? shape = null, offsets = null;
 
@@ -124,7 +124,7 @@ internal sealed class SafetensorsHeader
                     break;
                 case var other:
                     throw Error(source,
-                        $"{place}: expected dtype, shape and data_offsets once each, found {CheckpointFormatException.Quote(other!)}");
+                        $"{place}: expected dtype, shape and data_offsets once each, found {other!.Quoted()}");
             }
         }
 
@@ -136,7 +136,7 @@ internal sealed class SafetensorsHeader
         if (TensorTypes.FromSafetensors(dtype) is not { } type)
         {
             throw Error(source,
-                $"{place}: expected a dtype among {TensorTypes.SafetensorsNames}, found {CheckpointFormatException.Quote(dtype)}");
+                $"{place}: expected a dtype among {TensorTypes.SafetensorsNames}, found {dtype.Quoted()}");
         }
 
         if (TensorTypes.ByteCount(type, shape) is not { } bytes || begin > end || bytes != end - begin)
@@ -154,7 +154,7 @@ internal sealed class SafetensorsHeader
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
             string key = reader.GetString()!;
-            string place = $"__metadata__, {CheckpointFormatException.Quote(key)}";
+            string place = $"__metadata__, {key.Quoted()}";
             Expect(ref reader, JsonTokenType.String, source, place);
             if (!metadata.TryAdd(key, reader.GetString()!))
             {

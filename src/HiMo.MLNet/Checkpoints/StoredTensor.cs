@@ -40,7 +40,7 @@ internal sealed class StoredTensor
         long storageBytes,
         long elementOffset)
     {
-        string place = $"tensor {CheckpointFormatException.Quote(name)}";
+        string place = $"tensor {name.Quoted()}";
         if (strides is not null && strides.Length != shape.Length)
         {
             throw file.Error(place, $"expected one stride for each of {shape.Length} dimensions, found {strides.Length}");
@@ -70,6 +70,19 @@ internal sealed class StoredTensor
         return new StoredTensor(file, info, storageOffset + (elementOffset * size), dense ? null : strides, span);
     }
 
+    /// <summary>Describes a tensor of a pickle and checks that it fits its storage.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">The tensor's name as the file has it.</param>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="offset">Where its storage starts, which is already known to lie inside the file.</param>
+    internal static StoredTensor Create(CheckpointFile file, string name, PickleTensor tensor, long offset)
+    {
+        PickleStorage storage = tensor.Storage;
+        int size = TensorTypes.Size(storage.Type);
+        return Create(file, name, storage.Type, tensor.Shape, tensor.Strides, offset + (storage.ViewOffset * size),
+            storage.ViewCount * size, tensor.Offset);
+    }
+
     /// <summary>Reads the tensor into <paramref name="destination"/>: contiguous, on the CPU, of equal type and shape.</summary>
     internal void CopyTo(Tensor destination)
     {
@@ -90,7 +103,7 @@ internal sealed class StoredTensor
         long offset = _offset;
         TensorBytes.ForEachChunk(destination, bytes =>
         {
-            _file.ReadExactly(offset, bytes, $"tensor {CheckpointFormatException.Quote(Info.Name)}");
+            _file.ReadExactly(offset, bytes, $"tensor {Info.Name.Quoted()}");
             offset += bytes.Length;
         });
     }

@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -103,13 +103,13 @@ internal sealed class ZipDirectory
     {
         Span<byte> header = stackalloc byte[LocalHeaderBytes];
         _file.ReadExactly(entry.HeaderOffset, header, Place(name));
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != 0x04034b50)
+        if (ReadUInt32LittleEndian(header) != 0x04034b50)
         {
             throw _file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
         }
 
         long offset = entry.HeaderOffset + LocalHeaderBytes
-            + BinaryPrimitives.ReadUInt16LittleEndian(header[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
+            + ReadUInt16LittleEndian(header[26..]) + ReadUInt16LittleEndian(header[28..]);
         return entry.CompressedLength <= _file.Length - offset
             ? offset
             : throw _file.Error(Place(name), $"its {entry.CompressedLength} bytes from {offset} on reach past the end of the file");
@@ -118,15 +118,15 @@ internal sealed class ZipDirectory
     private int Add(ReadOnlySpan<byte> record, ulong index)
     {
         const string place = "zip directory";
-        if (record.Length < EntryBytes || BinaryPrimitives.ReadUInt32LittleEndian(record) != 0x02014b50)
+        if (record.Length < EntryBytes || ReadUInt32LittleEndian(record) != 0x02014b50)
         {
             throw _file.Error(place, $"expected entry {index}, found something else");
         }
 
-        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(record[8..]);
-        ushort nameLength = BinaryPrimitives.ReadUInt16LittleEndian(record[28..]);
-        ushort extraLength = BinaryPrimitives.ReadUInt16LittleEndian(record[30..]);
-        ushort commentLength = BinaryPrimitives.ReadUInt16LittleEndian(record[32..]);
+        ushort flags = ReadUInt16LittleEndian(record[8..]);
+        ushort nameLength = ReadUInt16LittleEndian(record[28..]);
+        ushort extraLength = ReadUInt16LittleEndian(record[30..]);
+        ushort commentLength = ReadUInt16LittleEndian(record[32..]);
         int total = EntryBytes + nameLength + extraLength + commentLength;
         if (record.Length < total)
         {
@@ -134,12 +134,12 @@ internal sealed class ZipDirectory
         }
 
         string name = Encoding.UTF8.GetString(record.Slice(EntryBytes, nameLength));
-        ulong compressed = BinaryPrimitives.ReadUInt32LittleEndian(record[20..]);
-        ulong length = BinaryPrimitives.ReadUInt32LittleEndian(record[24..]);
-        ulong header = BinaryPrimitives.ReadUInt32LittleEndian(record[42..]);
+        ulong compressed = ReadUInt32LittleEndian(record[20..]);
+        ulong length = ReadUInt32LittleEndian(record[24..]);
+        ulong header = ReadUInt32LittleEndian(record[42..]);
         ReadZip64(record.Slice(EntryBytes + nameLength, extraLength), ref length, ref compressed, ref header);
 
-        var entry = new Entry(BinaryPrimitives.ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
+        var entry = new Entry(ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
         ulong limit = (ulong)_file.Length;
         if (compressed > limit || header > limit || length > long.MaxValue || (entry.Method == 0 && length != compressed))
         {
@@ -164,8 +164,8 @@ internal sealed class ZipDirectory
     {
         while (extra.Length >= 4)
         {
-            ushort id = BinaryPrimitives.ReadUInt16LittleEndian(extra);
-            int size = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
+            ushort id = ReadUInt16LittleEndian(extra);
+            int size = Math.Min(ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
             if (id == 1)
             {
                 ReadOnlySpan<byte> values = extra.Slice(4, size);
@@ -182,7 +182,7 @@ internal sealed class ZipDirectory
         {
             if (field == uint.MaxValue && values.Length >= 8)
             {
-                field = BinaryPrimitives.ReadUInt64LittleEndian(values);
+                field = ReadUInt64LittleEndian(values);
                 values = values[8..];
             }
         }
@@ -197,7 +197,7 @@ internal sealed class ZipDirectory
         long tailOffset = file.Length - tail.Length;
         file.ReadExactly(tailOffset, tail, place);
         int at = tail.Length - EndRecordBytes;
-        while (at >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(at)) != 0x06054b50)
+        while (at >= 0 && ReadUInt32LittleEndian(tail.AsSpan(at)) != 0x06054b50)
         {
             at--;
         }
@@ -208,14 +208,14 @@ internal sealed class ZipDirectory
         }
 
         Span<byte> end = tail.AsSpan(at);
-        ulong count = BinaryPrimitives.ReadUInt16LittleEndian(end[10..]);
-        long length = BinaryPrimitives.ReadUInt32LittleEndian(end[12..]);
-        long offset = BinaryPrimitives.ReadUInt32LittleEndian(end[16..]);
+        ulong count = ReadUInt16LittleEndian(end[10..]);
+        long length = ReadUInt32LittleEndian(end[12..]);
+        long offset = ReadUInt32LittleEndian(end[16..]);
 
         int locatorAt = at - Zip64LocatorBytes;
-        if (locatorAt >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(locatorAt)) == 0x07064b50)
+        if (locatorAt >= 0 && ReadUInt32LittleEndian(tail.AsSpan(locatorAt)) == 0x07064b50)
         {
-            long recordAt = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
+            long recordAt = ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
             if (recordAt < 0 || recordAt > file.Length - Zip64EndRecordBytes)
             {
                 throw file.Error(place, $"expected a 64-bit end record inside the file, found it at byte {recordAt}");
@@ -223,20 +223,20 @@ internal sealed class ZipDirectory
 
             Span<byte> record = stackalloc byte[Zip64EndRecordBytes];
             file.ReadExactly(recordAt, record, place);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(record) != 0x06064b50)
+            if (ReadUInt32LittleEndian(record) != 0x06064b50)
             {
                 throw file.Error(place, $"expected a 64-bit end record at byte {recordAt}");
             }
 
-            count = BinaryPrimitives.ReadUInt64LittleEndian(record[32..]);
-            length = BinaryPrimitives.ReadInt64LittleEndian(record[40..]);
-            offset = BinaryPrimitives.ReadInt64LittleEndian(record[48..]);
+            count = ReadUInt64LittleEndian(record[32..]);
+            length = ReadInt64LittleEndian(record[40..]);
+            offset = ReadInt64LittleEndian(record[48..]);
         }
 
         return (count, offset, length);
     }
 
-    private static string Place(string name) => $"zip entry {CheckpointFormatException.Quote(name)}";
+    private static string Place(string name) => $"zip entry {name.Quoted()}";
 
     private readonly record struct Entry(int Method, long CompressedLength, long Length, long HeaderOffset);
 }
