@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using HiMo.MLNet.Cli;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -71,9 +70,7 @@ internal static class Quickstart
             new() { ModelName = "emoji model", DataName = "held-out drawings", CancellationToken = cancellation });
         RetrievalMetrics retrieval = metrics.Retrieval!;
         Table table = new Table().AddColumns("held-out drawings", "this model", "chance");
-        void Row(string name, double value, double chance) =>
-            table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %",
-                chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
+        void Row(string name, double value, double chance) => table.AddRow(name, $"{value:f1} %", $"{chance:f2} %");
         Row("recall@1, image to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
         Row("recall@5, image to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
         Row("recall@1, caption to image", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
@@ -112,7 +109,7 @@ internal static class Quickstart
         {
             Prediction prediction = engine.Predict(drawing);
             IEnumerable<string> top = prediction.Score.Select((p, i) => (p, i)).OrderByDescending(s => s.p).Take(3)
-                .Select(s => string.Create(CultureInfo.InvariantCulture, $"{labels[s.i]} {100 * s.p:f0} %"));
+                .Select(s => $"{labels[s.i]} {100 * s.p:f0} %");
             table.AddRow(drawing.Name, drawing.Kind(), string.Join("\n", top)).AddEmptyRow();
         }
         AnsiConsole.Write(table);

@@ -9,16 +9,10 @@ internal static class ClassifyCommand
     public static Command Create()
     {
         Argument<string[]> images = new("IMAGES") { Description = ImageList.Help, Arity = ArgumentArity.OneOrMore };
-        Option<string?> labels = new("--labels")
-        {
-            Description = "Labels with commas between, or a file with a label a line. Default: those of a model saved with labels.",
-            HelpName = "LABELS",
-        };
-        Option<string[]> templates = new("--template")
-        {
-            Description = "A text with {0} in the place of the label; several are averaged. Default: the bare label.",
-            HelpName = "TEXT",
-        };
+        Option<string?> labels = CommandOption.Of<string?>("--labels", "LABELS",
+            "Labels with commas between, or a file with a label a line. Default: those of a model saved with labels.");
+        Option<string[]> templates = CommandOption.Of<string[]>("--template", "TEXT",
+            "A text with {0} in the place of the label; several are averaged. Default: the bare label.");
         Option<int> top = Top("Labels to tell of each image.", 3);
         Option<bool> json = Json.Option();
         Command command = new("classify",

@@ -18,7 +18,7 @@ internal static class EmbedCommand
             HelpName = "IMAGES",
             AllowMultipleArgumentsPerToken = true,
         };
-        Option<string?> texts = new("--texts") { Description = "A file with a text a line.", HelpName = "FILE" };
+        Option<string?> texts = CommandOption.Of<string?>("--texts", "FILE", "A file with a text a line.");
         Option<string> output = OutputFile.Option(
             "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
         Option<bool> json = Json.Option();

@@ -21,44 +21,29 @@ internal static class EvalCommand
         Required = true,
     };
 
-    private static readonly Option<int[]> s_k = new("--k")
-    {
-        Description = "The K of HiMo@K; several may be given. Default: 2 and 3.",
-        HelpName = "COUNT",
-    };
+    private static readonly Option<int[]> s_k = CommandOption.Of<int[]>("--k", "COUNT",
+        "The K of HiMo@K; several may be given. Default: 2 and 3.");
 
-    private static readonly Option<string?> s_labels = new("--labels")
-    {
-        Description = "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and "
-        + "what to call it. Default: the folders.",
-        HelpName = "FILE",
-    };
+    private static readonly Option<string?> s_labels = CommandOption.Of<string?>("--labels", "FILE",
+        "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and "
+        + "what to call it. Default: the folders.");
 
-    private static readonly Option<string> s_templates = new("--templates")
-    {
-        Description = "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.",
-        HelpName = "NAME",
-        DefaultValueFactory = _ => "plain",
-    };
+    private static readonly Option<string> s_templates = CommandOption.Of("--templates", "NAME",
+        "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.", "plain");
 
-    private static readonly Option<double> s_unreadable = new("--max-unreadable-share")
-    {
-        Description = "The share of images, from 0 to 1, that may be missing or unreadable.",
-        HelpName = "SHARE",
-    };
+    private static readonly Option<double> s_unreadable = CommandOption.Of<double>("--max-unreadable-share", "SHARE",
+        "The share of images, from 0 to 1, that may be missing or unreadable.");
 
-    private static readonly Option<string?> s_report = Output("--report", "Write a page with charts and examples (.html).");
+    private static readonly Option<string?> s_report = CommandOption.Of<string?>("--report", "FILE",
+        "Write a page with charts and examples (.html).");
 
-    private static readonly Option<string?> s_json = Output("--json", "Write all figures as JSON; without a file, to the standard output.");
+    private static readonly Option<string?> s_json = CommandOption.Of<string?>("--json", "FILE",
+        "Write all figures as JSON; without a file, to the standard output.");
 
-    private static readonly Option<string?> s_csv = Output("--csv", "Write the tables as CSV.");
+    private static readonly Option<string?> s_csv = CommandOption.Of<string?>("--csv", "FILE", "Write the tables as CSV.");
 
-    private static readonly Option<string> s_cache = new("--cache")
-    {
-        Description = "Where embeddings are kept for the next time, by content and by weights.",
-        HelpName = "FOLDER",
-        DefaultValueFactory = _ => DefaultCache(),
-    };
+    private static readonly Option<string> s_cache = CommandOption.Of("--cache", "FOLDER",
+        "Where embeddings are kept for the next time, by content and by weights.", DefaultCache());
 
     static EvalCommand() => s_json.Arity = ArgumentArity.ZeroOrOne;
 
@@ -140,8 +125,6 @@ internal static class EvalCommand
         KeepsEmbeddings = args.GetValue(s_report) is not null,
         CancellationToken = cancellation,
     };
-
-    private static Option<string?> Output(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
 
     private static HiMoClipMetrics[] Measure(
         string[] models, string[] data, (string Image, string Caption) columns, bool gpu, HiMoClipEvaluationOptions options)

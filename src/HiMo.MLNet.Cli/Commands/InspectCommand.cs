@@ -9,8 +9,8 @@ internal static class InspectCommand
     public static Command Create()
     {
         Argument<string> file = new("FILE") { Description = ModelFile.Help };
-        Option<string?> image = new("--image") { Description = "Embed this image.", HelpName = "PATH" };
-        Option<string?> text = new("--text") { Description = "Embed this text; with --image, tell their cosine, too.", HelpName = "TEXT" };
+        Option<string?> image = CommandOption.Of<string?>("--image", "PATH", "Embed this image.");
+        Option<string?> text = CommandOption.Of<string?>("--text", "TEXT", "Embed this text; with --image, tell their cosine, too.");
         Option<bool> json = Json.Option();
         Command command = new("inspect",
             "Tell what a checkpoint or model holds, and embed an image or a text with it.\n"

@@ -1,3 +1,5 @@
+using static System.FormattableString;
+
 namespace HiMo.MLNet.Reporting;
 
 /// <summary>Zero-shot classification, class by class.</summary>
@@ -30,5 +32,5 @@ internal static class ClassSection
             """;
     }
 
-    private static string Percent(double value) => double.IsNaN(value) ? "–" : FormattableString.Invariant($"{value:0.0}");
+    private static string Percent(double value) => double.IsNaN(value) ? "–" : Invariant($"{value:0.0}");
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Objectives;
@@ -75,7 +76,7 @@ internal static class ComponentSection
             (LeastRatio, MostRatio), (0, most * 1.05));
         chart.XAxis("τ, share of the variance to keep",
             [(0.5, "0.5"), (0.6, "0.6"), (0.7, "0.7"), (0.8, "0.8"), (0.9, "0.9"), (0.99, "0.99")]);
-        chart.YAxis("m, components kept", Ticks(most).Select(v => ((double)v, FormattableString.Invariant($"{v}"))));
+        chart.YAxis("m, components kept", Ticks(most).Select(v => ((double)v, v.ToString(CultureInfo.InvariantCulture))));
         chart.Line("published", [(PublishedRatio, 0), (PublishedRatio, most * 1.05)]);
         foreach ((ReportedModel model, HiDeComponents components) in found)
         {

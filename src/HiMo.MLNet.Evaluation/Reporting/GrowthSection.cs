@@ -1,5 +1,6 @@
 using System.Globalization;
 using HiMo.MLNet.Evaluation;
+using static System.FormattableString;
 
 namespace HiMo.MLNet.Reporting;
 
@@ -46,10 +47,10 @@ internal static class GrowthSection
         var chart = new Chart($"{data.Id}-growth-{model.Place}", $"{model.Metrics.ModelName}: similarity as captions grow",
             string.Create(CultureInfo.InvariantCulture,
                 $"{whole} of {lines.Length} captions ({share:0.0} %) rise at every step. The mean of the scaled similarity "
-                + $"goes {string.Join(", ", mean.Select(p => FormattableString.Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
+                + $"goes {string.Join(", ", mean.Select(p => Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
             (Math.Min(grid[0], lines.Min(s => 1.0 / s.Length)) - 0.02, 1.02), (-0.06, 1.06));
         chart.XAxis("share of the caption that is told",
-            grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, FormattableString.Invariant($"{x:0 %}"))));
+            grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, Invariant($"{x:0 %}"))));
         chart.YAxis("scaled similarity", [(0, "0"), (0.5, "0.5"), (1, "1")]);
         // As many as can still be told apart.
         int count = Math.Min(lines.Length, (int)(StepsDrawn / lines.Average(s => s.Length)));

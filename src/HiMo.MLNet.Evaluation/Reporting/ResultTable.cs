@@ -1,6 +1,7 @@
 using System.Globalization;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Metrics;
+using static System.FormattableString;
 
 namespace HiMo.MLNet.Reporting;
 
@@ -84,18 +85,18 @@ internal static class ResultTable
         }
         else if (first.ZeroShot is { } zeroShot)
         {
-            yield return FormattableString.Invariant($"{zeroShot.ImageCount:n0} images of {zeroShot.PerClass.Count:n0} classes.");
+            yield return Invariant($"{zeroShot.ImageCount:n0} images of {zeroShot.PerClass.Count:n0} classes.");
         }
 
         if (captions.TruncatedCount > 0)
         {
-            yield return FormattableString.Invariant(
+            yield return Invariant(
                 $"{captions.TruncatedCount:n0} captions have more tokens than the model reads; their rest is not seen.");
         }
 
         if (captions.EmptyCount > 0)
         {
-            yield return FormattableString.Invariant($"{captions.EmptyCount:n0} captions are empty.");
+            yield return Invariant($"{captions.EmptyCount:n0} captions are empty.");
         }
 
         foreach (MonotonicityMetrics himo in first.Monotonicity.Where(m => m.TooShortCount > 0))

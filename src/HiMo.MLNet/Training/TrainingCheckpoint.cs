@@ -1,9 +1,9 @@
-using System.Globalization;
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
 using TorchSharp.Modules;
+using static System.FormattableString;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
@@ -28,7 +28,7 @@ internal static class TrainingCheckpoint
     public static string Save(
         string folder, int keep, TrainingState state, NetworkReplica networks, AdamW optimizer, IReadOnlyDictionary<string, Tensor>? best)
     {
-        string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{state.Step:d8}.safetensors"));
+        string path = Path.Combine(folder, Invariant($"step-{state.Step:d8}.safetensors"));
         using (DisposeScope scope = NewDisposeScope())
         {
             List<(string, Tensor)> tensors = [.. ClipWeights.Tensors(networks.Clip).Select(t => (t.Key, t.Value.detach()))];
