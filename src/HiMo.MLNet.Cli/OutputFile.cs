@@ -25,8 +25,7 @@ internal static class OutputFile
     /// </summary>
     public static void Write(string path, Action<Stream> write)
     {
-        using var held = new FileStream(path + ".in-use", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1,
-            FileOptions.DeleteOnClose);
+        using FileStream held = WholeFile.Hold(path + ".in-use");
         WholeFile.Write(path, write);
     }
 }

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using HiMo.MLNet.Cli;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Spectre.Console;
@@ -22,7 +21,7 @@ internal static class Quickstart
         (IDataView train, IDataView test) = SampleData.Load(mlContext, folder, drawings);
         AnsiConsole.MarkupLine($"[bold]1. Training[/] a small CLIP from scratch on {train.GetRowCount()} drawings ({epochs} epochs, CPU).");
 
-        HiMoClipTransformer model = Train(mlContext, train, folder, epochs, cancellation);
+        HiMoClipTransformer model = SampleData.Train(mlContext, train, folder, epochs, cancellation);
         AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
         HiMoClipMetrics metrics = Measure(model, test, cancellation);
 
@@ -53,16 +52,6 @@ internal static class Quickstart
         AnsiConsole.MarkupLine("[bold]5. A report[/] with charts and examples; open it in a browser:");
         Console.WriteLine(report);
     }
-
-    private static HiMoClipTransformer Train(
-        MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
-        ProgressDisplay.Show("starting", report =>
-            {
-                HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
-                options.Progress = new TrainingReport(report, epochs);
-                options.CancellationToken = cancellation;
-                return mlContext.Transforms.HiMoClip(options).Fit(train);
-            });
 
     private static HiMoClipMetrics Measure(HiMoClipTransformer model, IDataView test, CancellationToken cancellation)
     {

@@ -62,8 +62,7 @@ internal static class EvalCommand
 
     private static void Evaluate(ParseResult args, CancellationToken cancellation)
     {
-        string? page = args.GetValue(s_report), jsonFile = args.GetValue(s_json), csvFile = args.GetValue(s_csv);
-        foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+        foreach (string file in Files(args))
         {
             if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
             {
@@ -71,18 +70,8 @@ internal static class EvalCommand
             }
         }
 
-        HiMoClipEvaluationOptions options = Options(args, cancellation);
-        (string, string) columns = (args.GetRequiredValue(CaptionedData.ImageColumn),
-            args.GetRequiredValue(CaptionedData.CaptionColumn));
-        HiMoClipMetrics[] metrics = Measure(
-            args.GetRequiredValue(s_models), args.GetRequiredValue(s_data), columns, args.GetValue(Context.Gpu), options);
-        Write(args, metrics);
-    }
-
-    private static void Write(ParseResult args, HiMoClipMetrics[] metrics)
-    {
-        string? page = args.GetValue(s_report), jsonFile = args.GetValue(s_json), csvFile = args.GetValue(s_csv);
-        if (args.GetResult(s_json) is not null && jsonFile is null)
+        HiMoClipMetrics[] metrics = Measure(args, Options(args, cancellation));
+        if (args.GetResult(s_json) is not null && args.GetValue(s_json) is null)
         {
             Console.WriteLine(HiMoClipReport.ToJson(metrics));
         }
@@ -94,26 +83,25 @@ internal static class EvalCommand
             }
         }
 
-        if (jsonFile is not null)
-        {
-            HiMoClipReport.SaveJson(jsonFile, metrics);
-        }
-
-        if (csvFile is not null)
-        {
-            HiMoClipReport.SaveCsv(csvFile, metrics);
-        }
-
-        if (page is not null)
-        {
-            HiMoClipReport.SaveHtml(page, metrics);
-        }
-
-        foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+        Save(s_json, HiMoClipReport.SaveJson);
+        Save(s_csv, HiMoClipReport.SaveCsv);
+        Save(s_report, HiMoClipReport.SaveHtml);
+        foreach (string file in Files(args))
         {
             Console.Error.WriteLine($"wrote {Path.GetFullPath(file)}");
         }
+
+        void Save(Option<string?> option, Action<string, IReadOnlyList<HiMoClipMetrics>> save)
+        {
+            if (args.GetValue(option) is { } file)
+            {
+                save(file, metrics);
+            }
+        }
     }
+
+    private static IEnumerable<string> Files(ParseResult args) =>
+        new[] { s_report, s_json, s_csv }.Select(option => args.GetValue(option)).OfType<string>();
 
     private static HiMoClipEvaluationOptions Options(ParseResult args, CancellationToken cancellation) => new()
     {
@@ -126,9 +114,9 @@ internal static class EvalCommand
         CancellationToken = cancellation,
     };
 
-    private static HiMoClipMetrics[] Measure(
-        string[] models, string[] data, (string Image, string Caption) columns, bool gpu, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics[] Measure(ParseResult args, HiMoClipEvaluationOptions options)
     {
+        string[] models = args.GetRequiredValue(s_models), data = args.GetRequiredValue(s_data);
         // What is wrong with a later model or data set shows before hours with an earlier one.
         foreach (string path in models)
         {
@@ -143,22 +131,21 @@ internal static class EvalCommand
         List<HiMoClipMetrics> metrics = [];
         foreach ((string path, string name) in models.Zip(Names(models)))
         {
-            using ClipEmbedder model = ModelFile.Open(path, gpu);
+            using ClipEmbedder model = ModelFile.Open(path, args.GetValue(Context.Gpu));
             foreach (string spec in data)
             {
                 (options.ModelName, options.DataName) = (name, spec);
                 metrics.Add(ProgressDisplay.Show($"{name} on {spec}", report =>
                 {
                     options.Progress = new Steps(report, $"{name} on {spec}");
-                    return Measure(model, spec, columns, options);
+                    return Measure(args, model, spec, options);
                 }));
             }
         }
         return [.. metrics];
     }
 
-    private static HiMoClipMetrics Measure(
-        ClipEmbedder model, string spec, (string Image, string Caption) columns, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics Measure(ParseResult args, ClipEmbedder model, string spec, HiMoClipEvaluationOptions options)
     {
         if (CaptionedData.Table(spec) is null)
         {
@@ -166,7 +153,8 @@ internal static class EvalCommand
         }
 
         (IDataView table, string? folder) = CaptionedData.Load(new MLContext(), spec);
-        return model.Evaluate(table, columns.Image, columns.Caption, folder, options);
+        return model.Evaluate(table, args.GetRequiredValue(CaptionedData.ImageColumn), args.GetRequiredValue(CaptionedData.CaptionColumn),
+            folder, options);
     }
 
     /// <summary>Names of files without folder and extension; with them where that leaves equal ones.</summary>

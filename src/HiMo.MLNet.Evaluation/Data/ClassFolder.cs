@@ -13,7 +13,7 @@ internal static class ClassFolder
     {
         foreach (string image in ImageFiles.Below(root))
         {
-            SourceLocation source = new(Path.Combine(root.FullPath, image));
+            SourceLocation source = new(root.At(image));
             if (Class(image) is not { Length: > 0 } name)
             {
                 throw source.Error("expected every image in the folder of its class, found one beside the folders.");

@@ -21,13 +21,16 @@ internal sealed class DataRoot
 
     public string FullPath { get; }
 
+    /// <summary>The path of something in the folder, whether it is there or not; for names that come from the folder itself.</summary>
+    public string At(string path) => Path.Combine(FullPath, path);
+
     /// <summary>The first of some subfolders that exists, or the root itself.</summary>
     /// <returns>The subfolder as a prefix for <see cref="Resolve"/>, with a slash at its end; empty for the root.</returns>
     public string FirstFolder(params ReadOnlySpan<string> subfolders)
     {
         foreach (string subfolder in subfolders)
         {
-            if (Directory.Exists(Path.Combine(FullPath, subfolder)))
+            if (Directory.Exists(At(subfolder)))
             {
                 return subfolder + '/';
             }
@@ -78,7 +81,7 @@ internal sealed class DataRoot
     /// <exception cref="InvalidDataException">A link leads out of the root.</exception>
     public string ResolveFile(string path, SourceLocation source)
     {
-        string full = Path.GetFullPath(Path.Combine(FullPath, path));
+        string full = Path.GetFullPath(At(path));
         string real = Real(full, source);
         string fromRoot = Path.GetRelativePath(_realPath, real);
         if (Path.IsPathRooted(fromRoot) || fromRoot == ".."

@@ -16,7 +16,7 @@ internal static class ImageFiles
     /// <exception cref="InvalidDataException">A link leads out of the root.</exception>
     public static IEnumerable<string> Below(DataRoot root, string folder = "")
     {
-        DirectoryInfo directory = new(Path.Combine(root.FullPath, folder));
+        DirectoryInfo directory = new(root.At(folder));
         string prefix = folder.Length == 0 ? "" : folder + '/';
         foreach (string name in directory.EnumerateFiles("*", Visible).Select(f => f.Name).Where(IsImage).Order(StringComparer.Ordinal))
         {

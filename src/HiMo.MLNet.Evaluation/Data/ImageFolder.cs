@@ -5,13 +5,13 @@ internal static class ImageFolder
 {
     public static bool IsLaidOut(DataRoot root) =>
         ImageFiles.Below(root).FirstOrDefault() is string image
-            && File.Exists(Path.Combine(root.FullPath, Path.ChangeExtension(image, ".txt")));
+            && File.Exists(root.At(Path.ChangeExtension(image, ".txt")));
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
         foreach (string file in ImageFiles.Below(root))
         {
-            SourceLocation source = new(Path.Combine(root.FullPath, file));
+            SourceLocation source = new(root.At(file));
             string image = root.ResolveFile(file, source);
             string text = root.ResolveFile(Path.ChangeExtension(file, ".txt"), source);
             if (!File.Exists(text))

@@ -54,17 +54,8 @@ internal static class ComponentSection
         return Enumerable.Range(0, count).Select(i => different[(int)((long)i * different.Length / count)]);
     }
 
-    private static HiDeComponents Components(EmbeddingMatrix texts, int[] batch)
-    {
-        int d = texts.Dimension;
-        float[] values = new float[batch.Length * d];
-        for (int i = 0; i < batch.Length; i++)
-        {
-            texts.Row(batch[i]).CopyTo(values.AsSpan(i * d));
-        }
-
-        return HiDeComponents.Of(values, d, ComponentsShown);
-    }
+    private static HiDeComponents Components(EmbeddingMatrix texts, int[] batch) =>
+        HiDeComponents.Of(EvaluatedSet.Rows(texts, batch), texts.Dimension, ComponentsShown);
 
     private static Markup Chart(ReportedData data, (ReportedModel Model, HiDeComponents Components)[] found)
     {

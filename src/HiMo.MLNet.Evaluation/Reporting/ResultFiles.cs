@@ -29,7 +29,7 @@ internal static class ResultFiles
         {
             foreach (HiMoClipTableRow row in table.Rows)
             {
-                foreach ((HiMoClipTableColumn column, double? value) in table.Columns.Zip(row.Values).Where(cell => cell.Second is not null))
+                foreach ((HiMoClipTableColumn column, double? value) in table.Columns.Zip(row.Values).Where(cell => cell.Second.HasValue))
                 {
                     string[] fields = [table.Title, row.Name, row.Source.ToString().ToLowerInvariant(), column.Group, column.Name,
                         value!.Value.ToString("r", CultureInfo.InvariantCulture)];

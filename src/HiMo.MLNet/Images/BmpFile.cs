@@ -47,7 +47,10 @@ internal static class BmpFile
             Span<uint> to = pixels.Slice((header.IsTopDown ? row : header.Height - 1 - row) * header.Width, header.Width);
             if (header.Bits <= 8)
             {
-                ReadIndices(from, header.Bits, colours, to);
+                for (int x = 0; x < to.Length; x++)
+                {
+                    to[x] = colours[PixelConversion.Index(from, x, header.Bits)];
+                }
             }
             else
             {
@@ -56,15 +59,6 @@ internal static class BmpFile
         }
 
         return image;
-    }
-
-    private static void ReadIndices(ReadOnlySpan<byte> from, int bits, ReadOnlySpan<uint> colours, Span<uint> to)
-    {
-        for (int x = 0; x < to.Length; x++)
-        {
-            int bit = x * bits;
-            to[x] = colours[(from[bit / 8] >> (8 - bits - (bit % 8))) & ((1 << bits) - 1)];
-        }
     }
 
     private static void ReadColours(ReadOnlySpan<byte> from, Header header, Span<uint> to)

@@ -141,18 +141,12 @@ internal static class PngFile
                 for (int x = 0; x < width; x++)
                 {
                     to[left + (x * stepX)] = header.ColourType == Palette
-                        ? colours[Index(row, x, header.Depth)]
+                        ? colours[PixelConversion.Index(row.AsSpan(1), x, header.Depth)]
                         : ReadUInt16BigEndian(row.AsSpan(1 + (x * 2)));
                 }
 
                 (row, above) = (above, row);
             }
-        }
-
-        static int Index(byte[] row, int x, int depth)
-        {
-            int bit = x * depth;
-            return (row[1 + (bit / 8)] >> (8 - depth - (bit % 8))) & ((1 << depth) - 1);
         }
     }
 

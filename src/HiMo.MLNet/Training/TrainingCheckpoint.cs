@@ -66,8 +66,7 @@ internal static class TrainingCheckpoint
         try
         {
             Directory.CreateDirectory(folder);
-            held = new FileStream(
-                Path.Combine(folder, ".in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            held = WholeFile.Hold(Path.Combine(folder, ".in-use"));
             WholeFile.DeleteAbandoned(folder, Pattern);
             return held;
         }
