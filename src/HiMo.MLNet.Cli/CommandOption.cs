@@ -11,14 +11,16 @@ internal static class CommandOption
     public static Option<T> Of<T>(string name, string value, string description) =>
         new(name) { Description = description, HelpName = value };
 
+    /// <summary>One that must be given.</summary>
+    /// <inheritdoc cref="Of{T}(string, string, string, T, string[])"/>
+    public static Option<T> Required<T>(string name, string value, string description, params string[] aliases) =>
+        new(name, aliases) { Description = description, HelpName = value, Required = true };
+
     /// <param name="name">Its name, with the dashes.</param>
     /// <param name="value">What stands for its value in the help.</param>
     /// <param name="description">What it says.</param>
     /// <param name="standard">Its value where it is not given.</param>
-    public static Option<T> Of<T>(string name, string value, string description, T standard)
-    {
-        Option<T> option = Of<T>(name, value, description);
-        option.DefaultValueFactory = _ => standard;
-        return option;
-    }
+    /// <param name="aliases">Other names.</param>
+    public static Option<T> Of<T>(string name, string value, string description, T standard, params string[] aliases) =>
+        new(name, aliases) { Description = description, HelpName = value, DefaultValueFactory = _ => standard };
 }

@@ -8,7 +8,7 @@ internal static class OutputFile
     /// <summary>Where to write; another extension than these is a usage error.</summary>
     public static Option<string> Option(string description, params string[] extensions)
     {
-        Option<string> option = new("--output", "-o") { Description = description, HelpName = "FILE", Required = true };
+        Option<string> option = CommandOption.Required<string>("--output", "FILE", description, "-o");
         option.Validators.Add(result =>
         {
             string found = Path.GetExtension(result.GetValueOrDefault<string>());

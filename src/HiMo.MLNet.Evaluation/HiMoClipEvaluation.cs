@@ -261,7 +261,10 @@ public static class HiMoClipEvaluation
                 };
             case "cola":
                 EmbeddingMatrix pairs = evaluator.EmbedTexts(set.Captions, "captions");
-                return Metrics(evaluator, name, format, set, new(set, images, pairs, [])) with { Cola = Evaluator.Cola(set, images, pairs) };
+                return Metrics(evaluator, name, format, set, new(set, images, pairs, [])) with
+                {
+                    Cola = Evaluator.Cola(set, images, pairs),
+                };
             default:
                 set = format == "himo-docci" ? set.AsGrowingTexts() : set;
                 EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");

@@ -154,11 +154,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
             : Invariant($", validation {_options.ValidationMetric} {score:f4}");
         return string.Create(CultureInfo.InvariantCulture,
             $"step {p.Step}/{p.TotalSteps}, epoch {p.Epoch}: loss {p.Loss:f4} ({parts}{components}), rate {p.LearningRate:g3}, "
-            + $"{p.ImagesPerSecond:f0} images/s, {TimeLeft(p.Remaining)} left{validation}");
+            + $"{p.ImagesPerSecond:f0} images/s, {(int)p.Remaining.TotalHours}:{p.Remaining:mm\\:ss} left{validation}");
     }
-
-    private static string TimeLeft(TimeSpan time) =>
-        Invariant($"{(int)time.TotalHours}:{time.Minutes:d2}:{time.Seconds:d2}");
 
     private static long CountRows(IDataView input, DataViewSchema.Column column)
     {

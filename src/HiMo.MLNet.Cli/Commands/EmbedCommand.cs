@@ -21,11 +21,10 @@ internal static class EmbedCommand
         Option<string?> texts = CommandOption.Of<string?>("--texts", "FILE", "A file with a text a line.");
         Option<string> output = OutputFile.Option(
             "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
-        Option<bool> json = Json.Option();
         Command command = new("embed",
             "Write the normalised embeddings of images or of texts to a file.\n"
             + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output,
-            Context.Gpu, json };
+            Context.Gpu, Json.Option };
         command.Validators.Add(result =>
         {
             if (result.GetResult(images) is null == result.GetResult(texts) is null)
@@ -60,7 +59,7 @@ internal static class EmbedCommand
                 });
             });
             int count = values.Count(value => skipped?.ContainsKey(value) != true);
-            Console.WriteLine(args.GetValue(json)
+            Console.WriteLine(args.GetValue(Json.Option)
                 ? Json.Line(new
                 {
                     Output = file,

@@ -7,19 +7,11 @@ namespace HiMo.MLNet.Cli.Commands;
 /// <summary>The papers' tables for any models on any data, and a page that shows them.</summary>
 internal static class EvalCommand
 {
-    private static readonly Option<string[]> s_data = new("--data", "-d")
-    {
-        Description = CaptionedData.Help + " Several may be given.",
-        HelpName = "DATA",
-        Required = true,
-    };
+    private static readonly Option<string[]> s_data = CommandOption.Required<string[]>("--data", "DATA",
+        CaptionedData.Help + " Several may be given.", "-d");
 
-    private static readonly Option<string[]> s_models = new("--model", "-m")
-    {
-        Description = ModelFile.Help + " Several are compared.",
-        HelpName = "FILE",
-        Required = true,
-    };
+    private static readonly Option<string[]> s_models = CommandOption.Required<string[]>("--model", "FILE",
+        ModelFile.Help + " Several are compared.", "-m");
 
     private static readonly Option<int[]> s_k = CommandOption.Of<int[]>("--k", "COUNT",
         "The K of HiMo@K; several may be given. Default: 2 and 3.");

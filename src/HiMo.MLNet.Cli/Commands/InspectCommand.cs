@@ -11,10 +11,9 @@ internal static class InspectCommand
         Argument<string> file = new("FILE") { Description = ModelFile.Help };
         Option<string?> image = CommandOption.Of<string?>("--image", "PATH", "Embed this image.");
         Option<string?> text = CommandOption.Of<string?>("--text", "TEXT", "Embed this text; with --image, tell their cosine, too.");
-        Option<bool> json = Json.Option();
         Command command = new("inspect",
             "Tell what a checkpoint or model holds, and embed an image or a text with it.\n"
-            + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, json };
+            + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, Json.Option };
         command.SetWork((args, _) =>
         {
             var found = ClipCheckpoint.Inspect(args.GetRequiredValue(file));
@@ -27,7 +26,7 @@ internal static class InspectCommand
             }
             float? cosine = imageEmbedding is not null && textEmbedding is not null
                 ? TensorPrimitives.CosineSimilarity(imageEmbedding, textEmbedding) : null;
-            if (args.GetValue(json))
+            if (args.GetValue(Json.Option))
             {
                 WriteJson(found, imageEmbedding, textEmbedding, cosine);
             }

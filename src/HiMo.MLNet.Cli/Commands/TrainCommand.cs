@@ -33,12 +33,7 @@ internal static class TrainCommand
 
     private static readonly HiMoClipOptions s_standard = new();
 
-    private static readonly Option<string> s_data = new("--data")
-    {
-        Description = CaptionedData.Help,
-        HelpName = "DATA",
-        Required = true,
-    };
+    private static readonly Option<string> s_data = CommandOption.Required<string>("--data", "DATA", CaptionedData.Help);
     private static readonly Option<string?> s_imageFolder = CommandOption.Of<string?>("--image-folder", "FOLDER",
         "Where relative image paths start. Default: the table's folder.");
     private static readonly Option<string?> s_checkpoint = CommandOption.Of<string?>("--checkpoint", "FILE",
@@ -63,7 +58,6 @@ internal static class TrainCommand
         "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.");
     private static readonly Option<int?> s_seed = CommandOption.Of<int?>("--seed", "NUMBER", "Repeats a training.");
     private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
-    private static readonly Option<bool> s_json = Json.Option();
 
     static TrainCommand()
     {
@@ -79,7 +73,7 @@ internal static class TrainCommand
         {
             s_data, CaptionedData.ImageColumn, CaptionedData.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture,
             s_objective, s_epochs, s_batchSize,
-            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
+            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, Json.Option,
         };
         command.Validators.Add(result =>
         {
@@ -112,7 +106,7 @@ internal static class TrainCommand
             mlContext.Model.Save(model, data.Schema, stream);
         });
         TrainingProgress? last = report?.Last;                                 // null where a resumed training was over already
-        Console.WriteLine(args.GetValue(s_json)
+        Console.WriteLine(args.GetValue(Json.Option)
             ? Json.Line(new { Output = output, Steps = last?.Step ?? 0, last?.Loss, last?.ImagesPerSecond })
             : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB"
             + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));

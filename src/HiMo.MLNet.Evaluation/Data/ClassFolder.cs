@@ -14,12 +14,9 @@ internal static class ClassFolder
         foreach (string image in ImageFiles.Below(root))
         {
             SourceLocation source = new(root.At(image));
-            if (Class(image) is not { Length: > 0 } name)
-            {
-                throw source.Error("expected every image in the folder of its class, found one beside the folders.");
-            }
-
-            yield return new CaptionedImage(root.ResolveFile(image, source), [name], source);
+            yield return Class(image) is { Length: > 0 } name
+                ? new CaptionedImage(root.ResolveFile(image, source), [name], source)
+                : throw source.Error("expected every image in the folder of its class, found one beside the folders.");
         }
     }
 

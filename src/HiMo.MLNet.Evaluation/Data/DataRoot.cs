@@ -64,12 +64,9 @@ internal sealed class DataRoot
             throw source.Error($"expected a path relative to '{FullPath}', found the absolute path {shown}.");
         }
 
-        foreach (Range segment in normal.AsSpan().Split('/'))
+        if (normal.Split('/').Contains(".."))
         {
-            if (normal.AsSpan(segment) is "..")
-            {
-                throw source.Error($"the path {shown} may leave '{FullPath}': '..' is not allowed in a data set.");
-            }
+            throw source.Error($"the path {shown} may leave '{FullPath}': '..' is not allowed in a data set.");
         }
 
         return ResolveFile(normal, source);

@@ -14,12 +14,9 @@ internal static class ImageFolder
             SourceLocation source = new(root.At(file));
             string image = root.ResolveFile(file, source);
             string text = root.ResolveFile(Path.ChangeExtension(file, ".txt"), source);
-            if (!File.Exists(text))
-            {
-                throw source.Error($"expected its caption in '{Path.GetFileName(text)}' beside it, found no such file.");
-            }
-
-            yield return new CaptionedImage(image, [TextRows.ReadAll(text).Trim().ReplaceLineEndings(" ")], source);
+            yield return File.Exists(text)
+                ? new CaptionedImage(image, [TextRows.ReadAll(text).Trim().ReplaceLineEndings(" ")], source)
+                : throw source.Error($"expected its caption in '{Path.GetFileName(text)}' beside it, found no such file.");
         }
     }
 

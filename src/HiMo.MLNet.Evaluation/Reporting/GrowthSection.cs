@@ -19,9 +19,8 @@ internal static class GrowthSection
         }
 
         int? k = shown.K;
-        (ReportedModel Model, Growth? Growth)[] all =
-            [.. data.Detailed.Select(m => (m, m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Item2 is not null)];
-        (ReportedModel Model, Growth Growth)[] models = [.. all.Select(m => (m.Model, m.Growth!))];
+        (ReportedModel Model, Growth Growth)[] models =
+            [.. data.Detailed.SelectMany(model => model.Details.Growths.Where(growth => growth.K == k).Take(1), ValueTuple.Create)];
         string told = k is null ? "HiMo-Docci tells every caption in texts that grow."
             : $"Every caption is told in {k} steps, a group of sentences at each.";
         return $"""
@@ -154,8 +153,8 @@ internal static class GrowthSection
             """;
     }
 
-    private static Markup Arrow(bool falls) => falls
-        ? $""" <span role="img" aria-label="falls">▼</span>""" : (Markup)$""" <span role="img" aria-label="rises">▲</span>""";
+    private static Markup Arrow(bool falls) =>
+        $""" <span role="img" aria-label="{(falls ? "falls" : "rises")}">{(falls ? "▼" : "▲")}</span>""";
 
     private static int Falls(float[] s) => Enumerable.Range(1, s.Length - 1).Count(i => s[i] <= s[i - 1]);
 

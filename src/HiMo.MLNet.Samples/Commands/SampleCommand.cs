@@ -25,12 +25,7 @@ internal static class SampleCommand
             "Passes over the drawings, without a checkpoint: about five seconds each.", 20);
         Option<int?> drawings = CommandOption.Of<int?>("--drawings", "COUNT",
             "Try it on so many drawings. Default: all 682 that are held out of the training.");
-        Option<string> output = new("--output", "-o")
-        {
-            Description = "Where the models and tables go.",
-            DefaultValueFactory = _ => "himo-sample",
-            HelpName = "FOLDER",
-        };
+        Option<string> output = CommandOption.Of("--output", "FOLDER", "Where the models and tables go.", "himo-sample", "-o");
         Command command = new(name, $"{description}\nExample: himo sample {name} --checkpoint longclip-B.pt --drawings 200") { checkpoint,
             epochs, drawings, output };
         command.SetWork((args, cancellation) =>

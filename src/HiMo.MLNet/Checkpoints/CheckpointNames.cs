@@ -187,12 +187,8 @@ internal static class CheckpointNames
     private static MappedTensor Present(StoredTensor tensor, (string Name, bool Transposed, int? Part) original, string path)
     {
         TensorInfo info = tensor.Info;
-        if (!original.Transposed)
-        {
-            return new MappedTensor(info with { Name = original.Name }, [tensor], false);
-        }
-
-        return info.Shape is [var rows, var columns]
+        return !original.Transposed ? new MappedTensor(info with { Name = original.Name }, [tensor], false)
+            : info.Shape is [var rows, var columns]
             ? new MappedTensor(info with { Name = original.Name, Shape = [columns, rows] }, [tensor], true)
             : throw Error(path, info.Name, $"expected a matrix, found shape [{string.Join(", ", info.Shape)}]");
     }

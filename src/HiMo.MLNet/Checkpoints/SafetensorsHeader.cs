@@ -3,24 +3,12 @@ using System.Text.Json;
 namespace HiMo.MLNet.Checkpoints;
 
 /// <summary>The JSON at the start of a safetensors file: names, types, shapes and places of its tensors.</summary>
-internal sealed class SafetensorsHeader
+/// <param name="Tensors">The tensors in the order of their data, which follow each other without gaps.</param>
+/// <param name="Metadata">The texts of <c>__metadata__</c>.</param>
+/// <param name="DataBytes">Bytes of all tensors together.</param>
+internal sealed record SafetensorsHeader(
+    IReadOnlyList<TensorInfo> Tensors, IReadOnlyDictionary<string, string> Metadata, long DataBytes)
 {
-    private SafetensorsHeader(IReadOnlyList<TensorInfo> tensors, IReadOnlyDictionary<string, string> metadata, long dataBytes)
-    {
-        Tensors = tensors;
-        Metadata = metadata;
-        DataBytes = dataBytes;
-    }
-
-    /// <summary>The tensors in the order of their data, which follow each other without gaps.</summary>
-    internal IReadOnlyList<TensorInfo> Tensors { get; }
-
-    /// <summary>The texts of <c>__metadata__</c>.</summary>
-    internal IReadOnlyDictionary<string, string> Metadata { get; }
-
-    /// <summary>Bytes of all tensors together.</summary>
-    internal long DataBytes { get; }
-
     /// <summary>Reads and checks the header.</summary>
     /// <param name="json">The header without its length field.</param>
     /// <param name="source">The file, for errors.</param>

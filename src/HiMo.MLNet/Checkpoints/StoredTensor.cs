@@ -3,23 +3,14 @@ using static TorchSharp.torch;
 namespace HiMo.MLNet.Checkpoints;
 
 /// <summary>Where a tensor lies in a file: everything needed to read it, and nothing read yet.</summary>
-internal sealed class StoredTensor
+/// <param name="file">The file.</param>
+/// <param name="info">What it is.</param>
+/// <param name="offset">Its first byte.</param>
+/// <param name="strides">Strides in elements; null for a dense tensor in row-major order.</param>
+/// <param name="span">Elements from the first to the last one, both counted.</param>
+internal sealed class StoredTensor(CheckpointFile file, TensorInfo info, long offset, long[]? strides, long span)
 {
-    private readonly CheckpointFile _file;
-    private readonly long _offset;
-    private readonly long[]? _strides;
-    private readonly long _span;
-
-    private StoredTensor(CheckpointFile file, TensorInfo info, long offset, long[]? strides, long span)
-    {
-        _file = file;
-        Info = info;
-        _offset = offset;
-        _strides = strides;
-        _span = span;
-    }
-
-    internal TensorInfo Info { get; }
+    internal TensorInfo Info => info;
 
     /// <summary>Describes a tensor inside a storage and checks that it fits there.</summary>
     /// <param name="file">The file.</param>
@@ -86,25 +77,25 @@ internal sealed class StoredTensor
     /// <summary>Reads the tensor into <paramref name="destination"/>: contiguous, on the CPU, of equal type and shape.</summary>
     internal void CopyTo(Tensor destination)
     {
-        if (_strides is null)
+        if (strides is null)
         {
             Fill(destination);
             return;
         }
 
-        using Tensor storage = empty([_span], dtype: Info.Type, device: CPU);
+        using Tensor storage = empty([span], dtype: Info.Type, device: CPU);
         Fill(storage);
-        using Tensor view = storage.as_strided(Info.Shape, _strides, 0);
+        using Tensor view = storage.as_strided(Info.Shape, strides, 0);
         destination.copy_(view);
     }
 
     private void Fill(Tensor destination)
     {
-        long offset = _offset;
+        long position = offset;
         TensorBytes.ForEachChunk(destination, bytes =>
         {
-            _file.ReadExactly(offset, bytes, $"tensor {Info.Name.Quoted()}");
-            offset += bytes.Length;
+            file.ReadExactly(position, bytes, $"tensor {Info.Name.Quoted()}");
+            position += bytes.Length;
         });
     }
 

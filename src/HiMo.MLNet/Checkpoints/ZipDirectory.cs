@@ -9,7 +9,8 @@ namespace HiMo.MLNet.Checkpoints;
 /// that any part of a stored tensor is read straight into its memory; it refuses entries of one name, and counts entries
 /// before it reads them, where ZipArchive takes in as many as there are.
 /// </summary>
-internal sealed class ZipDirectory
+/// <param name="file">The archive.</param>
+internal sealed class ZipDirectory(CheckpointFile file)
 {
     private const int EndRecordBytes = 22;
     private const int Zip64LocatorBytes = 20;
@@ -17,10 +18,7 @@ internal sealed class ZipDirectory
     private const int EntryBytes = 46;
     private const int LocalHeaderBytes = 30;
 
-    private readonly CheckpointFile _file;
     private readonly Dictionary<string, Entry> _entries = [];
-
-    private ZipDirectory(CheckpointFile file) => _file = file;
 
     internal IReadOnlyCollection<string> Names => _entries.Keys;
 
@@ -65,7 +63,7 @@ internal sealed class ZipDirectory
         Entry entry = Find(name);
         return entry.Method == 0
             ? (DataOffset(entry, name), entry.Length)
-            : throw _file.Error(Place(name),
+            : throw file.Error(Place(name),
                 $"expected an entry stored as it is, found compression method {entry.Method}; save the checkpoint again with torch.save");
     }
 
@@ -76,43 +74,43 @@ internal sealed class ZipDirectory
         Entry entry = Find(name);
         if (entry.Length > limits.PickleBytes)
         {
-            throw _file.Error(Place(name), $"{ClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
+            throw file.Error(Place(name), $"{ClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
         }
 
         if (entry.Method == 8 && entry.Length / limits.ExpansionRatio > entry.CompressedLength)
         {
-            throw _file.Error(
+            throw file.Error(
                 Place(name),
                 $"{ClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim "
                 + $"to expand to {entry.Length}");
         }
 
-        var section = new FileSection(_file, DataOffset(entry, name), entry.CompressedLength);
+        var section = new FileSection(file, DataOffset(entry, name), entry.CompressedLength);
         return entry.Method switch
         {
             0 => (section, entry.Length),
             8 => (new DeflateStream(section, CompressionMode.Decompress), entry.Length),
-            _ => throw _file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}"),
+            _ => throw file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}"),
         };
     }
 
     private Entry Find(string name) =>
-        _entries.TryGetValue(name, out Entry entry) ? entry : throw _file.Error(Place(name), "the archive has no such entry");
+        _entries.TryGetValue(name, out Entry entry) ? entry : throw file.Error(Place(name), "the archive has no such entry");
 
     private long DataOffset(Entry entry, string name)
     {
         Span<byte> header = stackalloc byte[LocalHeaderBytes];
-        _file.ReadExactly(entry.HeaderOffset, header, Place(name));
+        file.ReadExactly(entry.HeaderOffset, header, Place(name));
         if (ReadUInt32LittleEndian(header) != 0x04034b50)
         {
-            throw _file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
+            throw file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
         }
 
         long offset = entry.HeaderOffset + LocalHeaderBytes
             + ReadUInt16LittleEndian(header[26..]) + ReadUInt16LittleEndian(header[28..]);
-        return entry.CompressedLength <= _file.Length - offset
+        return entry.CompressedLength <= file.Length - offset
             ? offset
-            : throw _file.Error(Place(name), $"its {entry.CompressedLength} bytes from {offset} on reach past the end of the file");
+            : throw file.Error(Place(name), $"its {entry.CompressedLength} bytes from {offset} on reach past the end of the file");
     }
 
     private int Add(ReadOnlySpan<byte> record, ulong index)
@@ -120,7 +118,7 @@ internal sealed class ZipDirectory
         const string place = "zip directory";
         if (record.Length < EntryBytes || ReadUInt32LittleEndian(record) != 0x02014b50)
         {
-            throw _file.Error(place, $"expected entry {index}, found something else");
+            throw file.Error(place, $"expected entry {index}, found something else");
         }
 
         ushort flags = ReadUInt16LittleEndian(record[8..]);
@@ -130,7 +128,7 @@ internal sealed class ZipDirectory
         int total = EntryBytes + nameLength + extraLength + commentLength;
         if (record.Length < total)
         {
-            throw _file.Error(place, $"entry {index} reaches past the end of the directory");
+            throw file.Error(place, $"entry {index} reaches past the end of the directory");
         }
 
         string name = Encoding.UTF8.GetString(record.Slice(EntryBytes, nameLength));
@@ -140,20 +138,20 @@ internal sealed class ZipDirectory
         ReadZip64(record.Slice(EntryBytes + nameLength, extraLength), ref length, ref compressed, ref header);
 
         var entry = new Entry(ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
-        ulong limit = (ulong)_file.Length;
+        ulong limit = (ulong)file.Length;
         if (compressed > limit || header > limit || length > long.MaxValue || (entry.Method == 0 && length != compressed))
         {
-            throw _file.Error(Place(name), $"sizes {compressed} and {length} at byte {header} do not fit a file of {_file.Length} bytes");
+            throw file.Error(Place(name), $"sizes {compressed} and {length} at byte {header} do not fit a file of {file.Length} bytes");
         }
 
         if ((flags & 1) != 0)
         {
-            throw _file.Error(Place(name), "the entry is encrypted");
+            throw file.Error(Place(name), "the entry is encrypted");
         }
 
         if (!_entries.TryAdd(name, entry))
         {
-            throw _file.Error(Place(name), "the archive has two entries of this name");
+            throw file.Error(Place(name), "the archive has two entries of this name");
         }
 
         return total;

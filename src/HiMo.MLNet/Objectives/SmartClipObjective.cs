@@ -43,11 +43,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
     protected override ObjectiveValue Loss(EmbeddedBatch batch)
     {
         Tensor v = batch.Images, u = batch.Texts[0], m = batch.Masks!;        // (N, d)
-        Tensor images = ContrastiveLoss.CrossEntropy(
-            Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), batch.Scale),
-            batch.Targets[0]);
-        Tensor captions = ContrastiveLoss.CrossEntropy(
-            Logits(ContrastiveLoss.Gathered(v, GradientPaths), u, m, batch.Scale).t(), batch.Targets[0]);
+        Tensor Gathered(Tensor rows) => ContrastiveLoss.Gathered(rows, GradientPaths);
+        Tensor images = ContrastiveLoss.CrossEntropy(Logits(v, Gathered(u), Gathered(m), batch.Scale), batch.Targets[0]);
+        Tensor captions = ContrastiveLoss.CrossEntropy(Logits(Gathered(v), u, m, batch.Scale).t(), batch.Targets[0]);
         Tensor open = m.mean();
         return new(images.Plus(captions).Times(AlignmentWeight).Plus(open.Times(SparsityWeight)),
             [("image", images), ("text", captions), ("open", open)]);

@@ -102,17 +102,7 @@ internal static class TrainingCheckpoint
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
     public static string? Find(string path)
     {
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        if (Directory.Exists(path))
-        {
-            return Files(path).LastOrDefault();
-        }
-
-        throw new FileNotFoundException(
+        return File.Exists(path) ? path : Directory.Exists(path) ? Files(path).LastOrDefault() : throw new FileNotFoundException(
             $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} '{path}': there is no such checkpoint or folder.", path);
     }
 
