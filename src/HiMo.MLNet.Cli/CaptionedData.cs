@@ -11,9 +11,11 @@ internal static class CaptionedData
         "A table (.tsv with a header), or a data set (urban1k:FOLDER, sharegpt4v:FILE, docci:FOLDER, coco:FOLDER …; the format may be left "
         + "out).";
 
-    public static Option<string> ImageColumn { get; } = Column("--image-column", "The column of image paths in a table.", "ImagePath");
+    public static Option<string> ImageColumn { get; } =
+        CommandOption.Of("--image-column", "NAME", "The column of image paths in a table.", "ImagePath");
 
-    public static Option<string> CaptionColumn { get; } = Column("--caption-column", "The column of captions in a table.", "Caption");
+    public static Option<string> CaptionColumn { get; } =
+        CommandOption.Of("--caption-column", "NAME", "The column of captions in a table.", "Caption");
 
     private const string TablePrefix = "tsv:";
 
@@ -26,9 +28,6 @@ internal static class CaptionedData
         return Table(spec) is { } path ? (LoadTable(mlContext, path), Path.GetDirectoryName(Path.GetFullPath(path)))
             : (mlContext.Data.LoadFromImageCaptions(spec), null);
     }
-
-    private static Option<string> Column(string name, string description, string standard) =>
-        new(name) { Description = description, HelpName = "NAME", DefaultValueFactory = _ => standard };
 
     /// <summary>The path of a table, or null if a data set is meant.</summary>
     public static string? Table(string spec) =>

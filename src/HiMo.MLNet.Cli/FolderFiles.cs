@@ -1,3 +1,5 @@
+using HiMo.MLNet.Data;
+
 namespace HiMo.MLNet.Cli;
 
 /// <summary>The files below a folder, each once, wherever links lead: one to its own folder, or two to the same file.</summary>
@@ -5,16 +7,13 @@ internal sealed class FolderFiles(string root)
 {
     private static readonly EnumerationOptions s_here = new();                // without what is hidden, and what may not be read
 
-    /// <summary>As many as Linux follows.</summary>
-    private const int MostLinks = 40;
-
     private readonly HashSet<string> _seen = [];
     private readonly Queue<(string Path, string Real)> _folders = [];
     private readonly Queue<string> _links = [];
 
     public IEnumerable<string> Files()
     {
-        Enter(root, RealPath(root));
+        Enter(root, Real(root));
         do
         {
             while (_folders.TryDequeue(out (string Path, string Real) folder))
@@ -40,7 +39,7 @@ internal sealed class FolderFiles(string root)
 
             if (_links.TryDequeue(out string? link))
             {
-                string real = RealPath(link);
+                string real = Real(link);
                 if (Directory.Exists(real))
                 {
                     Enter(link, real);
@@ -65,23 +64,6 @@ internal sealed class FolderFiles(string root)
         }
     }
 
-    private static string RealPath(string path)
-    {
-        int links = MostLinks;
-        return RealPath(Path.GetFullPath(path), ref links);
-    }
-
-    /// <summary>The path without links; where they lead in circles, one that is not there.</summary>
-    private static string RealPath(string path, ref int links)
-    {
-        if (Path.GetDirectoryName(path) is not { } parent)
-        {
-            return path;
-        }
-
-        string here = Path.Combine(RealPath(parent, ref links), Path.GetFileName(path));
-        return links > 0 && new FileInfo(here).LinkTarget is { } target && links-- > 0
-            ? RealPath(Path.GetFullPath(target, Path.GetDirectoryName(here)!), ref links)
-            : here;
-    }
+    // Where links lead in circles, the link itself.
+    private static string Real(string path) => RealPath.Of(Path.GetFullPath(path)) ?? path;
 }

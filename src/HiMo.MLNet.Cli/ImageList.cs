@@ -1,3 +1,5 @@
+using HiMo.MLNet.Data;
+
 namespace HiMo.MLNet.Cli;
 
 /// <summary>The images that a command line names.</summary>
@@ -6,8 +8,6 @@ internal static class ImageList
     /// <summary>What may stand for images, for the help.</summary>
     public const string Help = "Folders (with those in them), image files, patterns (photos/*.jpg), or .txt files with a path a line.";
 
-    private static readonly string[] s_extensions = [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"];
-
     /// <exception cref="IOException">There is no such file or folder, or no image in it; the message names it.</exception>
     public static IReadOnlyList<string> Find(IEnumerable<string> places) => [.. places.SelectMany(Find)];
 
@@ -15,14 +15,14 @@ internal static class ImageList
     {
         if (Directory.Exists(place))
         {
-            return Checked(place, "*", new FolderFiles(place).Files().Where(IsImage));
+            return Checked(place, "*", new FolderFiles(place).Files().Where(ImageFiles.IsImage));
         }
 
         string name = Path.GetFileName(place);
         if (name.AsSpan().ContainsAny('*', '?'))                              // the shells of Windows leave patterns to the program
         {
             string folder = Path.GetDirectoryName(place) is { Length: > 0 } named ? named : ".";
-            return Checked(folder, name, Directory.EnumerateFiles(folder, name, new EnumerationOptions()).Where(IsImage));
+            return Checked(folder, name, Directory.EnumerateFiles(folder, name, new EnumerationOptions()).Where(ImageFiles.IsImage));
         }
 
         if (!File.Exists(place))
@@ -33,15 +33,13 @@ internal static class ImageList
         return Path.GetExtension(place).Equals(".txt", StringComparison.OrdinalIgnoreCase) ? Listed(place) : [place];
     }
 
-    private static bool IsImage(string file) => s_extensions.Contains(Path.GetExtension(file), StringComparer.OrdinalIgnoreCase);
-
     private static string[] Checked(string folder, string pattern, IEnumerable<string> files)
     {
         string[] found = [.. files.Order(StringComparer.Ordinal)];
         return found.Length > 0
             ? found
             : throw new FileNotFoundException(
-                $"'{Path.Combine(folder, pattern)}': expected images ({string.Join(", ", s_extensions)}), found none.");
+                $"'{Path.Combine(folder, pattern)}': expected images ({string.Join(", ", ImageFiles.Extensions)}), found none.");
     }
 
     private static IEnumerable<string> Listed(string list)

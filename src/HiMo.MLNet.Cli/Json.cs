@@ -13,7 +13,7 @@ internal static class Json
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    public static Option<bool> Option() => new("--json") { Description = "Write JSON." };
+    public static Option<bool> Option { get; } = new("--json") { Description = "Write JSON." };
 
     public static string Line(object value) => JsonSerializer.Serialize(value, s_options);
 

@@ -7,7 +7,7 @@ internal static class ModelFile
 {
     public const string Help = "A CLIP checkpoint (PyTorch, TorchScript, .safetensors, a folder of shards) or an ML.NET model (.zip).";
 
-    public static Option<string> Option { get; } = new("--model", "-m") { Description = Help, HelpName = "FILE", Required = true };
+    public static Option<string> Option { get; } = CommandOption.Required<string>("--model", "FILE", Help, "-m");
 
     /// <exception cref="CheckpointFormatException">The file holds no CLIP model.</exception>
     /// <exception cref="InvalidOperationException">A GPU is asked for and there is none to compute on.</exception>

@@ -8,7 +8,7 @@ internal static class OutputFile
     /// <summary>Where to write; another extension than these is a usage error.</summary>
     public static Option<string> Option(string description, params string[] extensions)
     {
-        Option<string> option = new("--output", "-o") { Description = description, HelpName = "FILE", Required = true };
+        Option<string> option = CommandOption.Required<string>("--output", "FILE", description, "-o");
         option.Validators.Add(result =>
         {
             string found = Path.GetExtension(result.GetValueOrDefault<string>());
@@ -25,8 +25,7 @@ internal static class OutputFile
     /// </summary>
     public static void Write(string path, Action<Stream> write)
     {
-        using var held = new FileStream(path + ".in-use", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1,
-            FileOptions.DeleteOnClose);
+        using FileStream held = WholeFile.Hold(path + ".in-use");
         WholeFile.Write(path, write);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class EmbeddingCache : IEmbeddingCache, IDisposable
         _folder = Path.Combine(folder, weightsHash[..32]);
         _dimension = dimension;
         _warn = warn;
-        try
+        Try(Disable, () =>
         {
             Directory.CreateDirectory(_folder);
             WholeFile.DeleteAbandoned(_folder, "*" + Extension);
@@ -44,11 +44,7 @@ internal sealed class EmbeddingCache : IEmbeddingCache, IDisposable
             {
                 Index(file);
             }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Disable(e);
-        }
+        });
     }
 
     /// <summary>Entries on disk and not yet written.</summary>
@@ -110,17 +106,13 @@ internal sealed class EmbeddingCache : IEmbeddingCache, IDisposable
         Flush();
         _open?.Stream.Dispose();
         _open = null;
-        try
+        Try(Disable, () =>
         {
             foreach (string file in _damaged)
             {
                 File.Delete(file);
             }
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            Disable(e);
-        }
+        });
     }
 
     private void Flush()
@@ -132,7 +124,7 @@ internal sealed class EmbeddingCache : IEmbeddingCache, IDisposable
 
         ContentKey[] keys = [.. _pending.Keys];
         string path = Path.Combine(_folder, Guid.NewGuid().ToString("n") + Extension);
-        try
+        Try(Disable, () =>
         {
             WholeFile.Write(path, file =>
             {
@@ -149,34 +141,37 @@ internal sealed class EmbeddingCache : IEmbeddingCache, IDisposable
                     file.Write(MemoryMarshal.AsBytes(_pending[key].AsSpan()));
                 }
             });
-            for (int i = 0; i < keys.Length; i++)
-            {
-                _places[keys[i]] = (path, i);
-            }
-
+            Place(keys, path);
             _pending.Clear();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        });
+    }
+
+    private void Index(string path) => Try(e => Distrust(path, e.Message), () =>
+    {
+        (FileStream file, int count) = Open(path);
+        var keys = new ContentKey[count];
+        file.ReadExactly(MemoryMarshal.AsBytes(keys.AsSpan()));
+        Place(keys, path);
+    });
+
+    private void Place(ContentKey[] keys, string path)
+    {
+        for (int i = 0; i < keys.Length; i++)
         {
-            Disable(e);
+            _places[keys[i]] = (path, i);
         }
     }
 
-    private void Index(string path)
+    /// <summary>A disk that fails costs what is kept, not the run.</summary>
+    private static void Try(Action<Exception> failed, Action work)
     {
         try
         {
-            (FileStream file, int count) = Open(path);
-            var keys = new ContentKey[count];
-            file.ReadExactly(MemoryMarshal.AsBytes(keys.AsSpan()));
-            for (int i = 0; i < count; i++)
-            {
-                _places[keys[i]] = (path, i);
-            }
+            work();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            Distrust(path, e.Message);
+            failed(e);
         }
     }
 

@@ -30,6 +30,18 @@ internal sealed record EvaluatedSet(IReadOnlyList<string?> ImagePaths, IReadOnly
         return new(ImagePaths, [.. told.Select(p => texts[p][^1])], told) { OwnTexts = [.. told.Select(p => texts[p])] };
     }
 
+    /// <summary>Some rows of embeddings, one after the other.</summary>
+    public static float[] Rows(EmbeddingMatrix embeddings, IReadOnlyList<int> rows)
+    {
+        float[] values = new float[rows.Count * embeddings.Dimension];
+        for (int i = 0; i < rows.Count; i++)
+        {
+            embeddings.Row(rows[i]).CopyTo(values.AsSpan(i * embeddings.Dimension));
+        }
+
+        return values;
+    }
+
     public CaptionStatistics Statistics(ClipTokenizer tokenizer, int contextLength) => CaptionStatistics.Of(
         Captions, caption => OwnTexts?[caption].Count ?? Sentences.Split(Captions[caption]).Length, tokenizer, contextLength);
 }
@@ -47,5 +59,5 @@ internal sealed record Growth(int? K, IReadOnlyList<float[]> Similarities);
 /// <param name="ImageRanks">Where each image's best caption stands, null without retrieval.</param>
 /// <param name="TextRanks">Where each caption's image stands, null without retrieval.</param>
 internal sealed record EvaluationDetails(
-    EvaluatedSet Set, EmbeddingMatrix Images, EmbeddingMatrix? Texts, IReadOnlyList<Growth> Growths, QueryRanks? ImageRanks,
-    QueryRanks? TextRanks);
+    EvaluatedSet Set, EmbeddingMatrix Images, EmbeddingMatrix? Texts, IReadOnlyList<Growth> Growths,
+    QueryRanks? ImageRanks = null, QueryRanks? TextRanks = null);

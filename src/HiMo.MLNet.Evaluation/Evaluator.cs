@@ -9,17 +9,20 @@ internal sealed class Evaluator : IDisposable
     // Growing texts embedded at a time: enough to sort them by length, few enough to hold.
     private const int CaptionsAtATime = 2048;
 
-    private readonly HiMoClipEvaluationOptions _options;
     private readonly EmbeddingCache? _cache;
     private readonly BatchEmbedder _embedder;
 
     public Evaluator(ClipEmbedder model, HiMoClipEvaluationOptions options)
     {
         options.Validate();
-        _options = options;
+        (Model, Options) = (model, options);
         _cache = options.CacheFolder is { } folder ? new(folder, model.WeightsHash, model.Dimension, Notes.Add) : null;
         _embedder = new(model.Encoder, _cache, options.CancellationToken);
     }
+
+    public ClipEmbedder Model { get; }
+
+    public HiMoClipEvaluationOptions Options { get; }
 
     /// <summary>What a reader of the figures should know.</summary>
     public List<string> Notes { get; } = [];
@@ -38,7 +41,7 @@ internal sealed class Evaluator : IDisposable
     /// <exception cref="InvalidDataException">More images cannot be read than may be left out.</exception>
     public (EvaluatedSet Set, EmbeddingMatrix Images) EmbedImages(IEnumerable<ImageWithCaptions> rows, int? total, int captionsPerRow = 1)
     {
-        var images = new EmbeddedImages(_embedder, total ?? 0, _options.MaxUnreadableShare);
+        var images = new EmbeddedImages(_embedder, total ?? 0, Options.MaxUnreadableShare);
         int done = 0;
         foreach (ImageWithCaptions[] batch in rows.Chunk(BatchEmbedder.BatchSize))
         {
@@ -83,7 +86,7 @@ internal sealed class Evaluator : IDisposable
                 }
             }
 
-            EmbeddingMatrix embedded = _embedder.EmbedTexts(fresh, (_, _) => _options.CancellationToken.ThrowIfCancellationRequested());
+            EmbeddingMatrix embedded = _embedder.EmbedTexts(fresh, (_, _) => Options.CancellationToken.ThrowIfCancellationRequested());
             int next = 0;
             for (int k = 0; k < ks.Count; k++)
             {
@@ -111,14 +114,8 @@ internal sealed class Evaluator : IDisposable
     /// <summary>COLA over captions in pairs.</summary>
     public static ColaMetrics Cola(EvaluatedSet set, EmbeddingMatrix images, EmbeddingMatrix texts)
     {
-        int d = images.Dimension;
-        float[] ofCaptions = new float[set.Captions.Count * d];
-        for (int i = 0; i < set.Captions.Count; i++)
-        {
-            images.Row(set.ImageOfCaption[i]).CopyTo(ofCaptions.AsSpan(i * d));
-        }
-
-        return Evaluation.Cola.Evaluate(new EmbeddingMatrix(ofCaptions, d).Normalize(), texts);
+        float[] ofCaptions = EvaluatedSet.Rows(images, set.ImageOfCaption);
+        return Evaluation.Cola.Evaluate(new EmbeddingMatrix(ofCaptions, images.Dimension).Normalize(), texts);
     }
 
     /// <summary>Zero-shot classification of images whose captions are classes.</summary>
@@ -145,5 +142,5 @@ internal sealed class Evaluator : IDisposable
         return ZeroShotClassification.Evaluate(images, embeddings, labels, names);
     }
 
-    private void Report(string stage, int done, int? total) => _options.Progress?.Report(new(stage, done, total, _embedder.Cached));
+    private void Report(string stage, int done, int? total) => Options.Progress?.Report(new(stage, done, total, _embedder.Cached));
 }

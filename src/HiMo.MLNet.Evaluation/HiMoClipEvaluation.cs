@@ -66,7 +66,7 @@ public static class HiMoClipEvaluation
             evaluator.Notes.Add(
                 $"None of the {count} images is there (the first was looked for at '{firstImage.ImagePath}'): only the captions are "
                 + $"counted.");
-            return Metrics(model, options, name, data.Format, texts, evaluator) with { ImageCount = 0 };
+            return Metrics(evaluator, name, data.Format, texts) with { ImageCount = 0 };
         }
 
         if (missing > options.MaxUnreadableShare * count)
@@ -77,7 +77,7 @@ public static class HiMoClipEvaluation
         }
 
         IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(new(image.ImagePath, null), image.Captions));
-        return Evaluate(model, options, name, data.Format, evaluator, rows, count);
+        return Evaluate(evaluator, name, data.Format, rows, count);
     }
 
     /// <summary>The captions of a data set whose images are not there.</summary>
@@ -133,7 +133,7 @@ public static class HiMoClipEvaluation
         ClipEmbedder model, IEnumerable<ImageWithCaptions> rows, IDataView data, HiMoClipEvaluationOptions options)
     {
         using var evaluator = new Evaluator(model, options);
-        return Evaluate(model, options, options.DataName ?? "data", null, evaluator, rows, Count(data));
+        return Evaluate(evaluator, options.DataName ?? "data", null, rows, Count(data));
     }
 
     /// <summary>
@@ -231,9 +231,9 @@ public static class HiMoClipEvaluation
     }
 
     private static HiMoClipMetrics Evaluate(
-        ClipEmbedder model, HiMoClipEvaluationOptions options, string name, string? format, Evaluator evaluator,
-        IEnumerable<ImageWithCaptions> rows, int? total)
+        Evaluator evaluator, string name, string? format, IEnumerable<ImageWithCaptions> rows, int? total)
     {
+        HiMoClipEvaluationOptions options = evaluator.Options;
         (EvaluatedSet set, EmbeddingMatrix images) = evaluator.EmbedImages(rows, total, format == "cola" ? 2 : 1);
         if (set.Captions.Count == 0)
         {
@@ -255,21 +255,23 @@ public static class HiMoClipEvaluation
                 EmbeddingMatrix classes = ZeroShotClassification.ClassEmbeddings(
                     evaluator.EmbedTexts([.. names.SelectMany(n => options.Templates
                         .Select(t => t.Replace("{0}", n, StringComparison.Ordinal)))], "classes"), options.Templates.Count);
-                return Metrics(model, options, name, format, set, evaluator, new(set, images, null, [], null, null)) with
+                return Metrics(evaluator, name, format, set, new(set, images, null, [])) with
                 {
                     ZeroShot = Evaluator.ZeroShot(set, images, folders, names, classes),
                 };
             case "cola":
                 EmbeddingMatrix pairs = evaluator.EmbedTexts(set.Captions, "captions");
-                var details = new EvaluationDetails(set, images, pairs, [], null, null);
-                return Metrics(model, options, name, format, set, evaluator, details) with { Cola = Evaluator.Cola(set, images, pairs) };
+                return Metrics(evaluator, name, format, set, new(set, images, pairs, [])) with
+                {
+                    Cola = Evaluator.Cola(set, images, pairs),
+                };
             default:
                 set = format == "himo-docci" ? set.AsGrowingTexts() : set;
                 EmbeddingMatrix texts = evaluator.EmbedTexts(set.Captions, "captions");
                 (QueryRanks imageRanks, QueryRanks textRanks) = Retrieval.Rank(images, texts, set.ImageOfCaption);
                 IReadOnlyList<Growth> growths = evaluator.Grow(set, images, texts,
                     set.OwnTexts is null ? [.. options.K.Distinct()] : [null]);
-                return Metrics(model, options, name, format, set, evaluator, new(set, images, texts, growths, imageRanks, textRanks)) with
+                return Metrics(evaluator, name, format, set, new(set, images, texts, growths, imageRanks, textRanks)) with
                 {
                     Retrieval = Retrieval.Recalls(imageRanks, textRanks),
                     Monotonicity = [.. growths.Select(Evaluator.Score)],
@@ -278,18 +280,17 @@ public static class HiMoClipEvaluation
     }
 
     private static HiMoClipMetrics Metrics(
-        ClipEmbedder model, HiMoClipEvaluationOptions options, string name, string? format, EvaluatedSet set, Evaluator evaluator,
-        EvaluationDetails? details = null) => new()
+        Evaluator evaluator, string name, string? format, EvaluatedSet set, EvaluationDetails? details = null) => new()
         {
-            ModelName = options.ModelName,
-            WeightsHash = model.WeightsHash,
+            ModelName = evaluator.Options.ModelName,
+            WeightsHash = evaluator.Model.WeightsHash,
             DataName = name,
             Format = format,
             ImageCount = set.ImagePaths.Count,
             UnreadableCount = evaluator.UnreadableCount,
-            Captions = set.Statistics(model.Encoder.Tokenizer, model.Architecture.ContextLength),
+            Captions = set.Statistics(evaluator.Model.Encoder.Tokenizer, evaluator.Model.Architecture.ContextLength),
             Notes = evaluator.Notes,
-            Details = options.KeepsEmbeddings ? details : null,
+            Details = evaluator.Options.KeepsEmbeddings ? details : null,
         };
 
     private static int? Count(IDataView data) => (int?)data.GetRowCount();

@@ -65,18 +65,13 @@ internal static class ZeroShotClassification
             }
         }
 
-        var perClass = new ZeroShotClassMetrics[classes.Count];
-        for (int c = 0; c < perClass.Length; c++)
-        {
-            perClass[c] = new(names[c], counts[c], 100 * hits[c] / counts[c], 100 * hits[c] / given[c]);
-        }
-
         return new ZeroShotMetrics
         {
             Top1Accuracy = 100 * top1 / images.Count,
             Top5Accuracy = 100 * top5 / images.Count,
             ImageCount = images.Count,
-            PerClass = perClass,
+            PerClass = [.. names.Select((name, c) =>
+                new ZeroShotClassMetrics(name, counts[c], 100 * hits[c] / counts[c], 100 * hits[c] / given[c]))],
         };
     }
 

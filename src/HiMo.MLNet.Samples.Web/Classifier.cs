@@ -1,3 +1,5 @@
+using static System.FormattableString;
+
 namespace HiMo.MLNet.Samples.Web;
 
 /// <summary>A model that was saved with labels, for as many images at a time as the server's limits say.</summary>
@@ -36,7 +38,7 @@ internal sealed class Classifier : IDisposable
         {
             throw e.IsTooLarge
                 ? new BadHttpRequestException(
-                    FormattableString.Invariant(
+                    Invariant(
                         $"Expected an image of at most {ClipLimits.Current.ImagePixels:N0} pixels, found a larger one."),
                     StatusCodes.Status413PayloadTooLarge, e)
                 : new BadHttpRequestException($"The image could not be read: {e.Reason}.", e);

@@ -17,7 +17,7 @@ Limits limits;
 Classifier loaded;
 try
 {
-    limits = Limits.Of(builder.Configuration);
+    limits = new Limits(builder.Configuration);
     loaded = new Classifier(path, limits);
 }
 catch (Exception e)

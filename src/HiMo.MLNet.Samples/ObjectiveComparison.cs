@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.ML;
 using Spectre.Console;
 
@@ -29,7 +28,7 @@ internal static class ObjectiveComparison
             foreach ((string name, Func<ContrastiveObjective> create) in s_objectives)
             {
                 results[name].Add(Train(folder, create(), epochs, seed, cancellation));
-                Console.Error.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name}, seed {seed}: {results[name][^1]}"));
+                Console.Error.WriteLine($"{name}, seed {seed}: {results[name][^1]}");
             }
         }
 
@@ -62,6 +61,6 @@ internal static class ObjectiveComparison
     {
         double mean = runs.Average(value);
         double deviation = runs.Count > 1 ? Math.Sqrt(runs.Sum(r => Math.Pow(value(r) - mean, 2)) / (runs.Count - 1)) : 0;
-        return string.Create(CultureInfo.InvariantCulture, $"{mean:f1} ± {deviation:f1}");
+        return $"{mean:f1} ± {deviation:f1}";
     }
 }

@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
-using HiMo.MLNet.Cli;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Spectre.Console;
@@ -23,7 +21,7 @@ internal static class Quickstart
         (IDataView train, IDataView test) = SampleData.Load(mlContext, folder, drawings);
         AnsiConsole.MarkupLine($"[bold]1. Training[/] a small CLIP from scratch on {train.GetRowCount()} drawings ({epochs} epochs, CPU).");
 
-        HiMoClipTransformer model = Train(mlContext, train, folder, epochs, cancellation);
+        HiMoClipTransformer model = SampleData.Train(mlContext, train, folder, epochs, cancellation);
         AnsiConsole.MarkupLine($"\n[bold]2. Measuring[/] on {test.GetRowCount()} held-out drawings.");
         HiMoClipMetrics metrics = Measure(model, test, cancellation);
 
@@ -55,25 +53,13 @@ internal static class Quickstart
         Console.WriteLine(report);
     }
 
-    private static HiMoClipTransformer Train(
-        MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
-        ProgressDisplay.Show("starting", report =>
-            {
-                HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
-                options.Progress = new TrainingReport(report, epochs);
-                options.CancellationToken = cancellation;
-                return mlContext.Transforms.HiMoClip(options).Fit(train);
-            });
-
     private static HiMoClipMetrics Measure(HiMoClipTransformer model, IDataView test, CancellationToken cancellation)
     {
         HiMoClipMetrics metrics = model.Evaluate(test,
             new() { ModelName = "emoji model", DataName = "held-out drawings", CancellationToken = cancellation });
         RetrievalMetrics retrieval = metrics.Retrieval!;
         Table table = new Table().AddColumns("held-out drawings", "this model", "chance");
-        void Row(string name, double value, double chance) =>
-            table.AddRow(name, value.ToString("f1", CultureInfo.InvariantCulture) + " %",
-                chance.ToString("f2", CultureInfo.InvariantCulture) + " %");
+        void Row(string name, double value, double chance) => table.AddRow(name, $"{value:f1} %", $"{chance:f2} %");
         Row("recall@1, image to caption", retrieval.ImageToTextRecallAt1, 100.0 / retrieval.TextCount);
         Row("recall@5, image to caption", retrieval.ImageToTextRecallAt5, 500.0 / retrieval.TextCount);
         Row("recall@1, caption to image", retrieval.TextToImageRecallAt1, 100.0 / retrieval.ImageCount);
@@ -112,7 +98,7 @@ internal static class Quickstart
         {
             Prediction prediction = engine.Predict(drawing);
             IEnumerable<string> top = prediction.Score.Select((p, i) => (p, i)).OrderByDescending(s => s.p).Take(3)
-                .Select(s => string.Create(CultureInfo.InvariantCulture, $"{labels[s.i]} {100 * s.p:f0} %"));
+                .Select(s => $"{labels[s.i]} {100 * s.p:f0} %");
             table.AddRow(drawing.Name, drawing.Kind(), string.Join("\n", top)).AddEmptyRow();
         }
         AnsiConsole.Write(table);

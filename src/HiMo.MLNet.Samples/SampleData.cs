@@ -1,4 +1,5 @@
 using System.IO.Compression;
+using HiMo.MLNet.Cli;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -53,6 +54,17 @@ internal static class SampleData
         return (mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "train").Take(most ?? int.MaxValue).ToArray()),
             mlContext.Data.LoadFromEnumerable(drawings.Where(d => d.Split == "test").Take(most ?? int.MaxValue).ToArray()));
     }
+
+    /// <summary>Trains a small CLIP from scratch, and shows how far it is.</summary>
+    public static HiMoClipTransformer Train(
+        MLContext mlContext, IDataView train, string folder, int epochs, CancellationToken cancellation) =>
+        ProgressDisplay.Show("starting", report =>
+        {
+            HiMoClipOptions options = TrainingOptions(folder, epochs);
+            options.Progress = new TrainingReport(report, epochs);
+            options.CancellationToken = cancellation;
+            return mlContext.Transforms.HiMoClip(options).Fit(train);
+        });
 
     /// <summary>What learns most from so few and so small drawings in minutes on a CPU.</summary>
     public static HiMoClipOptions TrainingOptions(string folder, int epochs) => new()

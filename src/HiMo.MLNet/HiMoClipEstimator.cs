@@ -8,6 +8,7 @@ using HiMo.MLNet.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
+using static System.FormattableString;
 
 namespace HiMo.MLNet;
 
@@ -147,17 +148,14 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     private string Line(TrainingProgress p)
     {
         string parts = string.Join(", ", p.LossParts
-            .Select(part => string.Create(CultureInfo.InvariantCulture, $"{part.Key} {part.Value:f4}")));
+            .Select(part => Invariant($"{part.Key} {part.Value:f4}")));
         string components = p.Components > 0 ? $", {p.Components} components" : "";
         string validation = p.ValidationScore is not { } score ? ""
-            : string.Create(CultureInfo.InvariantCulture, $", validation {_options.ValidationMetric} {score:f4}");
+            : Invariant($", validation {_options.ValidationMetric} {score:f4}");
         return string.Create(CultureInfo.InvariantCulture,
             $"step {p.Step}/{p.TotalSteps}, epoch {p.Epoch}: loss {p.Loss:f4} ({parts}{components}), rate {p.LearningRate:g3}, "
-            + $"{p.ImagesPerSecond:f0} images/s, {TimeLeft(p.Remaining)} left{validation}");
+            + $"{p.ImagesPerSecond:f0} images/s, {(int)p.Remaining.TotalHours}:{p.Remaining:mm\\:ss} left{validation}");
     }
-
-    private static string TimeLeft(TimeSpan time) =>
-        string.Create(CultureInfo.InvariantCulture, $"{(int)time.TotalHours}:{time.Minutes:d2}:{time.Seconds:d2}");
 
     private static long CountRows(IDataView input, DataViewSchema.Column column)
     {

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace HiMo.MLNet;
 
 /// <summary>What <c>mlContext.Transforms.HiMoClip(options)</c> trains and which columns it reads and writes.</summary>
@@ -70,27 +72,28 @@ public sealed class HiMoClipOptions : TrainingOptions
 
     internal override void Validate()
     {
-        RequireInput(ImageColumnName, nameof(ImageColumnName));
-        RequireInput(CaptionColumnName, nameof(CaptionColumnName));
-        Require(ImageColumnName is not null || CaptionColumnName is not null, nameof(ImageColumnName), null,
+        RequireInput(ImageColumnName);
+        RequireInput(CaptionColumnName);
+        Require(ImageColumnName is not null || CaptionColumnName is not null, ImageColumnName,
             $"a column name where {nameof(CaptionColumnName)} is null");
-        Require(ImageColumnName is not null || Labels is null, nameof(ImageColumnName), null,
+        Require(ImageColumnName is not null || Labels is null, ImageColumnName,
             $"a column name where there are {nameof(Labels)}: they are for images");
-        Require(Threshold is null or (>= -1 and <= 1), nameof(Threshold), Threshold, "a cosine, in [-1, 1], or null");
-        Require(Threshold is null || Labels is not null, nameof(Threshold), Threshold, $"null where there are no {nameof(Labels)}");
-        Require(SimilarityColumnName is null || !string.IsNullOrWhiteSpace(SimilarityColumnName), nameof(SimilarityColumnName),
-            SimilarityColumnName, "a column name, or null");
-        RequireName(ImageEmbeddingColumnName, nameof(ImageEmbeddingColumnName));
-        RequireName(TextEmbeddingColumnName, nameof(TextEmbeddingColumnName));
-        RequireName(PredictedLabelColumnName, nameof(PredictedLabelColumnName));
-        RequireName(ScoreColumnName, nameof(ScoreColumnName));
-        Require(Patience is null || ValidationSet is not null, nameof(Patience), Patience, $"null without a {nameof(ValidationSet)}");
+        Require(Threshold is null or (>= -1 and <= 1), Threshold, "a cosine, in [-1, 1], or null");
+        Require(Threshold is null || Labels is not null, Threshold, $"null where there are no {nameof(Labels)}");
+        Require(SimilarityColumnName is null || !string.IsNullOrWhiteSpace(SimilarityColumnName), SimilarityColumnName,
+            "a column name, or null");
+        RequireName(ImageEmbeddingColumnName);
+        RequireName(TextEmbeddingColumnName);
+        RequireName(PredictedLabelColumnName);
+        RequireName(ScoreColumnName);
+        Require(Patience is null || ValidationSet is not null, Patience, $"null without a {nameof(ValidationSet)}");
         base.Validate();
     }
 
-    private void RequireInput(string? column, string name) => Require(column is null ? Applies : !string.IsNullOrWhiteSpace(column), name,
-        column, Applies ? "a column name, or null" : "a column name: training needs images and captions");
+    private void RequireInput(string? column, [CallerArgumentExpression(nameof(column))] string name = "") =>
+        Require(column is null ? Applies : !string.IsNullOrWhiteSpace(column), column,
+            Applies ? "a column name, or null" : "a column name: training needs images and captions", name);
 
-    private void RequireName(string column, string name) =>
-        Require(!string.IsNullOrWhiteSpace(column), name, column, "a column name");
+    private void RequireName(string column, [CallerArgumentExpression(nameof(column))] string name = "") =>
+        Require(!string.IsNullOrWhiteSpace(column), column, "a column name", name);
 }

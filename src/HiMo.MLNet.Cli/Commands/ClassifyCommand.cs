@@ -9,23 +9,16 @@ internal static class ClassifyCommand
     public static Command Create()
     {
         Argument<string[]> images = new("IMAGES") { Description = ImageList.Help, Arity = ArgumentArity.OneOrMore };
-        Option<string?> labels = new("--labels")
-        {
-            Description = "Labels with commas between, or a file with a label a line. Default: those of a model saved with labels.",
-            HelpName = "LABELS",
-        };
-        Option<string[]> templates = new("--template")
-        {
-            Description = "A text with {0} in the place of the label; several are averaged. Default: the bare label.",
-            HelpName = "TEXT",
-        };
+        Option<string?> labels = CommandOption.Of<string?>("--labels", "LABELS",
+            "Labels with commas between, or a file with a label a line. Default: those of a model saved with labels.");
+        Option<string[]> templates = CommandOption.Of<string[]>("--template", "TEXT",
+            "A text with {0} in the place of the label; several are averaged. Default: the bare label.");
         Option<int> top = Top("Labels to tell of each image.", 3);
-        Option<bool> json = Json.Option();
         Command command = new("classify",
             "Tell which of some labels images show, without training on them.\n"
             + "Example: himo classify --model longclip-B.pt --labels cat,dog --template \"a photo of a {0}.\" photos")
         {
-            images, ModelFile.Option, labels, templates, top, Context.Gpu, json,
+            images, ModelFile.Option, labels, templates, top, Context.Gpu, Json.Option,
         };
         command.Validators.Add(result =>
         {
@@ -42,7 +35,7 @@ internal static class ClassifyCommand
             using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
             ClipClassifier classifier = (names is null ? model.SavedClassifier : model.CreateClassifier(names, texts))
                 ?? throw new UsageException("Expected --labels, since this model was saved without labels.");
-            return Classify(model, classifier, paths, args.GetValue(top), args.GetValue(json), cancellation);
+            return Classify(model, classifier, paths, args.GetValue(top), args.GetValue(Json.Option), cancellation);
         });
         return command;
     }

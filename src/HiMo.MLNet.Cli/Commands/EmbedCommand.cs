@@ -18,14 +18,13 @@ internal static class EmbedCommand
             HelpName = "IMAGES",
             AllowMultipleArgumentsPerToken = true,
         };
-        Option<string?> texts = new("--texts") { Description = "A file with a text a line.", HelpName = "FILE" };
+        Option<string?> texts = CommandOption.Of<string?>("--texts", "FILE", "A file with a text a line.");
         Option<string> output = OutputFile.Option(
             "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
-        Option<bool> json = Json.Option();
         Command command = new("embed",
             "Write the normalised embeddings of images or of texts to a file.\n"
             + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output,
-            Context.Gpu, json };
+            Context.Gpu, Json.Option };
         command.Validators.Add(result =>
         {
             if (result.GetResult(images) is null == result.GetResult(texts) is null)
@@ -60,7 +59,7 @@ internal static class EmbedCommand
                 });
             });
             int count = values.Count(value => skipped?.ContainsKey(value) != true);
-            Console.WriteLine(args.GetValue(json)
+            Console.WriteLine(args.GetValue(Json.Option)
                 ? Json.Line(new
                 {
                     Output = file,
@@ -104,11 +103,12 @@ internal static class EmbedCommand
             return;
         }
 
+        // Quoted as ML.NET's text loader reads it with allowQuoting.
         using StreamWriter writer = new(stream, leaveOpen: true) { NewLine = "\n" };
         foreach ((string name, float[] vector) in rows)
         {
             writer.WriteLine(extension == ".tsv"
-                ? $"{Field(name)}\t{string.Join('\t', vector)}"
+                ? $"{Quoting.Field(name, "\t\"")}\t{string.Join('\t', vector)}"
                 : Json.Line(new Dictionary<string, object> { [nameField] = name, ["embedding"] = vector }));
         }
     }
@@ -118,8 +118,4 @@ internal static class EmbedCommand
         public string Name { get; set; } = "";
         public float[] Embedding { get; set; } = [];
     }
-
-    // Quoted as ML.NET's text loader reads it with allowQuoting.
-    private static string Field(string text) =>
-        text.AsSpan().ContainsAny('\t', '"') ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 }

@@ -7,58 +7,35 @@ namespace HiMo.MLNet.Cli.Commands;
 /// <summary>The papers' tables for any models on any data, and a page that shows them.</summary>
 internal static class EvalCommand
 {
-    private static readonly Option<string[]> s_data = new("--data", "-d")
-    {
-        Description = CaptionedData.Help + " Several may be given.",
-        HelpName = "DATA",
-        Required = true,
-    };
+    private static readonly Option<string[]> s_data = CommandOption.Required<string[]>("--data", "DATA",
+        CaptionedData.Help + " Several may be given.", "-d");
 
-    private static readonly Option<string[]> s_models = new("--model", "-m")
-    {
-        Description = ModelFile.Help + " Several are compared.",
-        HelpName = "FILE",
-        Required = true,
-    };
+    private static readonly Option<string[]> s_models = CommandOption.Required<string[]>("--model", "FILE",
+        ModelFile.Help + " Several are compared.", "-m");
 
-    private static readonly Option<int[]> s_k = new("--k")
-    {
-        Description = "The K of HiMo@K; several may be given. Default: 2 and 3.",
-        HelpName = "COUNT",
-    };
+    private static readonly Option<int[]> s_k = CommandOption.Of<int[]>("--k", "COUNT",
+        "The K of HiMo@K; several may be given. Default: 2 and 3.");
 
-    private static readonly Option<string?> s_labels = new("--labels")
-    {
-        Description = "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and "
-        + "what to call it. Default: the folders.",
-        HelpName = "FILE",
-    };
+    private static readonly Option<string?> s_labels = CommandOption.Of<string?>("--labels", "FILE",
+        "For class folders: a file with a class a line, the folder's name or, with a tab between, the folder's name and "
+        + "what to call it. Default: the folders.");
 
-    private static readonly Option<string> s_templates = new("--templates")
-    {
-        Description = "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.",
-        HelpName = "NAME",
-        DefaultValueFactory = _ => "plain",
-    };
+    private static readonly Option<string> s_templates = CommandOption.Of("--templates", "NAME",
+        "For class folders: plain, photo, imagenet (the common 80), or a file with a text with {0} a line.", "plain");
 
-    private static readonly Option<double> s_unreadable = new("--max-unreadable-share")
-    {
-        Description = "The share of images, from 0 to 1, that may be missing or unreadable.",
-        HelpName = "SHARE",
-    };
+    private static readonly Option<double> s_unreadable = CommandOption.Of<double>("--max-unreadable-share", "SHARE",
+        "The share of images, from 0 to 1, that may be missing or unreadable.");
 
-    private static readonly Option<string?> s_report = Output("--report", "Write a page with charts and examples (.html).");
+    private static readonly Option<string?> s_report = CommandOption.Of<string?>("--report", "FILE",
+        "Write a page with charts and examples (.html).");
 
-    private static readonly Option<string?> s_json = Output("--json", "Write all figures as JSON; without a file, to the standard output.");
+    private static readonly Option<string?> s_json = CommandOption.Of<string?>("--json", "FILE",
+        "Write all figures as JSON; without a file, to the standard output.");
 
-    private static readonly Option<string?> s_csv = Output("--csv", "Write the tables as CSV.");
+    private static readonly Option<string?> s_csv = CommandOption.Of<string?>("--csv", "FILE", "Write the tables as CSV.");
 
-    private static readonly Option<string> s_cache = new("--cache")
-    {
-        Description = "Where embeddings are kept for the next time, by content and by weights.",
-        HelpName = "FOLDER",
-        DefaultValueFactory = _ => DefaultCache(),
-    };
+    private static readonly Option<string> s_cache = CommandOption.Of("--cache", "FOLDER",
+        "Where embeddings are kept for the next time, by content and by weights.", DefaultCache());
 
     static EvalCommand() => s_json.Arity = ArgumentArity.ZeroOrOne;
 
@@ -77,8 +54,7 @@ internal static class EvalCommand
 
     private static void Evaluate(ParseResult args, CancellationToken cancellation)
     {
-        string? page = args.GetValue(s_report), jsonFile = args.GetValue(s_json), csvFile = args.GetValue(s_csv);
-        foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+        foreach (string file in Files(args))
         {
             if (Path.GetDirectoryName(Path.GetFullPath(file)) is { } folder && !Directory.Exists(folder))
             {
@@ -86,18 +62,8 @@ internal static class EvalCommand
             }
         }
 
-        HiMoClipEvaluationOptions options = Options(args, cancellation);
-        (string, string) columns = (args.GetRequiredValue(CaptionedData.ImageColumn),
-            args.GetRequiredValue(CaptionedData.CaptionColumn));
-        HiMoClipMetrics[] metrics = Measure(
-            args.GetRequiredValue(s_models), args.GetRequiredValue(s_data), columns, args.GetValue(Context.Gpu), options);
-        Write(args, metrics);
-    }
-
-    private static void Write(ParseResult args, HiMoClipMetrics[] metrics)
-    {
-        string? page = args.GetValue(s_report), jsonFile = args.GetValue(s_json), csvFile = args.GetValue(s_csv);
-        if (args.GetResult(s_json) is not null && jsonFile is null)
+        HiMoClipMetrics[] metrics = Measure(args, Options(args, cancellation));
+        if (args.GetResult(s_json) is not null && args.GetValue(s_json) is null)
         {
             Console.WriteLine(HiMoClipReport.ToJson(metrics));
         }
@@ -109,26 +75,25 @@ internal static class EvalCommand
             }
         }
 
-        if (jsonFile is not null)
-        {
-            HiMoClipReport.SaveJson(jsonFile, metrics);
-        }
-
-        if (csvFile is not null)
-        {
-            HiMoClipReport.SaveCsv(csvFile, metrics);
-        }
-
-        if (page is not null)
-        {
-            HiMoClipReport.SaveHtml(page, metrics);
-        }
-
-        foreach (string file in ((string?[])[page, jsonFile, csvFile]).OfType<string>())
+        Save(s_json, HiMoClipReport.SaveJson);
+        Save(s_csv, HiMoClipReport.SaveCsv);
+        Save(s_report, HiMoClipReport.SaveHtml);
+        foreach (string file in Files(args))
         {
             Console.Error.WriteLine($"wrote {Path.GetFullPath(file)}");
         }
+
+        void Save(Option<string?> option, Action<string, IReadOnlyList<HiMoClipMetrics>> save)
+        {
+            if (args.GetValue(option) is { } file)
+            {
+                save(file, metrics);
+            }
+        }
     }
+
+    private static IEnumerable<string> Files(ParseResult args) =>
+        new[] { s_report, s_json, s_csv }.Select(option => args.GetValue(option)).OfType<string>();
 
     private static HiMoClipEvaluationOptions Options(ParseResult args, CancellationToken cancellation) => new()
     {
@@ -141,11 +106,9 @@ internal static class EvalCommand
         CancellationToken = cancellation,
     };
 
-    private static Option<string?> Output(string name, string description) => new(name) { Description = description, HelpName = "FILE" };
-
-    private static HiMoClipMetrics[] Measure(
-        string[] models, string[] data, (string Image, string Caption) columns, bool gpu, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics[] Measure(ParseResult args, HiMoClipEvaluationOptions options)
     {
+        string[] models = args.GetRequiredValue(s_models), data = args.GetRequiredValue(s_data);
         // What is wrong with a later model or data set shows before hours with an earlier one.
         foreach (string path in models)
         {
@@ -160,22 +123,21 @@ internal static class EvalCommand
         List<HiMoClipMetrics> metrics = [];
         foreach ((string path, string name) in models.Zip(Names(models)))
         {
-            using ClipEmbedder model = ModelFile.Open(path, gpu);
+            using ClipEmbedder model = ModelFile.Open(path, args.GetValue(Context.Gpu));
             foreach (string spec in data)
             {
                 (options.ModelName, options.DataName) = (name, spec);
                 metrics.Add(ProgressDisplay.Show($"{name} on {spec}", report =>
                 {
                     options.Progress = new Steps(report, $"{name} on {spec}");
-                    return Measure(model, spec, columns, options);
+                    return Measure(args, model, spec, options);
                 }));
             }
         }
         return [.. metrics];
     }
 
-    private static HiMoClipMetrics Measure(
-        ClipEmbedder model, string spec, (string Image, string Caption) columns, HiMoClipEvaluationOptions options)
+    private static HiMoClipMetrics Measure(ParseResult args, ClipEmbedder model, string spec, HiMoClipEvaluationOptions options)
     {
         if (CaptionedData.Table(spec) is null)
         {
@@ -183,7 +145,8 @@ internal static class EvalCommand
         }
 
         (IDataView table, string? folder) = CaptionedData.Load(new MLContext(), spec);
-        return model.Evaluate(table, columns.Image, columns.Caption, folder, options);
+        return model.Evaluate(table, args.GetRequiredValue(CaptionedData.ImageColumn), args.GetRequiredValue(CaptionedData.CaptionColumn),
+            folder, options);
     }
 
     /// <summary>Names of files without folder and extension; with them where that leaves equal ones.</summary>

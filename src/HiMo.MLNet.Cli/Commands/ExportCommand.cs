@@ -22,12 +22,8 @@ internal static class ExportCommand
             Required = true,
         };
         form.AcceptOnlyFromAmong(StringComparer.OrdinalIgnoreCase, Onnx, HuggingFace, Safetensors, MLNet);
-        Option<string> output = new("--output", "-o", "--out")
-        {
-            Description = "Where to; made if need be. Other files in it stay.",
-            HelpName = "FOLDER",
-            Required = true,
-        };
+        Option<string> output = CommandOption.Required<string>("--output", "FOLDER",
+            "Where to; made if need be. Other files in it stay.", "-o", "--out");
         Option<OnnxPrecision[]> precisions = new("--precision", "-p")
         {
             Description = "Of the ONNX graphs; several give several. Of a huggingface folder transformers.js takes the first unasked.",
@@ -35,12 +31,11 @@ internal static class ExportCommand
             HelpName = "float32|float16|int8",
             DefaultValueFactory = _ => [OnnxPrecision.Float32],
         };
-        Option<bool> json = Json.Option();
         Command command = new("export",
             "Write a model in the form that other libraries and languages read.\n"
             + "Example: himo export model.zip --to huggingface --output folder --precision float32 int8")
         {
-            model, form, output, precisions, json,
+            model, form, output, precisions, Json.Option,
         };
         command.Validators.Add(result => Check(result, form, output, precisions));
         command.SetWork((args, cancellation) =>
@@ -48,18 +43,22 @@ internal static class ExportCommand
             string folder = args.GetRequiredValue(output), chosen = args.GetRequiredValue(form).ToLowerInvariant();
             if (chosen == MLNet)
             {
-                SaveMLNet(args.GetRequiredValue(model), folder, args.GetValue(json));
+                SaveMLNet(args.GetRequiredValue(model), folder, args.GetValue(Json.Option));
                 return;
             }
 
-            CheckFolder(folder);
+            if (File.Exists(folder))                                          // before the model is read, which takes a while
+            {
+                throw new IOException($"--output: expected a folder, found the file '{folder}'.");
+            }
+
             ProgressDisplay.Show($"writing {folder}", report =>
             {
                 using ClipEmbedder opened = ModelFile.Open(args.GetRequiredValue(model), gpu: false);
                 Export(opened, chosen, folder, [.. args.GetValue(precisions)!.Distinct()], cancellation);
                 report(1, 1);
             });
-            Tell(folder, chosen, args.GetValue(json));
+            Tell(folder, chosen, args.GetValue(Json.Option));
         });
         return command;
     }
@@ -76,15 +75,6 @@ internal static class ExportCommand
         if (chosen == MLNet && !".zip".Equals(Path.GetExtension(file), StringComparison.OrdinalIgnoreCase))
         {
             result.AddError($"--output: expected a file that ends in .zip with --to {MLNet}, found '{file}'.");
-        }
-    }
-
-    // Before the model is read, which takes a while.
-    private static void CheckFolder(string folder)
-    {
-        if (File.Exists(folder))
-        {
-            throw new IOException($"--output: expected a folder, found the file '{folder}'.");
         }
     }
 

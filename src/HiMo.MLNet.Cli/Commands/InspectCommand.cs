@@ -9,12 +9,11 @@ internal static class InspectCommand
     public static Command Create()
     {
         Argument<string> file = new("FILE") { Description = ModelFile.Help };
-        Option<string?> image = new("--image") { Description = "Embed this image.", HelpName = "PATH" };
-        Option<string?> text = new("--text") { Description = "Embed this text; with --image, tell their cosine, too.", HelpName = "TEXT" };
-        Option<bool> json = Json.Option();
+        Option<string?> image = CommandOption.Of<string?>("--image", "PATH", "Embed this image.");
+        Option<string?> text = CommandOption.Of<string?>("--text", "TEXT", "Embed this text; with --image, tell their cosine, too.");
         Command command = new("inspect",
             "Tell what a checkpoint or model holds, and embed an image or a text with it.\n"
-            + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, json };
+            + "Example: himo inspect longclip-B.pt --image cat.jpg --text \"a cat\"") { file, image, text, Context.Gpu, Json.Option };
         command.SetWork((args, _) =>
         {
             var found = ClipCheckpoint.Inspect(args.GetRequiredValue(file));
@@ -27,7 +26,7 @@ internal static class InspectCommand
             }
             float? cosine = imageEmbedding is not null && textEmbedding is not null
                 ? TensorPrimitives.CosineSimilarity(imageEmbedding, textEmbedding) : null;
-            if (args.GetValue(json))
+            if (args.GetValue(Json.Option))
             {
                 WriteJson(found, imageEmbedding, textEmbedding, cosine);
             }

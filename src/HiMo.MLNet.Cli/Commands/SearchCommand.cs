@@ -8,14 +8,13 @@ internal static class SearchCommand
     public static Command Create()
     {
         Argument<string> query = new("QUERY") { Description = "What the images should show; long descriptions are welcome." };
-        Option<string[]> images = new("--images") { Description = ImageList.Help, HelpName = "IMAGES", Required = true };
+        Option<string[]> images = CommandOption.Required<string[]>("--images", "IMAGES", ImageList.Help);
         Option<int> top = ClassifyCommand.Top("Images to tell.", 5);
-        Option<bool> json = Json.Option();
         Command command = new("search",
             "Find the images that match a description best.\n"
             + "Example: himo search --model longclip-B.pt --images photos \"a red boat on a lake, mountains behind\"")
         {
-            query, ModelFile.Option, images, top, Context.Gpu, json,
+            query, ModelFile.Option, images, top, Context.Gpu, Json.Option,
         };
         command.SetWork((args, cancellation) =>
         {
@@ -28,7 +27,7 @@ internal static class SearchCommand
                 .Select(image => new Match(image.Image, ClipEmbedder.Similarity(image.Values, text)))
                 .OrderByDescending(match => match.Cosine).Take(args.GetValue(top)).ToArray());
             int exitCode = embedded.Finish();
-            if (args.GetValue(json))
+            if (args.GetValue(Json.Option))
             {
                 Json.WriteArray([.. best, .. embedded.Skipped.Select(skipped => new { Image = skipped.Key, Error = skipped.Value })]);
             }

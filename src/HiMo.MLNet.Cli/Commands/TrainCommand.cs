@@ -33,69 +33,31 @@ internal static class TrainCommand
 
     private static readonly HiMoClipOptions s_standard = new();
 
-    private static readonly Option<string> s_data = new("--data")
-    {
-        Description = CaptionedData.Help,
-        HelpName = "DATA",
-        Required = true,
-    };
-    private static readonly Option<string?> s_imageFolder = new("--image-folder")
-    {
-        Description = "Where relative image paths start. Default: the table's folder.",
-        HelpName = "FOLDER",
-    };
-    private static readonly Option<string?> s_checkpoint = new("--checkpoint")
-    {
-        Description = "A CLIP checkpoint to fine-tune. Default: train from scratch.",
-        HelpName = "FILE",
-    };
-    private static readonly Option<string> s_architecture = new("--architecture")
-    {
-        Description = $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.",
-        HelpName = "NAME",
-        DefaultValueFactory = _ => "small",
-    };
-    private static readonly Option<int> s_epochs = new("--epochs")
-    {
-        Description = "Passes over the images.",
-        HelpName = "COUNT",
-        DefaultValueFactory = _ => s_standard.Epochs,
-    };
-    private static readonly Option<int> s_batchSize = new("--batch-size")
-    {
-        Description = "Images of a contrastive batch; more are better.",
-        HelpName = "COUNT",
-        DefaultValueFactory = _ => s_standard.BatchSize,
-    };
-    private static readonly Option<int?> s_microBatchSize = new("--micro-batch-size")
-    {
-        Description = "Images in memory at a time, for the same result. Default: the batch.",
-        HelpName = "COUNT",
-    };
-    private static readonly Option<double?> s_learningRate = new("--learning-rate")
-    {
-        Description = "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.",
-        HelpName = "RATE",
-    };
-    private static readonly Option<string> s_objective = new("--objective")
-    {
-        Description = $"What training minimises: {string.Join(", ", s_objectives.Keys)}.",
-        HelpName = "NAME",
-        DefaultValueFactory = _ => "himo",
-    };
+    private static readonly Option<string> s_data = CommandOption.Required<string>("--data", "DATA", CaptionedData.Help);
+    private static readonly Option<string?> s_imageFolder = CommandOption.Of<string?>("--image-folder", "FOLDER",
+        "Where relative image paths start. Default: the table's folder.");
+    private static readonly Option<string?> s_checkpoint = CommandOption.Of<string?>("--checkpoint", "FILE",
+        "A CLIP checkpoint to fine-tune. Default: train from scratch.");
+    private static readonly Option<string> s_architecture = CommandOption.Of("--architecture", "NAME",
+        $"The networks to train from scratch: {string.Join(", ", s_architectures.Keys)}.", "small");
+    private static readonly Option<int> s_epochs = CommandOption.Of("--epochs", "COUNT", "Passes over the images.", s_standard.Epochs);
+    private static readonly Option<int> s_batchSize = CommandOption.Of("--batch-size", "COUNT",
+        "Images of a contrastive batch; more are better.", s_standard.BatchSize);
+    private static readonly Option<int?> s_microBatchSize = CommandOption.Of<int?>("--micro-batch-size", "COUNT",
+        "Images in memory at a time, for the same result. Default: the batch.");
+    private static readonly Option<double?> s_learningRate = CommandOption.Of<double?>("--learning-rate", "RATE",
+        "AdamW's rate. Default: 1e-6 with a checkpoint, 1e-3 from scratch.");
+    private static readonly Option<string> s_objective = CommandOption.Of("--objective", "NAME",
+        $"What training minimises: {string.Join(", ", s_objectives.Keys)}.", "himo");
     private static readonly Option<TrainingPrecision> s_precision = new("--precision")
     {
         Description = "The type of the heavy products.",
         DefaultValueFactory = _ => s_standard.Precision,
     };
-    private static readonly Option<string?> s_checkpoints = new("--checkpoints")
-    {
-        Description = "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.",
-        HelpName = "FOLDER",
-    };
-    private static readonly Option<int?> s_seed = new("--seed") { Description = "Repeats a training.", HelpName = "NUMBER" };
+    private static readonly Option<string?> s_checkpoints = CommandOption.Of<string?>("--checkpoints", "FOLDER",
+        "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.");
+    private static readonly Option<int?> s_seed = CommandOption.Of<int?>("--seed", "NUMBER", "Repeats a training.");
     private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
-    private static readonly Option<bool> s_json = Json.Option();
 
     static TrainCommand()
     {
@@ -111,7 +73,7 @@ internal static class TrainCommand
         {
             s_data, CaptionedData.ImageColumn, CaptionedData.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture,
             s_objective, s_epochs, s_batchSize,
-            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, s_json,
+            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, Json.Option,
         };
         command.Validators.Add(result =>
         {
@@ -144,7 +106,7 @@ internal static class TrainCommand
             mlContext.Model.Save(model, data.Schema, stream);
         });
         TrainingProgress? last = report?.Last;                                 // null where a resumed training was over already
-        Console.WriteLine(args.GetValue(s_json)
+        Console.WriteLine(args.GetValue(Json.Option)
             ? Json.Line(new { Output = output, Steps = last?.Step ?? 0, last?.Loss, last?.ImagesPerSecond })
             : $"{output}: {new FileInfo(output).Length / 1e6:f1} MB"
             + (last is null ? "" : $", {last.Step} steps, loss {last.Loss:f4}, {last.ImagesPerSecond:f0} images/s"));

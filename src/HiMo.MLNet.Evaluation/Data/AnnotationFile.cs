@@ -13,8 +13,8 @@ internal static class AnnotationFile
     /// <summary>Files of a data set's folder, and of its <see cref="Folder"/>, that could list images: paths from the root.</summary>
     public static IEnumerable<string> Candidates(DataRoot root) =>
         new[] { "", Folder }
-            .Where(folder => Directory.Exists(Path.Combine(root.FullPath, folder)))
-            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(root.FullPath, folder))
+            .Where(folder => Directory.Exists(root.At(folder)))
+            .SelectMany(folder => Directory.EnumerateFiles(root.At(folder))
                 .Select(file => Path.Combine(folder, Path.GetFileName(file))))
             .Where(file => Path.GetExtension(file).ToUpperInvariant() is ".JSON" or ".JSONL" or ".JSONLINES" or ".CSV" or ".TSV" or ".TXT"
                 or ".TOKEN")

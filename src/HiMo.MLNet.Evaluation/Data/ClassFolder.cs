@@ -13,13 +13,10 @@ internal static class ClassFolder
     {
         foreach (string image in ImageFiles.Below(root))
         {
-            SourceLocation source = new(Path.Combine(root.FullPath, image));
-            if (Class(image) is not { Length: > 0 } name)
-            {
-                throw source.Error("expected every image in the folder of its class, found one beside the folders.");
-            }
-
-            yield return new CaptionedImage(root.ResolveFile(image, source), [name], source);
+            SourceLocation source = new(root.At(image));
+            yield return Class(image) is { Length: > 0 } name
+                ? new CaptionedImage(root.ResolveFile(image, source), [name], source)
+                : throw source.Error("expected every image in the folder of its class, found one beside the folders.");
         }
     }
 

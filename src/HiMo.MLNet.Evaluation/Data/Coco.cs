@@ -17,14 +17,13 @@ internal static class Coco
 
         // Images and annotations may come in either order: captions are kept by the image's id.
         ClipLimits limits = ClipLimits.Current;
-        Dictionary<long, CaptionedImage> images = [];
-        Dictionary<long, List<string>> captions = [];
+        Dictionary<long, (CaptionedImage Image, List<string> Captions)> images = [];
         foreach ((JsonElement row, SourceLocation source) in JsonArrayReader.Read(file, "images"))
         {
             long id = row.GetId("id", source);
             List<string> own = [];
             string path = root.Resolve(folder + row.GetText("file_name", source), source);
-            if (!images.TryAdd(id, new CaptionedImage(path, own, source)))
+            if (!images.TryAdd(id, (new CaptionedImage(path, own, source), own)))
             {
                 throw source.Error($"image {id} was there before.");
             }
@@ -33,25 +32,23 @@ internal static class Coco
             {
                 throw source.Error($"{ClipLimits.AtMost(limits.ImagesHeld, "images")}, found more.");
             }
-
-            captions.Add(id, own);
         }
 
         foreach ((JsonElement row, SourceLocation source) in JsonArrayReader.Read(file, "annotations"))
         {
             long id = row.GetId("image_id", source);
-            if (!captions.TryGetValue(id, out List<string>? own))
+            if (!images.TryGetValue(id, out (CaptionedImage Image, List<string> Captions) image))
             {
                 throw source.Error($"expected one of the {images.Count} images, found image_id {id}.");
             }
 
-            if (own.Count < CaptionsPerImage)
+            if (image.Captions.Count < CaptionsPerImage)
             {
-                own.Add(row.GetText("caption", source));
+                image.Captions.Add(row.GetText("caption", source));
             }
         }
 
-        foreach (CaptionedImage image in images.Values)
+        foreach ((CaptionedImage image, _) in images.Values)
         {
             yield return image;
         }

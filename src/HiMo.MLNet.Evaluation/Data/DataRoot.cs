@@ -8,10 +8,7 @@ namespace HiMo.MLNet.Data;
 /// </summary>
 internal sealed class DataRoot
 {
-    private const int MostLinks = 40;
     private const int MostRemembered = 10_000;
-
-    private static readonly char[] s_separators = [Path.DirectorySeparatorChar, Path.AltDirectorySeparatorChar];
 
     private readonly string _realPath;
     private readonly ConcurrentDictionary<string, string> _realFolders = new();
@@ -24,13 +21,16 @@ internal sealed class DataRoot
 
     public string FullPath { get; }
 
+    /// <summary>The path of something in the folder, whether it is there or not; for names that come from the folder itself.</summary>
+    public string At(string path) => Path.Combine(FullPath, path);
+
     /// <summary>The first of some subfolders that exists, or the root itself.</summary>
     /// <returns>The subfolder as a prefix for <see cref="Resolve"/>, with a slash at its end; empty for the root.</returns>
     public string FirstFolder(params ReadOnlySpan<string> subfolders)
     {
         foreach (string subfolder in subfolders)
         {
-            if (Directory.Exists(Path.Combine(FullPath, subfolder)))
+            if (Directory.Exists(At(subfolder)))
             {
                 return subfolder + '/';
             }
@@ -51,7 +51,7 @@ internal sealed class DataRoot
             throw source.Error($"{ClipLimits.AtMost(limits.PathLength, "characters of a path")}, found {path.Length}.");
         }
 
-        string shown = CheckpointFormatException.Quote(path);
+        string shown = path.Quoted();
         string normal = path.Replace('\\', '/');
         if (normal.Length == 0 || normal.Contains('\0') || normal is "." || normal.EndsWith('/')
             || normal.EndsWith("/.", StringComparison.Ordinal))
@@ -64,12 +64,9 @@ internal sealed class DataRoot
             throw source.Error($"expected a path relative to '{FullPath}', found the absolute path {shown}.");
         }
 
-        foreach (Range segment in normal.AsSpan().Split('/'))
+        if (normal.Split('/').Contains(".."))
         {
-            if (normal.AsSpan(segment) is "..")
-            {
-                throw source.Error($"the path {shown} may leave '{FullPath}': '..' is not allowed in a data set.");
-            }
+            throw source.Error($"the path {shown} may leave '{FullPath}': '..' is not allowed in a data set.");
         }
 
         return ResolveFile(normal, source);
@@ -81,17 +78,20 @@ internal sealed class DataRoot
     /// <exception cref="InvalidDataException">A link leads out of the root.</exception>
     public string ResolveFile(string path, SourceLocation source)
     {
-        string full = Path.GetFullPath(Path.Combine(FullPath, path));
+        string full = Path.GetFullPath(At(path));
         string real = Real(full, source);
         string fromRoot = Path.GetRelativePath(_realPath, real);
         if (Path.IsPathRooted(fromRoot) || fromRoot == ".."
             || fromRoot.StartsWith(".." + Path.DirectorySeparatorChar, StringComparison.Ordinal))
         {
-            throw source.Error($"{CheckpointFormatException.Quote(path)} is, or goes through, a link to '{real}', outside '{FullPath}'.");
+            throw source.Error($"{path.Quoted()} is, or goes through, a link to '{real}', outside '{FullPath}'.");
         }
 
         return full;
     }
+
+    private static string Follow(string path, SourceLocation source) => RealPath.Of(path)
+        ?? throw source.Error($"{path.Quoted()}: more than {RealPath.MostLinks} links lead on from each other.");
 
     /// <summary>The path with every link on it followed. Folders are remembered: data sets name few of them, often.</summary>
     private string Real(string path, SourceLocation source)
@@ -113,51 +113,5 @@ internal sealed class DataRoot
 
         string place = Path.Combine(realFolder, Path.GetFileName(path));
         return new FileInfo(place).LinkTarget is null ? place : Follow(place, source);
-    }
-
-    /// <summary>Walks as the system does: <c>..</c> in a link's target goes up from the folder that was really reached.</summary>
-    private static string Follow(string path, SourceLocation source)
-    {
-        string real = "";
-        Stack<string> rest = [];
-        int links = 0;
-        GoTo(path);
-        while (rest.TryPop(out string? name))
-        {
-            if (name == "..")
-            {
-                real = Path.GetDirectoryName(real) ?? real;
-                continue;
-            }
-
-            string place = Path.Combine(real, name);
-            if (new FileInfo(place).LinkTarget is not string target)
-            {
-                real = place;
-                continue;
-            }
-
-            if (++links > MostLinks)
-            {
-                throw source.Error($"{CheckpointFormatException.Quote(path)}: more than {MostLinks} links lead on from each other.");
-            }
-
-            GoTo(target);
-        }
-
-        return real;
-
-        void GoTo(string target)
-        {
-            string start = Path.GetPathRoot(target)!;
-            real = start.Length > 0 ? start : real;
-            foreach (string name in target[start.Length..].Split(s_separators).Reverse())
-            {
-                if (name is not ("" or "."))
-                {
-                    rest.Push(name);
-                }
-            }
-        }
     }
 }

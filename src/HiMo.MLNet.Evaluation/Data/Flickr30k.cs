@@ -28,13 +28,13 @@ internal static class Flickr30k
             {
                 if (current is not null)
                 {
-                    yield return new CaptionedImage(root.Resolve(folder + current, first), captions, first);
+                    yield return Image(current);
                 }
 
                 if (!seen.Add(image))
                 {
                     throw source.Error(
-                        $"expected the captions of {CheckpointFormatException.Quote(image)} in a row, found one apart from the others.");
+                        $"expected the captions of {image.Quoted()} in a row, found one apart from the others.");
                 }
 
                 if (seen.Count > limits.ImagesHeld)
@@ -55,21 +55,18 @@ internal static class Flickr30k
 
         if (current is not null)
         {
-            yield return new CaptionedImage(root.Resolve(folder + current, first), captions, first);
+            yield return Image(current);
         }
+
+        CaptionedImage Image(string name) => new(root.Resolve(folder + name, first), captions, first);
     }
 
     public static bool TryParse(string line, out string image, out string caption)
     {
-        (image, caption) = ("", "");
         int tab = line.IndexOf('\t');
         int mark = tab < 0 ? -1 : line.LastIndexOf('#', tab);
-        if (mark <= 0 || !int.TryParse(line.AsSpan((mark + 1)..tab), out _))
-        {
-            return false;
-        }
-
-        (image, caption) = (line[..mark], line[(tab + 1)..]);
-        return true;
+        bool parsed = mark > 0 && int.TryParse(line.AsSpan((mark + 1)..tab), out _);
+        (image, caption) = parsed ? (line[..mark], line[(tab + 1)..]) : ("", "");
+        return parsed;
     }
 }

@@ -5,8 +5,9 @@ internal static class ImageFiles
 {
     private static readonly EnumerationOptions Visible = new();
 
-    public static bool IsImage(string path) =>
-        Path.GetExtension(path).ToUpperInvariant() is ".JPG" or ".JPEG" or ".PNG" or ".BMP" or ".GIF" or ".WEBP";
+    public static IReadOnlyList<string> Extensions { get; } = [".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp"];
+
+    public static bool IsImage(string path) => Extensions.Contains(Path.GetExtension(path), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>
     /// Paths from the root, with slashes: a folder's images by name, then those of its subfolders. Hidden files are left
@@ -15,7 +16,7 @@ internal static class ImageFiles
     /// <exception cref="InvalidDataException">A link leads out of the root.</exception>
     public static IEnumerable<string> Below(DataRoot root, string folder = "")
     {
-        DirectoryInfo directory = new(Path.Combine(root.FullPath, folder));
+        DirectoryInfo directory = new(root.At(folder));
         string prefix = folder.Length == 0 ? "" : folder + '/';
         foreach (string name in directory.EnumerateFiles("*", Visible).Select(f => f.Name).Where(IsImage).Order(StringComparer.Ordinal))
         {

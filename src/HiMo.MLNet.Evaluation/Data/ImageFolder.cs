@@ -5,21 +5,18 @@ internal static class ImageFolder
 {
     public static bool IsLaidOut(DataRoot root) =>
         ImageFiles.Below(root).FirstOrDefault() is string image
-            && File.Exists(Path.Combine(root.FullPath, Path.ChangeExtension(image, ".txt")));
+            && File.Exists(root.At(Path.ChangeExtension(image, ".txt")));
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
         foreach (string file in ImageFiles.Below(root))
         {
-            SourceLocation source = new(Path.Combine(root.FullPath, file));
+            SourceLocation source = new(root.At(file));
             string image = root.ResolveFile(file, source);
             string text = root.ResolveFile(Path.ChangeExtension(file, ".txt"), source);
-            if (!File.Exists(text))
-            {
-                throw source.Error($"expected its caption in '{Path.GetFileName(text)}' beside it, found no such file.");
-            }
-
-            yield return new CaptionedImage(image, [TextRows.ReadAll(text).Trim().ReplaceLineEndings(" ")], source);
+            yield return File.Exists(text)
+                ? new CaptionedImage(image, [TextRows.ReadAll(text).Trim().ReplaceLineEndings(" ")], source)
+                : throw source.Error($"expected its caption in '{Path.GetFileName(text)}' beside it, found no such file.");
         }
     }
 

@@ -7,27 +7,20 @@ namespace HiMo.MLNet.Data;
 /// is a property of the file's object. No more is held than one element, and that is bounded (<see cref="ClipLimits.RowLength"/>),
 /// neither of which JsonSerializer's streams offer.
 /// </summary>
-internal sealed class JsonArrayReader : IDisposable
+/// <param name="path">The file.</param>
+/// <param name="property">The property of the file's object that is the array, or <see langword="null"/> when the file is the
+/// array.</param>
+internal sealed class JsonArrayReader(string path, string? property) : IDisposable
 {
-    private readonly string _path;
-    private readonly string? _property;
-    private readonly FileStream _file;
+    private readonly FileStream _file = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, 0, FileOptions.SequentialScan);
     private readonly int _longest = ClipLimits.Current.RowLength;
-    private byte[] _buffer;
+    private byte[] _buffer = new byte[Math.Min(64 * 1024, ClipLimits.Current.RowLength)];
     private int _start;
     private int _end;
     private bool _isLast;
     private JsonReaderState _state;
     private Position _position = Position.Start;
     private long _elements;
-
-    private JsonArrayReader(string path, string? property)
-    {
-        _path = path;
-        _property = property;
-        _buffer = new byte[Math.Min(64 * 1024, _longest)];
-        _file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-    }
 
     private enum Position
     {
@@ -80,7 +73,7 @@ internal sealed class JsonArrayReader : IDisposable
         catch (Exception error) when (error is JsonException or InvalidOperationException)
         {
             // A name that is no valid Unicode is an InvalidOperationException.
-            throw SourceLocation.Element(_path, _elements + 1).Error(error.Message, error);
+            throw SourceLocation.Element(path, _elements + 1).Error(error.Message, error);
         }
     }
 
@@ -98,22 +91,22 @@ internal sealed class JsonArrayReader : IDisposable
 
             switch (_position)
             {
-                case Position.Start when _property is not null && reader.TokenType == JsonTokenType.StartObject:
+                case Position.Start when property is not null && reader.TokenType == JsonTokenType.StartObject:
                     _position = Position.InObject;
                     break;
-                case Position.Start when _property is null && reader.TokenType == JsonTokenType.StartArray:
+                case Position.Start when property is null && reader.TokenType == JsonTokenType.StartArray:
                 case Position.AtArray when reader.TokenType == JsonTokenType.StartArray:
                     _position = Position.InArray;
                     break;
                 case Position.Start:
-                    throw new JsonException($"Expected {(_property is null ? "an array" : "an object")}, found {reader.TokenType}.");
+                    throw new JsonException($"Expected {(property is null ? "an array" : "an object")}, found {reader.TokenType}.");
                 case Position.AtArray:
-                    throw new JsonException($"Expected '{_property}' to be an array, found {reader.TokenType}.");
+                    throw new JsonException($"Expected '{property}' to be an array, found {reader.TokenType}.");
                 case Position.InObject when reader.TokenType == JsonTokenType.PropertyName:
-                    _position = reader.CurrentDepth == 1 && reader.ValueTextEquals(_property) ? Position.AtArray : Position.InObject;
+                    _position = reader.CurrentDepth == 1 && reader.ValueTextEquals(property) ? Position.AtArray : Position.InObject;
                     break;
                 case Position.InObject when reader.TokenType == JsonTokenType.EndObject && reader.CurrentDepth == 0:
-                    throw new JsonException($"Expected a property '{_property}' in the object, found none.");
+                    throw new JsonException($"Expected a property '{property}' in the object, found none.");
                 case Position.InArray when reader.TokenType == JsonTokenType.EndArray:
                     _position = Position.End;
                     break;
@@ -148,7 +141,7 @@ internal sealed class JsonArrayReader : IDisposable
 
         if (_end == _buffer.Length)
         {
-            TextRows.CheckLength(_end + 1L, SourceLocation.Element(_path, _elements + 1), "bytes");
+            TextRows.CheckLength(_end + 1L, SourceLocation.Element(path, _elements + 1), "bytes");
             Array.Resize(ref _buffer, (int)Math.Min(2L * _end, Math.Max(_longest, _end + 1)));
         }
 

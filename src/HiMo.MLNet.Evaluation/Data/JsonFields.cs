@@ -31,7 +31,7 @@ internal static class JsonFields
         {
             if (!row.TryGetProperty(name, out value))
             {
-                IEnumerable<string> found = row.EnumerateObject().Take(10).Select(p => CheckpointFormatException.Quote(p.Name));
+                IEnumerable<string> found = row.EnumerateObject().Take(10).Select(p => p.Name.Quoted());
                 throw source.Error($"expected a property '{name}', found {string.Join(", ", found)}.");
             }
         }

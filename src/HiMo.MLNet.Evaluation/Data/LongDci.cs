@@ -18,7 +18,7 @@ internal static class LongDci
                 {
                     throw source.Error(
                         $"expected columns 'filepath' and 'title', "
-                        + $"found {string.Join(", ", fields.Take(10).Select(CheckpointFormatException.Quote))}.");
+                        + $"found {string.Join(", ", fields.Take(10).Select(Quoting.Quoted))}.");
                 }
 
                 continue;

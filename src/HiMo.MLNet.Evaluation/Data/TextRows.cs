@@ -19,12 +19,7 @@ internal static class TextRows
         bool afterReturn = false;
         for (int count; (count = reader.Read(buffer)) > 0;)
         {
-            int start = 0;
-            if (afterReturn && buffer[0] == '\n')
-            {
-                start = 1;
-            }
-
+            int start = afterReturn && buffer[0] == '\n' ? 1 : 0;
             afterReturn = false;
             for (int length; (length = buffer.AsSpan(start..count).IndexOfAny('\r', '\n')) >= 0;)
             {

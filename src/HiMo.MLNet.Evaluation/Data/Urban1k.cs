@@ -10,13 +10,13 @@ internal static class Urban1k
     private const string Captions = "caption";
 
     public static bool IsLaidOut(DataRoot root) =>
-        Directory.Exists(Path.Combine(root.FullPath, Images)) && Directory.Exists(Path.Combine(root.FullPath, Captions));
+        Directory.Exists(root.At(Images)) && Directory.Exists(root.At(Captions));
 
     public static IEnumerable<CaptionedImage> Read(DataRoot root)
     {
-        HashSet<string> silent = [.. Directory.EnumerateFiles(Path.Combine(root.FullPath, Images), "*.jpg")
+        HashSet<string> silent = [.. Directory.EnumerateFiles(root.At(Images), "*.jpg")
             .Select(file => Path.GetFileNameWithoutExtension(file))];
-        foreach (string file in Directory.EnumerateFiles(Path.Combine(root.FullPath, Captions), "*.txt").Order(StringComparer.Ordinal))
+        foreach (string file in Directory.EnumerateFiles(root.At(Captions), "*.txt").Order(StringComparer.Ordinal))
         {
             SourceLocation source = new(file);
             string captionFile = root.ResolveFile($"{Captions}/{Path.GetFileName(file)}", source);
@@ -27,7 +27,7 @@ internal static class Urban1k
 
         foreach (string name in silent.Order(StringComparer.Ordinal))
         {
-            SourceLocation source = new(Path.Combine(root.FullPath, Images));
+            SourceLocation source = new(root.At(Images));
             yield return new CaptionedImage(root.ResolveFile($"{Images}/{name}.jpg", source), [], source);
         }
     }

@@ -1,71 +1,62 @@
 using System.Globalization;
 using HiMo.MLNet.Evaluation;
+using static System.FormattableString;
 
 namespace HiMo.MLNet.Reporting;
 
 /// <summary>Semantic monotonicity: a chart for each model, and captions that keep it, break it, or part the models.</summary>
 internal static class GrowthSection
 {
-    private const string FallMark = " <span role=\"img\" aria-label=\"falls\">▼</span>";
-    private const string RiseMark = " <span role=\"img\" aria-label=\"rises\">▲</span>";
-
     private const int StepsDrawn = 180, ExamplesEach = 4, LongText = 240;
 
-    public static void Write(Html html, ReportedData data)
+    public static Markup Of(ReportedData data)
     {
         // The largest K has the most to show; of models with another one there is nothing to compare.
         Growth? shown = data.Detailed.SelectMany(m => m.Details.Growths).MaxBy(g => g.K ?? int.MaxValue);
         if (shown is null || shown.Similarities.All(s => s.Length < 2))
         {
-            return;
+            return default;
         }
 
         int? k = shown.K;
-        (int Place, HiMoClipMetrics Metrics, Growth Growth)[] models = [.. data.Detailed
-            .Select(m => (m.Place, m.Metrics, Growth: m.Details.Growths.FirstOrDefault(g => g.K == k))).Where(m => m.Growth is not null)
-            .Select(m => (m.Place, m.Metrics, m.Growth!))];
-        html.Add($"<section id=\"{data.Id}-growth\"><h3>Does a caption match better with every sentence?</h3>");
-        html.Add($"<p>{(k is null
-            ? "HiMo-Docci tells every caption in texts that grow."
-            : $"Every caption is told in {k} steps, a group of sentences at each.")} Each thin line is a caption: its similarity with its "
-            + $"image, scaled from its lowest (0) to its highest (1). A line should only rise. Where it falls it is dashed and ends in a "
-            + $"cross. The thick line is the mean of all captions.</p>");
-        html.Add($"<div class=\"charts\">");
-        foreach ((int place, HiMoClipMetrics metrics, Growth growth) in models)
-        {
-            WriteChart(html, data, place, metrics, growth);
-        }
-
-        html.Add($"</div>");
-        WriteExamples(html, data, [.. models.Select(m => (m.Place, m.Growth))], data.Detailed[0].Details.Set, k);
-        html.Add($"</section>");
+        (ReportedModel Model, Growth Growth)[] models =
+            [.. data.Detailed.SelectMany(model => model.Details.Growths.Where(growth => growth.K == k).Take(1), ValueTuple.Create)];
+        string told = k is null ? "HiMo-Docci tells every caption in texts that grow."
+            : $"Every caption is told in {k} steps, a group of sentences at each.";
+        return $"""
+            <section id="{data.Id}-growth"><h3>Does a caption match better with every sentence?</h3>
+            <p>{told} Each thin line is a caption: its similarity with its image, scaled from its lowest (0) to its highest (1). A line
+            should only rise. Where it falls it is dashed and ends in a cross. The thick line is the mean of all captions.</p>
+            <div class="charts">{Markup.Each(models, m => Figure(data, m.Model, m.Growth))}</div>
+            {Examples(models, data.Detailed[0].Details.Set, k)}</section>
+            """;
     }
 
-    private static void WriteChart(Html html, ReportedData data, int place, HiMoClipMetrics metrics, Growth growth)
+    private static Markup Figure(ReportedData data, ReportedModel model, Growth growth)
     {
         float[][] lines = [.. growth.Similarities.Where(s => s.Length >= 2)];
-        double[] grid = growth.K is { } k ? [.. Enumerable.Range(1, k).Select(i => i / (double)k)]
-            : [.. Enumerable.Range(1, 10).Select(i => i / 10.0)];
+        int points = growth.K ?? 10;
+        double[] grid = [.. Enumerable.Range(1, points).Select(i => i / (double)points)];
         (double X, double Y)[] mean = [.. grid
             .Select(x => (x, Values: lines.Where(s => 1.0 / s.Length <= x + 1e-9).Select(s => At(Scaled(s), x)).ToArray()))
             .Where(p => p.Values.Length > 0).Select(p => (p.x, p.Values.Average()))];
         int whole = lines.Count(s => Falls(s) == 0);
         double share = 100.0 * whole / lines.Length;
 
-        var chart = new Chart($"{data.Id}-growth-{place}", $"{metrics.ModelName}: similarity as captions grow",
+        var chart = new Chart($"{data.Id}-growth-{model.Place}", $"{model.Metrics.ModelName}: similarity as captions grow",
             string.Create(CultureInfo.InvariantCulture,
                 $"{whole} of {lines.Length} captions ({share:0.0} %) rise at every step. The mean of the scaled similarity "
-                + $"goes {string.Join(", ", mean.Select(p => FormattableString.Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
+                + $"goes {string.Join(", ", mean.Select(p => Invariant($"{p.Y:0.00} at {p.X:0 %}")))}."),
             (Math.Min(grid[0], lines.Min(s => 1.0 / s.Length)) - 0.02, 1.02), (-0.06, 1.06));
         chart.XAxis("share of the caption that is told",
-            grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, FormattableString.Invariant($"{x:0 %}"))));
+            grid.Where((_, i) => growth.K is not null || i % 2 == 1).Select(x => (x, Invariant($"{x:0 %}"))));
         chart.YAxis("scaled similarity", [(0, "0"), (0.5, "0.5"), (1, "1")]);
         // As many as can still be told apart.
         int count = Math.Min(lines.Length, (int)(StepsDrawn / lines.Average(s => s.Length)));
         float[][] drawn = [.. Enumerable.Range(0, count).Select(i => lines[(int)((long)i * lines.Length / count)])];
         foreach (float[] line in drawn)
         {
-            chart.Pieces($"sample m{place % 4}", Steps(line, falls: false));
+            chart.Pieces($"sample {model.Colour}", Steps(line, falls: false));
         }
 
         foreach (float[] line in drawn.Where(line => Falls(line) > 0))
@@ -76,128 +67,94 @@ internal static class GrowthSection
                 chart.Cross("cross", x, y);
             }
         }
-        chart.Line($"mean-back", mean).Line($"mean m{place % 4}", mean);
+        chart.Line("mean-back", mean).Line($"mean {model.Colour}", mean);
         foreach ((double x, double y) in mean)
         {
-            chart.Dot($"mean m{place % 4}", x, y);
+            chart.Dot($"mean {model.Colour}", x, y);
         }
 
-        html.Add(
-            $"<figure><figcaption>{data.Label(place)} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every "
-            + $"step{new Markup(drawn.Length < lines.Length ? $"; {drawn.Length} are drawn" : "")}</figcaption>{chart.ToMarkup()}");
-        WriteFigures(html, growth, lines, mean);
+        return $"""
+            <figure><figcaption>{model.Label} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every step{
+                Markup.If(drawn.Length < lines.Length, $"; {drawn.Length} are drawn")}</figcaption>{chart.ToMarkup()}
+            {Figures(growth, lines, mean)}</figure>
+            """;
     }
 
-    private static void WriteFigures(Html html, Growth growth, float[][] lines, (double X, double Y)[] mean)
+    private static Markup Figures(Growth growth, float[][] lines, (double X, double Y)[] mean)
     {
-        html.Add(
-            $"<details><summary>The figures</summary><table><thead><tr><th scope=\"col\">told</th><th scope=\"col\">mean, scaled</th>");
-        if (growth.K is not null)
+        bool even = growth.K is not null;
+        Markup Steps(int i)
         {
-            html.Add($"<th scope=\"col\">mean similarity</th><th scope=\"col\">captions that fall here</th>");
+            string falls = i == 0 ? "" : lines.Count(s => s[i] <= s[i - 1]).ToString("n0", CultureInfo.InvariantCulture);
+            return $"<td>{lines.Average(s => s[i]):0.000}</td><td>{falls}</td>";
         }
 
-        html.Add($"</tr></thead><tbody>");
-        foreach ((int i, (double x, double y)) in mean.Index())
-        {
-            html.Add($"<tr><th scope=\"row\">{new Markup(FormattableString.Invariant($"{x:0 %}"))}</th><td>{y:0.00}</td>");
-            if (growth.K is not null)
-            {
-                html.Add($"<td>{lines.Average(s => s[i]):0.000}</td><td>");
-                if (i > 0)
-                {
-                    html.Add($"{lines.Count(s => s[i] <= s[i - 1])}");
-                }
-
-                html.Add($"</td>");
-            }
-            html.Add($"</tr>");
-        }
-        html.Add($"</tbody></table></details></figure>");
+        return $"""
+            <details><summary>The figures</summary><table>
+            <thead><tr><th scope="col">told</th><th scope="col">mean, scaled</th>{
+                Markup.If(even, $"""<th scope="col">mean similarity</th><th scope="col">captions that fall here</th>""")}</tr></thead>
+            <tbody>{Markup.Each(mean.Index(), p => $"""
+                <tr><th scope="row">{p.Item.X:0 %}</th><td>{p.Item.Y:0.00}</td>{(even ? Steps(p.Index) : default)}</tr>
+                """)}</tbody></table></details>
+            """;
     }
 
-    private static void WriteExamples(Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int? k)
+    private static Markup Examples((ReportedModel Model, Growth Growth)[] models, EvaluatedSet set, int? k)
     {
         int[] scored = [.. Enumerable.Range(0, set.Captions.Count).Where(c => models.All(m => m.Growth.Similarities[c].Length >= 2))];
         bool Rises(int caption, int model) => Falls(models[model].Growth.Similarities[caption]) == 0;
         double Fall(int caption, int model) => Depth(models[model].Growth.Similarities[caption]);
         double Gain(int caption, int model) => models[model].Growth.Similarities[caption] is var s ? s[^1] - s[0] : 0;
         int[] all = [.. Enumerable.Range(0, models.Length)];
+        bool several = all.Length > 1;
 
-        HashSet<int> shown = [];
-        Group("Rise most",
-            models.Length > 1 ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption",
-            scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))));
-        if (models.Length > 1)
+        var examples = new Examples(ExamplesEach);
+        Markup Group(string title, string what, IEnumerable<int> captions) => examples.Group(captions, chosen =>
         {
-            Group("Divide the models", $"rise for one and fall for another",
-                scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
-                .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))));
-        }
-
-        Group("Fall most", models.Length > 1 ? "for all models together" : "wherever they fall",
-            scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))));
-
-        void Group(string title, string what, IEnumerable<int> captions)
-        {
-            int[] chosen = [.. captions.Where(c => !shown.Contains(c)).Take(ExamplesEach)];
-            if (chosen.Length == 0)
-            {
-                return;
-            }
-
-            shown.UnionWith(chosen);
             bool fits = models.Length <= 2 && chosen.All(c => set.Captions[c].Length <= LongText);
-            html.Add($"<h4>{title} <small>{what}</small></h4><div class=\"cards {(fits ? "two" : "one")}\">");
-            foreach (int caption in chosen)
-            {
-                WriteExample(html, data, models, set, caption, k);
-            }
-
-            html.Add($"</div>");
-        }
+            return $"""
+                <h4>{title} <small>{what}</small></h4>
+                <div class="cards {(fits ? "two" : "one")}">{Markup.Each(chosen, caption => Example(models, set, caption, k))}</div>
+                """;
+        });
+        return $"{Group("Rise most",
+            several ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption",
+            scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))))
+        }{Group("Divide the models", "rise for one and fall for another",
+            scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
+                .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))))
+        }{Group("Fall most", several ? "for all models together" : "wherever they fall",
+            scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))))}";
     }
 
-    private static void WriteExample(
-        Html html, ReportedData data, (int Place, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
+    private static Markup Example((ReportedModel Model, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
     {
         IReadOnlyList<string> texts = set.GrowingTexts(caption, k);
-        string? image = set.ImagePaths[set.ImageOfCaption[caption]];
-        html.Add($"<article class=\"card growing\"><div class=\"image\">{Thumbnail.Of(image, 224, "The image of this caption")}");
-        html.Add($"</div><table><thead><tr><th scope=\"col\">part</th>");
-        foreach ((int place, _) in models)
-        {
-            html.Add($"<th scope=\"col\" class=\"number\">{data.Label(place)}</th>");
-        }
-
-        html.Add($"</tr></thead><tbody>");
-        for (int part = 0; part < texts.Count; part++)
+        Markup Part(int part)
         {
             string words = part == 0 ? texts[0] : texts[part][ReportedData.SharedWords(texts[part], texts[part - 1])..].Trim();
-            bool falls = part > 0 && models.Any(m => m.Growth.Similarities[caption] is var s && s[part] <= s[part - 1]);
-            string shortened = ReportedData.Shorten(words, 400);
-            html.Add($"<tr><th scope=\"row\">");
-            if (falls)
-            {
-                html.Add($"<mark>{shortened}</mark>");
-            }
-            else
-            {
-                html.Add($"{shortened}");
-            }
-
-            html.Add($"</th>");
-            foreach ((_, Growth growth) in models)
-            {
-                float[] s = growth.Similarities[caption];
-                bool here = part > 0 && s[part] <= s[part - 1];
-                var mark = new Markup(part == 0 ? "" : here ? FallMark : RiseMark);
-                html.Add($"<td class=\"number{(here ? " falls" : "")}\">{s[part]:0.000}{mark}</td>");
-            }
-            html.Add($"</tr>");
+            Markup shortened = $"{ReportedData.Shorten(words, 400)}";
+            bool FallsHere(Growth growth) => part > 0 && growth.Similarities[caption] is var s && s[part] <= s[part - 1];
+            return $"""
+                <tr><th scope="row">{(models.Any(m => FallsHere(m.Growth)) ? $"<mark>{shortened}</mark>" : shortened)}</th>{
+                Markup.Each(models, m => $"""
+                    <td class="number{Markup.If(FallsHere(m.Growth), $" falls")}">{m.Growth.Similarities[caption][part]:0.000}{
+                        Markup.If(part > 0, Arrow(FallsHere(m.Growth)))}</td>
+                    """)}</tr>
+                """;
         }
-        html.Add($"</tbody></table></article>");
+
+        return $"""
+            <article class="card growing">
+            <div class="image">{Thumbnail.Of(set.ImagePaths[set.ImageOfCaption[caption]], 224, "The image of this caption")}</div>
+            <table><thead><tr><th scope="col">part</th>{
+                Markup.Each(models, m => $"""<th scope="col" class="number">{m.Model.Label}</th>""")}</tr></thead>
+            <tbody>{Markup.Each(Enumerable.Range(0, texts.Count), Part)}</tbody></table></article>
+            """;
     }
+
+    private static Markup Arrow(bool falls) =>
+        $""" <span role="img" aria-label="{(falls ? "falls" : "rises")}">{(falls ? "▼" : "▲")}</span>""";
 
     private static int Falls(float[] s) => Enumerable.Range(1, s.Length - 1).Count(i => s[i] <= s[i - 1]);
 

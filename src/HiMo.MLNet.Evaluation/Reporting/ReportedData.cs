@@ -4,21 +4,15 @@ namespace HiMo.MLNet.Reporting;
 
 /// <summary>One set of data with the models that were measured on it.</summary>
 /// <param name="Id">What the ids of its parts of the page begin with.</param>
-/// <param name="Models">In the order given; the place decides the colour.</param>
-internal sealed record ReportedData(string Id, IReadOnlyList<HiMoClipMetrics> Models)
+/// <param name="Metrics">Of the models, in the order given.</param>
+internal sealed record ReportedData(string Id, IReadOnlyList<HiMoClipMetrics> Metrics)
 {
-    public string Name => Models[0].DataName;
+    public string Name => Metrics[0].DataName;
 
-    /// <summary>The models whose embeddings are at hand, with their places.</summary>
-    public IReadOnlyList<(int Place, HiMoClipMetrics Metrics, EvaluationDetails Details)> Detailed { get; } =
-        [.. Models.Index().Where(m => m.Item.Details is not null).Select(m => (m.Index, m.Item, m.Item.Details!))];
+    public IReadOnlyList<ReportedModel> Models { get; } = [.. Metrics.Select((metrics, place) => new ReportedModel(place, metrics))];
 
-    /// <summary>What a model is called, marked with its colour.</summary>
-    public Markup Label(int place)
-    {
-        var html = new Html();
-        return html.Add($"<span class=\"model m{place % 4}\">{Models[place].ModelName}</span>").ToMarkup();
-    }
+    /// <summary>The models whose embeddings are at hand.</summary>
+    public IReadOnlyList<ReportedModel> Detailed => [.. Models.Where(model => model.Metrics.Details is not null)];
 
     /// <summary>The first words of a text, and how long it is if it is very long.</summary>
     public static string Shorten(string text, int length)
@@ -46,4 +40,19 @@ internal sealed record ReportedData(string Id, IReadOnlyList<HiMoClipMetrics> Mo
 
         return shared;
     }
+}
+
+/// <summary>One of the models.</summary>
+/// <param name="Place">Decides the colour.</param>
+/// <param name="Metrics">What was measured.</param>
+internal sealed record ReportedModel(int Place, HiMoClipMetrics Metrics)
+{
+    /// <summary>Of a model whose embeddings are at hand.</summary>
+    public EvaluationDetails Details => Metrics.Details!;
+
+    /// <summary>The class of its colour.</summary>
+    public string Colour => $"m{Place % 4}";
+
+    /// <summary>What it is called, marked with its colour.</summary>
+    public Markup Label => $"""<span class="model {Colour}">{Metrics.ModelName}</span>""";
 }

@@ -29,23 +29,17 @@ internal static class ResultFiles
         {
             foreach (HiMoClipTableRow row in table.Rows)
             {
-                foreach ((HiMoClipTableColumn column, double? value) in table.Columns.Zip(row.Values))
+                foreach ((HiMoClipTableColumn column, double? value) in table.Columns.Zip(row.Values).Where(cell => cell.Second.HasValue))
                 {
-                    if (value is not null)
-                    {
-                        lines.AppendJoin(',',
-                            ((string[])[table.Title, row.Name, row.Source.ToString().ToLowerInvariant(), column.Group, column.Name,
-                            value.Value.ToString("r", CultureInfo.InvariantCulture)]).Select(Field)).Append('\n');
-                    }
+                    string[] fields = [table.Title, row.Name, row.Source.ToString().ToLowerInvariant(), column.Group, column.Name,
+                        value!.Value.ToString("r", CultureInfo.InvariantCulture)];
+                    lines.AppendJoin(',', fields.Select(field => Quoting.Field(field, ",\"\n\r"))).Append('\n');
                 }
             }
         }
 
         return lines.ToString();
     }
-
-    private static string Field(string text) =>
-        text.AsSpan().ContainsAny(",\"\n\r") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 
     private sealed class NotANumberIsNull : JsonConverter<double>
     {

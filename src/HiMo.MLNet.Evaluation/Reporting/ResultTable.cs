@@ -1,6 +1,7 @@
 using System.Globalization;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Metrics;
+using static System.FormattableString;
 
 namespace HiMo.MLNet.Reporting;
 
@@ -10,8 +11,7 @@ internal static class ResultTable
     public static HiMoClipTable Of(IReadOnlyList<HiMoClipMetrics> models)
     {
         HiMoClipMetrics first = models[0];
-        List<(HiMoClipTableColumn Column, Func<HiMoClipMetrics, double?> Measured, double? Chance,
-            Func<PublishedResult, double?> Published)> columns = [];
+        List<Column> columns = [];
         if (first.Retrieval is { } counts)
         {
             const string ToText = "image → caption", ToImage = "caption → image";
@@ -20,30 +20,32 @@ internal static class ResultTable
             int captions = Math.Max(1, (int)Math.Round((double)counts.TextCount / Math.Max(counts.ImageQueryCount, 1)));
             double TextChance(int k) => 100 * TiedRank.HitProbability(k, 0, Math.Max(0, counts.TextCount - captions), captions);
             double ImageChance(int k) => 100 * TiedRank.HitProbability(k, 0, counts.ImageCount - 1);
-            columns.Add((new(ToText, "R@1 %"), m => m.Retrieval?.ImageToTextRecallAt1, TextChance(1), p => recall(p)?.ImageToText));
-            columns.Add((new(ToText, "R@5 %"), m => m.Retrieval?.ImageToTextRecallAt5, TextChance(5), _ => null));
-            columns.Add((new(ToText, "R@10 %"), m => m.Retrieval?.ImageToTextRecallAt10, TextChance(10), _ => null));
-            columns.Add((new(ToImage, "R@1 %"), m => m.Retrieval?.TextToImageRecallAt1, ImageChance(1), p => recall(p)?.TextToImage));
-            columns.Add((new(ToImage, "R@5 %"), m => m.Retrieval?.TextToImageRecallAt5, ImageChance(5), _ => null));
-            columns.Add((new(ToImage, "R@10 %"), m => m.Retrieval?.TextToImageRecallAt10, ImageChance(10), _ => null));
+            columns.AddRange(
+            [
+                new(new(ToText, "R@1 %"), m => m.Retrieval?.ImageToTextRecallAt1, TextChance(1), p => recall(p)?.ImageToText),
+                new(new(ToText, "R@5 %"), m => m.Retrieval?.ImageToTextRecallAt5, TextChance(5)),
+                new(new(ToText, "R@10 %"), m => m.Retrieval?.ImageToTextRecallAt10, TextChance(10)),
+                new(new(ToImage, "R@1 %"), m => m.Retrieval?.TextToImageRecallAt1, ImageChance(1), p => recall(p)?.TextToImage),
+                new(new(ToImage, "R@5 %"), m => m.Retrieval?.TextToImageRecallAt5, ImageChance(5)),
+                new(new(ToImage, "R@10 %"), m => m.Retrieval?.TextToImageRecallAt10, ImageChance(10)),
+            ]);
         }
         foreach (int? k in first.Monotonicity.Select(m => m.K))
         {
             bool isShare = k is 2 or 3, averaged = first.Format is "urban1k" or "docci" or "docci-test" or "long-dci";
-            columns.Add((new("monotonicity", k is null ? "HiMo@K r" : isShare ? $"HiMo@{k} %" : $"HiMo@{k} r", isShare ? 1 : 2),
+            columns.Add(new(new("monotonicity", k is null ? "HiMo@K r" : isShare ? $"HiMo@{k} %" : $"HiMo@{k} r", isShare ? 1 : 2),
                 m => m.Monotonicity.FirstOrDefault(h => h.K == k)?.Score, k switch { 2 => 50, 3 => 100.0 / 6, _ => 0 },
                 p => k switch { 2 when averaged => p.HiMoAt2, 3 when averaged => p.HiMoAt3, null => p.HiMoAtK, _ => null }));
         }
         if (first.Cola is not null)
         {
-            columns.Add((new("COLA-multi", "both right %"), m => m.Cola?.Accuracy, 25, p => p.Cola));
+            columns.Add(new(new("COLA-multi", "both right %"), m => m.Cola?.Accuracy, 25, p => p.Cola));
         }
 
-        if (first.ZeroShot is { } zeroShot)
+        if (first.ZeroShot is { PerClass.Count: var classes })
         {
-            columns.Add((new("zero-shot", "top-1 %"), m => m.ZeroShot?.Top1Accuracy, 100.0 / zeroShot.PerClass.Count, _ => null));
-            columns.Add((new("zero-shot", "top-5 %"), m => m.ZeroShot?.Top5Accuracy, Math.Min(100, 500.0 / zeroShot.PerClass.Count),
-                _ => null));
+            columns.Add(new(new("zero-shot", "top-1 %"), m => m.ZeroShot?.Top1Accuracy, 100.0 / classes));
+            columns.Add(new(new("zero-shot", "top-5 %"), m => m.ZeroShot?.Top5Accuracy, Math.Min(100, 500.0 / classes)));
         }
 
         List<HiMoClipTableRow> rows = [.. models.Select(model => new HiMoClipTableRow(
@@ -51,15 +53,20 @@ internal static class ResultTable
                 [.. columns.Select(c => c.Measured(model) is { } v && double.IsFinite(v) ? v : (double?)null)]))];
         if (columns.Count > 0)
         {
-            rows.Add(new("chance", HiMoClipTableSource.Chance, [.. columns.Select(c => c.Chance)]));
+            rows.Add(new("chance", HiMoClipTableSource.Chance, [.. columns.Select(c => (double?)c.Chance)]));
         }
 
         rows.AddRange(PublishedResults.All
             .Select(published => new HiMoClipTableRow(published.Model, HiMoClipTableSource.Published,
-                [.. columns.Select(c => c.Published(published))]))
+                [.. columns.Select(c => c.Published?.Invoke(published))]))
             .Where(row => row.Values.Any(value => value is not null)));
-        return new(first.DataName, [.. columns.Select(c => c.Column)], rows, [.. Notes(models, rows)]);
+        return new(first.DataName, [.. columns.Select(c => c.Shown)], rows, [.. Notes(models, rows)]);
     }
+
+    /// <summary>A column, and what a model, chance and a published result have there.</summary>
+    private sealed record Column(
+        HiMoClipTableColumn Shown, Func<HiMoClipMetrics, double?> Measured, double Chance,
+        Func<PublishedResult, double?>? Published = null);
 
     private static Func<PublishedResult, PublishedRecall?> Recall(string? format) => format switch
     {
@@ -84,18 +91,18 @@ internal static class ResultTable
         }
         else if (first.ZeroShot is { } zeroShot)
         {
-            yield return FormattableString.Invariant($"{zeroShot.ImageCount:n0} images of {zeroShot.PerClass.Count:n0} classes.");
+            yield return Invariant($"{zeroShot.ImageCount:n0} images of {zeroShot.PerClass.Count:n0} classes.");
         }
 
         if (captions.TruncatedCount > 0)
         {
-            yield return FormattableString.Invariant(
+            yield return Invariant(
                 $"{captions.TruncatedCount:n0} captions have more tokens than the model reads; their rest is not seen.");
         }
 
         if (captions.EmptyCount > 0)
         {
-            yield return FormattableString.Invariant($"{captions.EmptyCount:n0} captions are empty.");
+            yield return Invariant($"{captions.EmptyCount:n0} captions are empty.");
         }
 
         foreach (MonotonicityMetrics himo in first.Monotonicity.Where(m => m.TooShortCount > 0))

@@ -9,10 +9,12 @@ internal static class Thumbnail
     /// hand.</summary>
     public static Markup Of(string? path, int side, string alternative)
     {
-        var html = new Html();
-        return (path is null ? null : DataUri(path, side)) is { } uri
-            ? html.Add($"<img src=\"{new Markup(uri)}\" alt=\"{alternative}\">").ToMarkup()
-            : html.Add($"<span class=\"no-image\" role=\"img\" aria-label=\"{alternative}\">image not at hand</span>").ToMarkup();
+        if (path is not null && DataUri(path, side) is { } uri)
+        {
+            return $"""<img src="{Markup.Raw(uri)}" alt="{alternative}">""";
+        }
+
+        return $"""<span class="no-image" role="img" aria-label="{alternative}">image not at hand</span>""";
     }
 
     private static string? DataUri(string path, int side)

@@ -8,18 +8,8 @@ internal static class CompareObjectivesCommand
 {
     public static Command Create()
     {
-        Option<int> epochs = new("--epochs")
-        {
-            Description = "Passes over the drawings.",
-            DefaultValueFactory = _ => 16,
-            HelpName = "COUNT",
-        };
-        Option<int> seeds = new("--seeds")
-        {
-            Description = "Trainings of each objective.",
-            DefaultValueFactory = _ => 3,
-            HelpName = "COUNT",
-        };
+        Option<int> epochs = CommandOption.Of("--epochs", "COUNT", "Passes over the drawings.", 16);
+        Option<int> seeds = CommandOption.Of("--seeds", "COUNT", "Trainings of each objective.", 3);
         Command command = new("compare-objectives",
             "Train on the sample drawings with each objective, several times, and compare: about twenty minutes.\n"
             + "Example: himo compare-objectives --epochs 16 --seeds 3") { epochs, seeds };

@@ -8,23 +8,10 @@ internal static class QuickstartCommand
 {
     public static Command Create()
     {
-        Option<int> epochs = new("--epochs")
-        {
-            Description = "Passes over the drawings.",
-            DefaultValueFactory = _ => 65,
-            HelpName = "COUNT",
-        };
-        Option<int?> drawings = new("--drawings")
-        {
-            Description = "Use only so many drawings, for a quick look. Default: all 2,048, and 682 to measure.",
-            HelpName = "COUNT",
-        };
-        Option<string> output = new("--output", "-o")
-        {
-            Description = "Where the model and the report go.",
-            DefaultValueFactory = _ => "himo-demo",
-            HelpName = "FOLDER",
-        };
+        Option<int> epochs = CommandOption.Of("--epochs", "COUNT", "Passes over the drawings.", 65);
+        Option<int?> drawings = CommandOption.Of<int?>("--drawings", "COUNT",
+            "Use only so many drawings, for a quick look. Default: all 2,048, and 682 to measure.");
+        Option<string> output = CommandOption.Of("--output", "FOLDER", "Where the model and the report go.", "himo-demo", "-o");
         Command command = new("quickstart",
             "Train on the sample drawings, measure, save, and classify in another process: about five minutes.\n"
             + "Example: himo quickstart --epochs 10") { epochs, drawings, output };

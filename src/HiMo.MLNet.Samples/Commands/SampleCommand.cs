@@ -19,28 +19,13 @@ internal static class SampleCommand
 
     private static Command Create(string name, string description, Action<string, Drawing[]> run)
     {
-        Option<string?> checkpoint = new("--checkpoint")
-        {
-            Description = "A CLIP checkpoint. Default: a small model is trained on the sample drawings.",
-            HelpName = "FILE",
-        };
-        Option<int> epochs = new("--epochs")
-        {
-            Description = "Passes over the drawings, without a checkpoint: about five seconds each.",
-            DefaultValueFactory = _ => 20,
-            HelpName = "COUNT",
-        };
-        Option<int?> drawings = new("--drawings")
-        {
-            Description = "Try it on so many drawings. Default: all 682 that are held out of the training.",
-            HelpName = "COUNT",
-        };
-        Option<string> output = new("--output", "-o")
-        {
-            Description = "Where the models and tables go.",
-            DefaultValueFactory = _ => "himo-sample",
-            HelpName = "FOLDER",
-        };
+        Option<string?> checkpoint = CommandOption.Of<string?>("--checkpoint", "FILE",
+            "A CLIP checkpoint. Default: a small model is trained on the sample drawings.");
+        Option<int> epochs = CommandOption.Of("--epochs", "COUNT",
+            "Passes over the drawings, without a checkpoint: about five seconds each.", 20);
+        Option<int?> drawings = CommandOption.Of<int?>("--drawings", "COUNT",
+            "Try it on so many drawings. Default: all 682 that are held out of the training.");
+        Option<string> output = CommandOption.Of("--output", "FOLDER", "Where the models and tables go.", "himo-sample", "-o");
         Command command = new(name, $"{description}\nExample: himo sample {name} --checkpoint longclip-B.pt --drawings 200") { checkpoint,
             epochs, drawings, output };
         command.SetWork((args, cancellation) =>

@@ -1,4 +1,3 @@
-using HiMo.MLNet.Cli;
 using Microsoft.ML;
 
 namespace HiMo.MLNet.Samples.ModelBuilder;
@@ -12,13 +11,7 @@ internal static class SampleModel
         var mlContext = new MLContext(seed: 1);
         string folder = SampleData.Unpack();
         (IDataView train, _) = SampleData.Load(mlContext, folder);
-        using HiMoClipTransformer model = ProgressDisplay.Show("starting", report =>
-        {
-            HiMoClipOptions options = SampleData.TrainingOptions(folder, epochs);
-            options.Progress = new TrainingReport(report, epochs);
-            options.CancellationToken = cancellation;
-            return mlContext.Transforms.HiMoClip(options).Fit(train);
-        });
+        using HiMoClipTransformer model = SampleData.Train(mlContext, train, folder, epochs, cancellation);
         model.SaveCheckpoint(checkpoint);
         return checkpoint;
     }

@@ -67,10 +67,9 @@ internal sealed class Checkpoint : IDisposable
     /// <exception cref="CheckpointFormatException">The file has become shorter since it was opened.</exception>
     internal torch.Tensor Read(string name)
     {
-        ArgumentNullException.ThrowIfNull(name);
         return _tensors.TryGetValue(name, out MappedTensor? tensor)
             ? tensor.Read()
-            : throw new KeyNotFoundException($"{Path}: the checkpoint has no tensor {CheckpointFormatException.Quote(name)}.");
+            : throw new KeyNotFoundException($"{Path}: the checkpoint has no tensor {name.Quoted()}.");
     }
 
     /// <summary>Closes the files.</summary>
@@ -120,12 +119,7 @@ internal sealed class Checkpoint : IDisposable
     private static List<StoredTensor> CheckSharing(CheckpointFile file, List<StoredTensor> tensors)
     {
         ClipLimits limits = ClipLimits.Current;
-        Int128 bytes = 0;
-        foreach (StoredTensor tensor in tensors)
-        {
-            bytes += tensor.Info.ByteCount;
-        }
-
+        Int128 bytes = tensors.Aggregate(Int128.Zero, (sum, tensor) => sum + tensor.Info.ByteCount);
         return bytes <= (Int128)file.Length * limits.SharingRatio
             ? tensors
             : throw file.Error("tensors",
@@ -141,7 +135,7 @@ internal sealed class Checkpoint : IDisposable
             if (!File.Exists(path))
             {
                 throw index.Error("shard index",
-                    $"it names {CheckpointFormatException.Quote(System.IO.Path.GetFileName(path))}, which is not beside it");
+                    $"it names {System.IO.Path.GetFileName(path).Quoted()}, which is not beside it");
             }
 
             CheckpointFile shard = OpenFile(path);
@@ -149,7 +143,7 @@ internal sealed class Checkpoint : IDisposable
             tensors.AddRange(found);
             if (names.Count > 0)
             {
-                throw shard.Error("contents", $"by its index it holds {CheckpointFormatException.Quote(names.First())}, but it does not");
+                throw shard.Error("contents", $"by its index it holds {names.First().Quoted()}, but it does not");
             }
         }
 

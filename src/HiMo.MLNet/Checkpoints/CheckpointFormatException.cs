@@ -5,31 +5,10 @@ namespace HiMo.MLNet;
 /// (such as a pickle that wants to run code). The message names the file, the place in it, what was expected and what
 /// was found.
 /// </summary>
-public sealed class CheckpointFormatException : FormatException
+/// <param name="message">File, place, what was expected and what was found.</param>
+/// <param name="innerException">The error underneath, if there is one.</param>
+public sealed class CheckpointFormatException(string message, Exception? innerException = null) : FormatException(message, innerException)
 {
-    /// <summary>Creates the exception.</summary>
-    /// <param name="message">File, place, what was expected and what was found.</param>
-    /// <param name="innerException">The error underneath, if there is one.</param>
-    public CheckpointFormatException(string message, Exception? innerException = null)
-        : base(message, innerException)
-    {
-    }
-
     internal static CheckpointFormatException At(string file, string place, string problem, Exception? inner = null) =>
         new($"{file}: {place}: {problem}", inner);
-
-    /// <summary>Text from a file for use in a message: quoted, shortened, without control characters.</summary>
-    internal static string Quote(string text)
-    {
-        const int longest = 120;
-        string shown = text.Length > longest ? string.Concat(text.AsSpan(0, longest), "…") : text;
-        return string.Create(shown.Length + 2, shown, static (span, source) =>
-        {
-            span[0] = span[^1] = '\'';
-            for (int i = 0; i < source.Length; i++)
-            {
-                span[i + 1] = char.IsControl(source[i]) ? '?' : source[i];
-            }
-        });
-    }
 }

@@ -46,7 +46,7 @@ internal static class CheckpointNames
             if (parts[part] is not null)
             {
                 throw Error(path, name,
-                    $"a second tensor of this name (the first is {CheckpointFormatException.Quote(parts[part]!.Info.Name)})");
+                    $"a second tensor of this name (the first is {parts[part]!.Info.Name.Quoted()})");
             }
 
             parts[part] = tensor;
@@ -85,13 +85,8 @@ internal static class CheckpointNames
 
         // open_clip's models with a separate text tower keep it under "text."; the names below that are the original ones.
         const string textTower = "text.";
-        if (name.StartsWith(textTower, StringComparison.Ordinal)
-            && name[textTower.Length..] is var inside
-            && (inside.StartsWith("positional_embedding", StringComparison.Ordinal)
-                || inside.StartsWith("text_projection", StringComparison.Ordinal)
-                || inside.StartsWith("token_embedding.", StringComparison.Ordinal)
-                || inside.StartsWith("transformer.resblocks.", StringComparison.Ordinal)
-                || inside.StartsWith("ln_final.", StringComparison.Ordinal)))
+        if (name.StartsWith(textTower, StringComparison.Ordinal) && name[textTower.Length..] is var inside && StartsWithAny(
+            inside, "positional_embedding", "text_projection", "token_embedding.", "transformer.resblocks.", "ln_final."))
         {
             name = inside;
         }
@@ -176,34 +171,24 @@ internal static class CheckpointNames
 
     private static void CheckSupported(string name, string path)
     {
-        foreach (string? prefix in new[] { "visual.trunk.", "visual.blocks.", "visual.patch_embed." })
+        string? other = StartsWithAny(name, "visual.trunk.", "visual.blocks.", "visual.patch_embed.")
+            ? "the image tower is not CLIP's own ViT or ResNet (it comes from timm or EVA)"
+            : StartsWithAny(name, "text.transformer.embeddings.", "text.transformer.encoder.", "text.transformer.layer.")
+            ? "the text tower is not CLIP's own transformer (it comes from Hugging Face)" : null;
+        if (other is not null)
         {
-            if (name.StartsWith(prefix, StringComparison.Ordinal))
-            {
-                throw Error(path, name,
-                    "the image tower is not CLIP's own ViT or ResNet (it comes from timm or EVA); such models are not supported");
-            }
-        }
-
-        foreach (string? prefix in new[] { "text.transformer.embeddings.", "text.transformer.encoder.", "text.transformer.layer." })
-        {
-            if (name.StartsWith(prefix, StringComparison.Ordinal))
-            {
-                throw Error(path, name,
-                    "the text tower is not CLIP's own transformer (it comes from Hugging Face); such models are not supported");
-            }
+            throw Error(path, name, $"{other}; such models are not supported");
         }
     }
+
+    private static bool StartsWithAny(string name, params string[] prefixes) =>
+        prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
 
     private static MappedTensor Present(StoredTensor tensor, (string Name, bool Transposed, int? Part) original, string path)
     {
         TensorInfo info = tensor.Info;
-        if (!original.Transposed)
-        {
-            return new MappedTensor(info with { Name = original.Name }, [tensor], false);
-        }
-
-        return info.Shape is [var rows, var columns]
+        return !original.Transposed ? new MappedTensor(info with { Name = original.Name }, [tensor], false)
+            : info.Shape is [var rows, var columns]
             ? new MappedTensor(info with { Name = original.Name, Shape = [columns, rows] }, [tensor], true)
             : throw Error(path, info.Name, $"expected a matrix, found shape [{string.Join(", ", info.Shape)}]");
     }
@@ -240,5 +225,5 @@ internal static class CheckpointNames
     private static string Describe(TensorInfo info) => $"{info.Type} [{string.Join(", ", info.Shape)}]";
 
     private static CheckpointFormatException Error(string path, string name, string problem) =>
-        CheckpointFormatException.At(path, $"tensor {CheckpointFormatException.Quote(name)}", problem);
+        CheckpointFormatException.At(path, $"tensor {name.Quoted()}", problem);
 }

@@ -128,7 +128,7 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
                 if (line.Length <= HashLength + 2 || !hashes.TryAdd(line[(HashLength + 2)..], line[..HashLength]))
                 {
                     throw CheckpointFormatException.At(
-                        source, HashesEntry, $"expected a SHA-256 and the name of an entry, found {CheckpointFormatException.Quote(line)}");
+                        source, HashesEntry, $"expected a SHA-256 and the name of an entry, found {line.Quoted()}");
                 }
             }
         });

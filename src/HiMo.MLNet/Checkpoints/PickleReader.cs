@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.Numerics;
 using System.Text;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -14,15 +14,15 @@ namespace HiMo.MLNet.Checkpoints;
 /// <see cref="string"/>, <c>object?[]</c> (tuple), <c>List&lt;object?&gt;</c>, <c>Dictionary&lt;string, object?&gt;</c>
 /// (entries with other keys are dropped), <see cref="PickleTensor"/>, <see cref="PickleModule"/> and the other pickle types.
 /// </remarks>
-internal sealed class PickleReader
+/// <param name="stream">The bytes, from the first pickle on.</param>
+/// <param name="length">How many bytes there are at most.</param>
+/// <param name="file">The file, for errors.</param>
+/// <param name="place">The part of the file, for errors.</param>
+/// <param name="torchScript">Whether <c>__torch__</c> classes are expected.</param>
+internal sealed class PickleReader(Stream stream, long length, string file, string place, bool torchScript = false)
 {
     private static readonly UTF8Encoding Utf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    private readonly Stream _stream;
-    private readonly long _length;
-    private readonly string _file;
-    private readonly string _place;
-    private readonly bool _torchScript;
     private readonly ClipLimits _limits = ClipLimits.Current;
 
     private readonly byte[] _buffer = new byte[16 << 10];
@@ -35,20 +35,6 @@ internal sealed class PickleReader
     private readonly List<object?> _stack = [];
     private readonly List<int> _marks = [];
     private readonly Dictionary<uint, object?> _memo = [];
-
-    /// <param name="stream">The bytes, from the first pickle on.</param>
-    /// <param name="length">How many bytes there are at most.</param>
-    /// <param name="file">The file, for errors.</param>
-    /// <param name="place">The part of the file, for errors.</param>
-    /// <param name="torchScript">Whether <c>__torch__</c> classes are expected.</param>
-    internal PickleReader(Stream stream, long length, string file, string place, bool torchScript = false)
-    {
-        _stream = stream;
-        _length = length;
-        _file = file;
-        _place = place;
-        _torchScript = torchScript;
-    }
 
     /// <summary>Bytes used so far; after <see cref="Read"/>, the position right behind the pickle.</summary>
     internal long Position { get; private set; }
@@ -89,6 +75,7 @@ internal sealed class PickleReader
         }
     }
 
+    // What changes the stack, the marks or the memo; every other instruction pushes a value.
     private void Execute()
     {
         switch (_opcode)
@@ -102,79 +89,16 @@ internal sealed class PickleReader
 
                 break;
             case PickleOpcode.Frame:
-                Skip(8);
+                ReadSpan(8);
                 break;
             case PickleOpcode.Mark:
                 _marks.Add(_stack.Count);
                 break;
-            case PickleOpcode.None:
-                Push(null);
-                break;
-            case PickleOpcode.NewTrue:
-                Push(true);
-                break;
-            case PickleOpcode.NewFalse:
-                Push(false);
-                break;
-            case PickleOpcode.BinInt:
-                Push((long)BinaryPrimitives.ReadInt32LittleEndian(ReadSpan(4)));
-                break;
-            case PickleOpcode.BinInt1:
-                Push((long)ReadByte());
-                break;
-            case PickleOpcode.BinInt2:
-                Push((long)BinaryPrimitives.ReadUInt16LittleEndian(ReadSpan(2)));
-                break;
-            case PickleOpcode.Long1:
-                var number = new BigInteger(ReadSpan(ReadByte()));
-                Push(number >= long.MinValue && number <= long.MaxValue ? (object)(long)number : number);
-                break;
-            case PickleOpcode.BinFloat:
-                Push(BinaryPrimitives.ReadDoubleBigEndian(ReadSpan(8)));
-                break;
-            case PickleOpcode.ShortBinString or PickleOpcode.ShortBinUnicode:
-                Push(ReadText(ReadByte()));
-                break;
-            case PickleOpcode.BinString or PickleOpcode.BinUnicode:
-                Push(ReadText(BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4))));
-                break;
-            case PickleOpcode.BinUnicode8:
-                Push(ReadText(BinaryPrimitives.ReadUInt64LittleEndian(ReadSpan(8))));
-                break;
-            default:
-                ExecuteContainer();
-                break;
-        }
-    }
-
-    // The stack itself, tuples, lists and dictionaries.
-    private void ExecuteContainer()
-    {
-        switch (_opcode)
-        {
             case PickleOpcode.Pop:
                 Pop();
                 break;
             case PickleOpcode.PopMark:
                 PopToMark();
-                break;
-            case PickleOpcode.EmptyTuple:
-                Push(Array.Empty<object?>());
-                break;
-            case PickleOpcode.Tuple1:
-                Push(PopMany(1));
-                break;
-            case PickleOpcode.Tuple2:
-                Push(PopMany(2));
-                break;
-            case PickleOpcode.Tuple3:
-                Push(PopMany(3));
-                break;
-            case PickleOpcode.Tuple:
-                Push(PopToMark());
-                break;
-            case PickleOpcode.EmptyList:
-                Push(new List<object?>());
                 break;
             case PickleOpcode.Append:
                 object? item = Pop();
@@ -184,72 +108,66 @@ internal sealed class PickleReader
                 object?[] items = PopToMark();
                 Peek<List<object?>>("a list").AddRange(items);
                 break;
-            case PickleOpcode.EmptyDict:
-                Push(new Dictionary<string, object?>());
-                break;
             case PickleOpcode.SetItem:
                 SetItems(PopMany(2));
                 break;
             case PickleOpcode.SetItems:
                 SetItems(PopToMark());
                 break;
-            default:
-                ExecuteReference();
-                break;
-        }
-    }
-
-    // What is named: values seen before, storages, and what the pickle calls.
-    private void ExecuteReference()
-    {
-        switch (_opcode)
-        {
             case PickleOpcode.BinPut:
                 _memo[ReadByte()] = Peek<object?>("a value");
                 break;
             case PickleOpcode.LongBinPut:
-                _memo[BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4))] = Peek<object?>("a value");
+                _memo[ReadUInt32LittleEndian(ReadSpan(4))] = Peek<object?>("a value");
                 break;
             case PickleOpcode.Memoize:
                 _memo[(uint)_memo.Count] = Peek<object?>("a value");
                 break;
-            case PickleOpcode.BinGet:
-                PushMemo(ReadByte());
-                break;
-            case PickleOpcode.LongBinGet:
-                PushMemo(BinaryPrimitives.ReadUInt32LittleEndian(ReadSpan(4)));
-                break;
-
-            case PickleOpcode.Global:
-                string module = ReadLine();
-                Push(Resolve(module, ReadLine()));
-                break;
-            case PickleOpcode.StackGlobal:
-                string name = Pop<string>("a name");
-                Push(Resolve(Pop<string>("a module's name"), name));
-                break;
-            case PickleOpcode.BinPersId:
-                Push(MakeStorage(Pop<object?[]>("a storage's description")));
-                break;
-            case PickleOpcode.Reduce:
-                object?[] arguments = Pop<object?[]>("a tuple of arguments");
-                Push(Call(Pop<PickleGlobal>("a name to call"), arguments));
-                break;
-            case PickleOpcode.NewObj:
-                object?[] constructorArguments = Pop<object?[]>("a tuple of arguments");
-                PickleGlobal type = Pop<PickleGlobal>("a class");
-                Push(type.Kind == PickleGlobalKind.Module && constructorArguments.Length == 0
-                    ? new PickleModule()
-                    : throw Error($"objects of {type.Name} are not part of a state dict"));
-                break;
             case PickleOpcode.Build:
                 Build(Pop());
                 break;
-
             default:
-                throw Error("this instruction is not part of a state dict and is refused");
+                _stack.Add(Value());
+                break;
         }
     }
+
+    private object? Value() => _opcode switch
+    {
+        PickleOpcode.None => null,
+        PickleOpcode.NewTrue => true,
+        PickleOpcode.NewFalse => false,
+        PickleOpcode.BinInt => (long)ReadInt32LittleEndian(ReadSpan(4)),
+        PickleOpcode.BinInt1 => (long)ReadByte(),
+        PickleOpcode.BinInt2 => (long)ReadUInt16LittleEndian(ReadSpan(2)),
+        PickleOpcode.Long1 => Whole(new BigInteger(ReadSpan(ReadByte()))),
+        PickleOpcode.BinFloat => ReadDoubleBigEndian(ReadSpan(8)),
+        PickleOpcode.ShortBinString or PickleOpcode.ShortBinUnicode => ReadText(ReadByte()),
+        PickleOpcode.BinString or PickleOpcode.BinUnicode => ReadText(ReadUInt32LittleEndian(ReadSpan(4))),
+        PickleOpcode.BinUnicode8 => ReadText(ReadUInt64LittleEndian(ReadSpan(8))),
+        PickleOpcode.EmptyTuple => Array.Empty<object?>(),
+        PickleOpcode.Tuple1 => PopMany(1),
+        PickleOpcode.Tuple2 => PopMany(2),
+        PickleOpcode.Tuple3 => PopMany(3),
+        PickleOpcode.Tuple => PopToMark(),
+        PickleOpcode.EmptyList => new List<object?>(),
+        PickleOpcode.EmptyDict => new Dictionary<string, object?>(),
+        PickleOpcode.BinGet => Memo(ReadByte()),
+        PickleOpcode.LongBinGet => Memo(ReadUInt32LittleEndian(ReadSpan(4))),
+        PickleOpcode.Global => Resolve(ReadLine(), ReadLine()),
+        PickleOpcode.StackGlobal => Resolve(name: Pop<string>("a name"), module: Pop<string>("a module's name")),
+        PickleOpcode.BinPersId => MakeStorage(Pop<object?[]>("a storage's description")),
+        PickleOpcode.Reduce => Call(Pop<object?[]>("a tuple of arguments"), Pop<PickleGlobal>("a name to call")),
+        PickleOpcode.NewObj => New(Pop<object?[]>("a tuple of arguments"), Pop<PickleGlobal>("a class")),
+        _ => throw Error("this instruction is not part of a state dict and is refused"),
+    };
+
+    private static object Whole(BigInteger number) =>
+        number >= long.MinValue && number <= long.MaxValue ? (long)number : (object)number;
+
+    private PickleModule New(object?[] arguments, PickleGlobal type) => type.Kind == PickleGlobalKind.Module && arguments.Length == 0
+        ? new PickleModule()
+        : throw Error($"objects of {type.Name} are not part of a state dict");
 
     private PickleGlobal Resolve(string module, string name)
     {
@@ -267,7 +185,7 @@ internal sealed class PickleReader
             }
         }
 
-        if (_torchScript && (module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal)))
+        if (torchScript && (module == "__torch__" || module.StartsWith("__torch__.", StringComparison.Ordinal)))
         {
             return new PickleGlobal(full, PickleGlobalKind.Module);
         }
@@ -280,12 +198,12 @@ internal sealed class PickleReader
             ("torch.jit._pickle", "build_intlist" or "build_doublelist" or "build_boollist" or "build_tensorlist" or "restore_type_tag")
                 => new PickleGlobal(full, PickleGlobalKind.FirstArgument),
             _ => throw Error(
-                $"the name {CheckpointFormatException.Quote(full)} is refused: a state dict needs only tensors and plain containers. " +
+                $"the name {full.Quoted()} is refused: a state dict needs only tensors and plain containers. " +
                 "If the file is trusted, save its state_dict() alone and load that"),
         };
     }
 
-    private object? Call(PickleGlobal function, object?[] arguments) => (function.Kind, arguments) switch
+    private object? Call(object?[] arguments, PickleGlobal function) => (function.Kind, arguments) switch
     {
         (PickleGlobalKind.Dictionary, []) => new Dictionary<string, object?>(),
         (PickleGlobalKind.Dictionary, [List<object?> pairs]) => MakeDictionary(pairs),
@@ -337,7 +255,7 @@ internal sealed class PickleReader
         var storage = new PickleStorage(key, type.StorageType, count, viewOffset, viewCount);
         if (Storages.TryGetValue(key, out PickleStorage? known) && (known.Type, known.Count) != (storage.Type, storage.Count))
         {
-            throw Error($"storage {CheckpointFormatException.Quote(key)} is described in two ways");
+            throw Error($"storage {key.Quoted()} is described in two ways");
         }
 
         Storages[key] = storage;
@@ -380,8 +298,6 @@ internal sealed class PickleReader
     private long[] Numbers(object?[] tuple) => tuple.Length <= _limits.TensorDimensions
         ? Array.ConvertAll(tuple, item => item is long number ? number : throw Error("expected a tuple of whole numbers"))
         : throw Error($"{ClipLimits.AtMost(_limits.TensorDimensions, "dimensions")}, found {tuple.Length}");
-
-    private void Push(object? value) => _stack.Add(value);
 
     private object? Pop()
     {
@@ -440,8 +356,8 @@ internal sealed class PickleReader
         }
     }
 
-    private void PushMemo(uint index) =>
-        Push(_memo.TryGetValue(index, out object? value) ? value : throw Error($"nothing was stored under number {index}"));
+    private object? Memo(uint index) =>
+        _memo.TryGetValue(index, out object? value) ? value : throw Error($"nothing was stored under number {index}");
 
     private string ReadText(ulong length)
     {
@@ -479,14 +395,12 @@ internal sealed class PickleReader
 
     private byte ReadByte() => ReadSpan(1)[0];
 
-    private void Skip(int count) => ReadSpan(count);
-
     /// <summary>The next bytes; valid until the next read.</summary>
     private ReadOnlySpan<byte> ReadSpan(int count)
     {
-        if (count > _length - Position)
+        if (count > length - Position)
         {
-            throw Error($"expected {count} more bytes, found the end after {_length - Position}");
+            throw Error($"expected {count} more bytes, found the end after {length - Position}");
         }
 
         Position += count;
@@ -496,7 +410,7 @@ internal sealed class PickleReader
             int buffered = Math.Min(count, _bufferEnd - _bufferStart);
             _buffer.AsSpan(_bufferStart, buffered).CopyTo(large);
             _bufferStart += buffered;
-            if (_stream.ReadAtLeast(large.AsSpan(buffered), count - buffered, throwOnEndOfStream: false) < count - buffered)
+            if (stream.ReadAtLeast(large.AsSpan(buffered), count - buffered, throwOnEndOfStream: false) < count - buffered)
             {
                 throw Error("found the end of the data");
             }
@@ -509,7 +423,7 @@ internal sealed class PickleReader
             _buffer.AsSpan(_bufferStart, _bufferEnd - _bufferStart).CopyTo(_buffer);
             _bufferEnd -= _bufferStart;
             _bufferStart = 0;
-            _bufferEnd += _stream.ReadAtLeast(_buffer.AsSpan(_bufferEnd), count - _bufferEnd, throwOnEndOfStream: false);
+            _bufferEnd += stream.ReadAtLeast(_buffer.AsSpan(_bufferEnd), count - _bufferEnd, throwOnEndOfStream: false);
             if (_bufferEnd < count)
             {
                 throw Error("found the end of the data");
@@ -525,6 +439,6 @@ internal sealed class PickleReader
     {
         string name = Enum.IsDefined(_opcode) ? _opcode.ToString() : "unknown";
         return CheckpointFormatException.At(
-            _file, _place, $"pickle instruction {name} (0x{(byte)_opcode:x2}) at byte {_instructionAt}: {problem}", inner);
+            file, place, $"pickle instruction {name} (0x{(byte)_opcode:x2}) at byte {_instructionAt}: {problem}", inner);
     }
 }

@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using System.Numerics;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -50,24 +50,10 @@ internal static class PyTorchLegacy
         Dictionary<string, long> offsets = LocateStorages(file, keys, reader);
         return tensors.ConvertAll(entry =>
         {
-            PickleStorage storage = entry.Tensor.Storage;
-            if (!offsets.TryGetValue(storage.Key, out long offset))
-            {
-                throw file.Error(
-                    $"tensor {CheckpointFormatException.Quote(entry.Name)}",
-                    $"its storage {CheckpointFormatException.Quote(storage.Key)} is not in the file");
-            }
-
-            int size = TensorTypes.Size(storage.Type);
-            return StoredTensor.Create(
-                file,
-                entry.Name,
-                storage.Type,
-                entry.Tensor.Shape,
-                entry.Tensor.Strides,
-                offset + (storage.ViewOffset * size),
-                storage.ViewCount * size,
-                entry.Tensor.Offset);
+            string key = entry.Tensor.Storage.Key;
+            return offsets.TryGetValue(key, out long offset)
+                ? StoredTensor.Create(file, entry.Name, entry.Tensor, offset)
+                : throw file.Error($"tensor {entry.Name.Quoted()}", $"its storage {key.Quoted()} is not in the file");
         });
     }
 
@@ -83,9 +69,9 @@ internal static class PyTorchLegacy
                 throw file.Error("list of storages", "expected keys that the pickle refers to");
             }
 
-            string place = $"storage {CheckpointFormatException.Quote(key)}";
+            string place = $"storage {key.Quoted()}";
             file.ReadExactly(offset, countField, place);
-            long count = BinaryPrimitives.ReadInt64LittleEndian(countField);
+            long count = ReadInt64LittleEndian(countField);
             offset += countField.Length;
             if (count != storage.Count || count > (file.Length - offset) / TensorTypes.Size(storage.Type))
             {

@@ -42,23 +42,13 @@ internal static class PyTorchZip
         {
             PickleStorage storage = entry.Tensor.Storage;
             (long offset, long bytes) = zip.Locate($"{folder}data/{storage.Key}");
-            int size = TensorTypes.Size(storage.Type);
-            if (storage.Count > bytes / size)
+            if (storage.Count > bytes / TensorTypes.Size(storage.Type))
             {
-                throw file.Error(
-                    $"tensor {CheckpointFormatException.Quote(entry.Name)}",
+                throw file.Error($"tensor {entry.Name.Quoted()}",
                     $"its storage of {storage.Count} {storage.Type} elements does not fit the {bytes} bytes of data/{storage.Key}");
             }
 
-            return StoredTensor.Create(
-                file,
-                entry.Name,
-                storage.Type,
-                entry.Tensor.Shape,
-                entry.Tensor.Strides,
-                offset + (storage.ViewOffset * size),
-                storage.ViewCount * size,
-                entry.Tensor.Offset);
+            return StoredTensor.Create(file, entry.Name, entry.Tensor, offset);
         }), isTorchScript);
     }
 
@@ -79,7 +69,7 @@ internal static class PyTorchZip
         if (!text.AsSpan().SequenceEqual("little"u8))
         {
             throw file.Error(name,
-                $"expected 'little', found {CheckpointFormatException.Quote(System.Text.Encoding.ASCII.GetString(text))}");
+                $"expected 'little', found {System.Text.Encoding.ASCII.GetString(text).Quoted()}");
         }
     }
 }

@@ -1,9 +1,9 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using TorchSharp;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -13,6 +13,9 @@ namespace HiMo.MLNet.Checkpoints;
 internal static class Safetensors
 {
     private const int LengthBytes = 8;
+    private const string MetadataName = "__metadata__";
+
+    private static readonly JsonSerializerOptions s_json = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
     /// <summary>Writes tensors in the given order; one tensor at a time is brought to the CPU and made contiguous.</summary>
     /// <param name="stream">Where to; needs no seeking.</param>
@@ -24,12 +27,9 @@ internal static class Safetensors
         IReadOnlyList<(string Name, torch.Tensor Tensor)> tensors,
         IReadOnlyDictionary<string, string>? metadata = null)
     {
-        ArgumentNullException.ThrowIfNull(stream);
-        ArgumentNullException.ThrowIfNull(tensors);
-
         byte[] header = Header(tensors, metadata);
         Span<byte> length = stackalloc byte[LengthBytes];
-        BinaryPrimitives.WriteInt64LittleEndian(length, header.Length);
+        WriteInt64LittleEndian(length, header.Length);
         stream.Write(length);
         stream.Write(header);
         foreach ((string _, torch.Tensor? tensor) in tensors)
@@ -51,7 +51,6 @@ internal static class Safetensors
         string source,
         Action<SafetensorsHeader>? inspect = null)
     {
-        ArgumentNullException.ThrowIfNull(stream);
         SafetensorsHeader header = ReadHeader(stream, source);
         inspect?.Invoke(header);
         foreach (TensorInfo info in header.Tensors)
@@ -93,62 +92,31 @@ internal static class Safetensors
 
     private static byte[] Header(IReadOnlyList<(string Name, torch.Tensor Tensor)> tensors, IReadOnlyDictionary<string, string>? metadata)
     {
-        var buffer = new ArrayBufferWriter<byte>();
-        var names = new HashSet<string>();
-        using (var json = new Utf8JsonWriter(buffer, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        var entries = new OrderedDictionary<string, object>();
+        if (metadata is { Count: > 0 })
         {
-            json.WriteStartObject();
-            if (metadata is { Count: > 0 })
-            {
-                json.WriteStartObject("__metadata__");
-                foreach ((string? key, string? value) in metadata)
-                {
-                    json.WriteString(key, value);
-                }
+            entries.Add(MetadataName, metadata);
+        }
 
-                json.WriteEndObject();
+        long offset = 0;
+        foreach ((string name, torch.Tensor tensor) in tensors)
+        {
+            ArgumentException.ThrowIfNullOrEmpty(name, nameof(tensors));
+            string dtype = TensorTypes.ToSafetensors(tensor.dtype) ?? throw new ArgumentException(
+                $"Tensor '{name}' has type {tensor.dtype}; expected one of {TensorTypes.SafetensorsNames}.", nameof(tensors));
+            long end = offset + (tensor.numel() * tensor.ElementSize);
+            if (name == MetadataName || name.Length > ClipLimits.Current.TensorNameLength
+                || !entries.TryAdd(name, new { dtype, tensor.shape, data_offsets = (long[])[offset, end] }))
+            {
+                throw new ArgumentException($"Tensor name '{name}' is reserved, too long or occurs twice.", nameof(tensors));
             }
 
-            long offset = 0;
-            foreach ((string? name, torch.Tensor? tensor) in tensors)
-            {
-                ArgumentException.ThrowIfNullOrEmpty(name, nameof(tensors));
-                if (name == "__metadata__" || name.Length > ClipLimits.Current.TensorNameLength || !names.Add(name))
-                {
-                    throw new ArgumentException($"Tensor name '{name}' is reserved, too long or occurs twice.", nameof(tensors));
-                }
-
-                string dtype = TensorTypes.ToSafetensors(tensor.dtype)
-                    ?? throw new ArgumentException(
-                        $"Tensor '{name}' has type {tensor.dtype}; expected one of {TensorTypes.SafetensorsNames}.", nameof(tensors));
-                long end = offset + (tensor.numel() * tensor.ElementSize);
-                json.WriteStartObject(name);
-                json.WriteString("dtype", dtype);
-                WriteNumbers(json, "shape", tensor.shape);
-                WriteNumbers(json, "data_offsets", [offset, end]);
-                json.WriteEndObject();
-                offset = end;
-            }
-
-            json.WriteEndObject();
+            offset = end;
         }
 
         // Spaces up to a multiple of eight keep the data aligned for readers that map the file.
-        byte[] header = new byte[(buffer.WrittenCount + 7) / 8 * 8];
-        header.AsSpan(buffer.WrittenCount).Fill((byte)' ');
-        buffer.WrittenSpan.CopyTo(header);
-        return header;
-    }
-
-    private static void WriteNumbers(Utf8JsonWriter json, string name, ReadOnlySpan<long> numbers)
-    {
-        json.WriteStartArray(name);
-        foreach (long number in numbers)
-        {
-            json.WriteNumberValue(number);
-        }
-
-        json.WriteEndArray();
+        byte[] json = JsonSerializer.SerializeToUtf8Bytes(entries, s_json);
+        return [.. json, .. Enumerable.Repeat((byte)' ', (8 - (json.Length % 8)) % 8)];
     }
 
     /// <summary>Reads the header at the start of a stream, and no further.</summary>
@@ -173,7 +141,7 @@ internal static class Safetensors
 
     private static torch.Tensor ReadTensor(Stream stream, string source, TensorInfo info)
     {
-        string place = $"tensor {CheckpointFormatException.Quote(info.Name)}";
+        string place = $"tensor {info.Name.Quoted()}";
         ClipLimits limits = ClipLimits.Current;
         if (info.ByteCount > limits.StreamedTensorBytes)
         {
@@ -209,7 +177,7 @@ internal static class Safetensors
 
     private static int CheckLength(ReadOnlySpan<byte> lengthField, string source)
     {
-        ulong length = BinaryPrimitives.ReadUInt64LittleEndian(lengthField);
+        ulong length = ReadUInt64LittleEndian(lengthField);
         ClipLimits limits = ClipLimits.Current;
         return length >= 2 && length <= (ulong)limits.HeaderBytes
             ? (int)length

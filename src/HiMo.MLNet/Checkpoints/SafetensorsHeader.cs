@@ -3,24 +3,12 @@ using System.Text.Json;
 namespace HiMo.MLNet.Checkpoints;
 
 /// <summary>The JSON at the start of a safetensors file: names, types, shapes and places of its tensors.</summary>
-internal sealed class SafetensorsHeader
+/// <param name="Tensors">The tensors in the order of their data, which follow each other without gaps.</param>
+/// <param name="Metadata">The texts of <c>__metadata__</c>.</param>
+/// <param name="DataBytes">Bytes of all tensors together.</param>
+internal sealed record SafetensorsHeader(
+    IReadOnlyList<TensorInfo> Tensors, IReadOnlyDictionary<string, string> Metadata, long DataBytes)
 {
-    private SafetensorsHeader(IReadOnlyList<TensorInfo> tensors, IReadOnlyDictionary<string, string> metadata, long dataBytes)
-    {
-        Tensors = tensors;
-        Metadata = metadata;
-        DataBytes = dataBytes;
-    }
-
-    /// <summary>The tensors in the order of their data, which follow each other without gaps.</summary>
-    internal IReadOnlyList<TensorInfo> Tensors { get; }
-
-    /// <summary>The texts of <c>__metadata__</c>.</summary>
-    internal IReadOnlyDictionary<string, string> Metadata { get; }
-
-    /// <summary>Bytes of all tensors together.</summary>
-    internal long DataBytes { get; }
-
     /// <summary>Reads and checks the header.</summary>
     /// <param name="json">The header without its length field.</param>
     /// <param name="source">The file, for errors.</param>
@@ -53,7 +41,7 @@ internal sealed class SafetensorsHeader
             string name = reader.GetString()!;
             if (!names.Add(name))
             {
-                throw Error(source, $"the name {CheckpointFormatException.Quote(name)} occurs twice");
+                throw Error(source, $"the name {name.Quoted()} occurs twice");
             }
 
             if (name == "__metadata__")
@@ -71,7 +59,7 @@ internal sealed class SafetensorsHeader
             {
                 throw Error(
                     source,
-                    $"a name of {name.Length} characters, {CheckpointFormatException.Quote(name)}: expected one or more, and " +
+                    $"a name of {name.Length} characters, {name.Quoted()}: expected one or more, and " +
                     ClipLimits.AtMost(limits.TensorNameLength, "characters"));
             }
 
@@ -91,7 +79,7 @@ internal sealed class SafetensorsHeader
             {
                 throw Error(
                     source,
-                    $"tensor {CheckpointFormatException.Quote(entry.Info.Name)}: expected its data at offset {end}, right after the tensor "
+                    $"tensor {entry.Info.Name.Quoted()}: expected its data at offset {end}, right after the tensor "
                     + $"before, found {entry.Begin}");
             }
 
@@ -103,7 +91,7 @@ internal sealed class SafetensorsHeader
 
     private static (TensorInfo Info, long Begin, long End) ReadEntry(ref Utf8JsonReader reader, string name, string source)
     {
-        string place = $"tensor {CheckpointFormatException.Quote(name)}";
+        string place = $"tensor {name.Quoted()}";
         string? dtype = null;
         long[]? shape = null, offsets = null;
 
@@ -124,7 +112,7 @@ internal sealed class SafetensorsHeader
                     break;
                 case var other:
                     throw Error(source,
-                        $"{place}: expected dtype, shape and data_offsets once each, found {CheckpointFormatException.Quote(other!)}");
+                        $"{place}: expected dtype, shape and data_offsets once each, found {other!.Quoted()}");
             }
         }
 
@@ -136,7 +124,7 @@ internal sealed class SafetensorsHeader
         if (TensorTypes.FromSafetensors(dtype) is not { } type)
         {
             throw Error(source,
-                $"{place}: expected a dtype among {TensorTypes.SafetensorsNames}, found {CheckpointFormatException.Quote(dtype)}");
+                $"{place}: expected a dtype among {TensorTypes.SafetensorsNames}, found {dtype.Quoted()}");
         }
 
         if (TensorTypes.ByteCount(type, shape) is not { } bytes || begin > end || bytes != end - begin)
@@ -154,7 +142,7 @@ internal sealed class SafetensorsHeader
         while (Next(ref reader) != JsonTokenType.EndObject)
         {
             string key = reader.GetString()!;
-            string place = $"__metadata__, {CheckpointFormatException.Quote(key)}";
+            string place = $"__metadata__, {key.Quoted()}";
             Expect(ref reader, JsonTokenType.String, source, place);
             if (!metadata.TryAdd(key, reader.GetString()!))
             {

@@ -76,7 +76,7 @@ internal static class ShardIndex
             {
                 throw index.Error(place,
                     $"expected a plain file name "
-                    + $"for {CheckpointFormatException.Quote(entry.Name)}, found {CheckpointFormatException.Quote(shard ?? "null")}");
+                    + $"for {entry.Name.Quoted()}, found {(shard ?? "null").Quoted()}");
             }
 
             string path = Path.Combine(folder, shard);

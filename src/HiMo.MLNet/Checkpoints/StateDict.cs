@@ -25,7 +25,7 @@ internal static class StateDict
             case Dictionary<string, object?> dictionary:
                 Dictionary<string, object?> found = Unwrap(dictionary, WrapperDepth, []) ?? throw CheckpointFormatException.At(
                     file, place, $"expected a state dict, or one under {string.Join(", ", Wrappers)}; found a dictionary of "
-                    + string.Join(", ", dictionary.Keys.Take(8).Select(CheckpointFormatException.Quote)));
+                    + string.Join(", ", dictionary.Keys.Take(8).Select(Quoting.Quoted)));
                 foreach ((string? key, object? value) in found)
                 {
                     if (value is PickleTensor tensor)
@@ -61,7 +61,7 @@ internal static class StateDict
                 : null;
             if (exceeded is not null)
             {
-                throw CheckpointFormatException.At(file, place, $"{exceeded}, found more at {CheckpointFormatException.Quote(prefix)}");
+                throw CheckpointFormatException.At(file, place, $"{exceeded}, found more at {prefix.Quoted()}");
             }
 
             foreach ((string? key, object? value) in module.Attributes)
@@ -94,7 +94,7 @@ internal static class StateDict
             if (length == 0 || length > _limits.TensorNameLength)
             {
                 throw CheckpointFormatException.At(file, place,
-                    $"a name of {length} characters with {CheckpointFormatException.Quote(shown)}: expected one or more, and "
+                    $"a name of {length} characters with {shown.Quoted()}: expected one or more, and "
                     + ClipLimits.AtMost(_limits.TensorNameLength, "characters"));
             }
         }

@@ -3,23 +3,14 @@ using static TorchSharp.torch;
 namespace HiMo.MLNet.Checkpoints;
 
 /// <summary>Where a tensor lies in a file: everything needed to read it, and nothing read yet.</summary>
-internal sealed class StoredTensor
+/// <param name="file">The file.</param>
+/// <param name="info">What it is.</param>
+/// <param name="offset">Its first byte.</param>
+/// <param name="strides">Strides in elements; null for a dense tensor in row-major order.</param>
+/// <param name="span">Elements from the first to the last one, both counted.</param>
+internal sealed class StoredTensor(CheckpointFile file, TensorInfo info, long offset, long[]? strides, long span)
 {
-    private readonly CheckpointFile _file;
-    private readonly long _offset;
-    private readonly long[]? _strides;
-    private readonly long _span;
-
-    private StoredTensor(CheckpointFile file, TensorInfo info, long offset, long[]? strides, long span)
-    {
-        _file = file;
-        Info = info;
-        _offset = offset;
-        _strides = strides;
-        _span = span;
-    }
-
-    internal TensorInfo Info { get; }
+    internal TensorInfo Info => info;
 
     /// <summary>Describes a tensor inside a storage and checks that it fits there.</summary>
     /// <param name="file">The file.</param>
@@ -40,7 +31,7 @@ internal sealed class StoredTensor
         long storageBytes,
         long elementOffset)
     {
-        string place = $"tensor {CheckpointFormatException.Quote(name)}";
+        string place = $"tensor {name.Quoted()}";
         if (strides is not null && strides.Length != shape.Length)
         {
             throw file.Error(place, $"expected one stride for each of {shape.Length} dimensions, found {strides.Length}");
@@ -70,28 +61,41 @@ internal sealed class StoredTensor
         return new StoredTensor(file, info, storageOffset + (elementOffset * size), dense ? null : strides, span);
     }
 
+    /// <summary>Describes a tensor of a pickle and checks that it fits its storage.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="name">The tensor's name as the file has it.</param>
+    /// <param name="tensor">The tensor.</param>
+    /// <param name="offset">Where its storage starts, which is already known to lie inside the file.</param>
+    internal static StoredTensor Create(CheckpointFile file, string name, PickleTensor tensor, long offset)
+    {
+        PickleStorage storage = tensor.Storage;
+        int size = TensorTypes.Size(storage.Type);
+        return Create(file, name, storage.Type, tensor.Shape, tensor.Strides, offset + (storage.ViewOffset * size),
+            storage.ViewCount * size, tensor.Offset);
+    }
+
     /// <summary>Reads the tensor into <paramref name="destination"/>: contiguous, on the CPU, of equal type and shape.</summary>
     internal void CopyTo(Tensor destination)
     {
-        if (_strides is null)
+        if (strides is null)
         {
             Fill(destination);
             return;
         }
 
-        using Tensor storage = empty([_span], dtype: Info.Type, device: CPU);
+        using Tensor storage = empty([span], dtype: Info.Type, device: CPU);
         Fill(storage);
-        using Tensor view = storage.as_strided(Info.Shape, _strides, 0);
+        using Tensor view = storage.as_strided(Info.Shape, strides, 0);
         destination.copy_(view);
     }
 
     private void Fill(Tensor destination)
     {
-        long offset = _offset;
+        long position = offset;
         TensorBytes.ForEachChunk(destination, bytes =>
         {
-            _file.ReadExactly(offset, bytes, $"tensor {CheckpointFormatException.Quote(Info.Name)}");
-            offset += bytes.Length;
+            file.ReadExactly(position, bytes, $"tensor {Info.Name.Quoted()}");
+            position += bytes.Length;
         });
     }
 

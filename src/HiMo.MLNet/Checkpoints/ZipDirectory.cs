@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Checkpoints;
 
@@ -9,7 +9,8 @@ namespace HiMo.MLNet.Checkpoints;
 /// that any part of a stored tensor is read straight into its memory; it refuses entries of one name, and counts entries
 /// before it reads them, where ZipArchive takes in as many as there are.
 /// </summary>
-internal sealed class ZipDirectory
+/// <param name="file">The archive.</param>
+internal sealed class ZipDirectory(CheckpointFile file)
 {
     private const int EndRecordBytes = 22;
     private const int Zip64LocatorBytes = 20;
@@ -17,10 +18,7 @@ internal sealed class ZipDirectory
     private const int EntryBytes = 46;
     private const int LocalHeaderBytes = 30;
 
-    private readonly CheckpointFile _file;
     private readonly Dictionary<string, Entry> _entries = [];
-
-    private ZipDirectory(CheckpointFile file) => _file = file;
 
     internal IReadOnlyCollection<string> Names => _entries.Keys;
 
@@ -65,7 +63,7 @@ internal sealed class ZipDirectory
         Entry entry = Find(name);
         return entry.Method == 0
             ? (DataOffset(entry, name), entry.Length)
-            : throw _file.Error(Place(name),
+            : throw file.Error(Place(name),
                 $"expected an entry stored as it is, found compression method {entry.Method}; save the checkpoint again with torch.save");
     }
 
@@ -76,84 +74,84 @@ internal sealed class ZipDirectory
         Entry entry = Find(name);
         if (entry.Length > limits.PickleBytes)
         {
-            throw _file.Error(Place(name), $"{ClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
+            throw file.Error(Place(name), $"{ClipLimits.AtMost(limits.PickleBytes, "bytes")}, found {entry.Length}");
         }
 
         if (entry.Method == 8 && entry.Length / limits.ExpansionRatio > entry.CompressedLength)
         {
-            throw _file.Error(
+            throw file.Error(
                 Place(name),
                 $"{ClipLimits.AtMost(limits.ExpansionRatio, "decompressed bytes per byte")}, found {entry.CompressedLength} that claim "
                 + $"to expand to {entry.Length}");
         }
 
-        var section = new FileSection(_file, DataOffset(entry, name), entry.CompressedLength);
+        var section = new FileSection(file, DataOffset(entry, name), entry.CompressedLength);
         return entry.Method switch
         {
             0 => (section, entry.Length),
             8 => (new DeflateStream(section, CompressionMode.Decompress), entry.Length),
-            _ => throw _file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}"),
+            _ => throw file.Error(Place(name), $"expected compression method 0 or 8, found {entry.Method}"),
         };
     }
 
     private Entry Find(string name) =>
-        _entries.TryGetValue(name, out Entry entry) ? entry : throw _file.Error(Place(name), "the archive has no such entry");
+        _entries.TryGetValue(name, out Entry entry) ? entry : throw file.Error(Place(name), "the archive has no such entry");
 
     private long DataOffset(Entry entry, string name)
     {
         Span<byte> header = stackalloc byte[LocalHeaderBytes];
-        _file.ReadExactly(entry.HeaderOffset, header, Place(name));
-        if (BinaryPrimitives.ReadUInt32LittleEndian(header) != 0x04034b50)
+        file.ReadExactly(entry.HeaderOffset, header, Place(name));
+        if (ReadUInt32LittleEndian(header) != 0x04034b50)
         {
-            throw _file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
+            throw file.Error(Place(name), $"expected an entry's header at byte {entry.HeaderOffset}");
         }
 
         long offset = entry.HeaderOffset + LocalHeaderBytes
-            + BinaryPrimitives.ReadUInt16LittleEndian(header[26..]) + BinaryPrimitives.ReadUInt16LittleEndian(header[28..]);
-        return entry.CompressedLength <= _file.Length - offset
+            + ReadUInt16LittleEndian(header[26..]) + ReadUInt16LittleEndian(header[28..]);
+        return entry.CompressedLength <= file.Length - offset
             ? offset
-            : throw _file.Error(Place(name), $"its {entry.CompressedLength} bytes from {offset} on reach past the end of the file");
+            : throw file.Error(Place(name), $"its {entry.CompressedLength} bytes from {offset} on reach past the end of the file");
     }
 
     private int Add(ReadOnlySpan<byte> record, ulong index)
     {
         const string place = "zip directory";
-        if (record.Length < EntryBytes || BinaryPrimitives.ReadUInt32LittleEndian(record) != 0x02014b50)
+        if (record.Length < EntryBytes || ReadUInt32LittleEndian(record) != 0x02014b50)
         {
-            throw _file.Error(place, $"expected entry {index}, found something else");
+            throw file.Error(place, $"expected entry {index}, found something else");
         }
 
-        ushort flags = BinaryPrimitives.ReadUInt16LittleEndian(record[8..]);
-        ushort nameLength = BinaryPrimitives.ReadUInt16LittleEndian(record[28..]);
-        ushort extraLength = BinaryPrimitives.ReadUInt16LittleEndian(record[30..]);
-        ushort commentLength = BinaryPrimitives.ReadUInt16LittleEndian(record[32..]);
+        ushort flags = ReadUInt16LittleEndian(record[8..]);
+        ushort nameLength = ReadUInt16LittleEndian(record[28..]);
+        ushort extraLength = ReadUInt16LittleEndian(record[30..]);
+        ushort commentLength = ReadUInt16LittleEndian(record[32..]);
         int total = EntryBytes + nameLength + extraLength + commentLength;
         if (record.Length < total)
         {
-            throw _file.Error(place, $"entry {index} reaches past the end of the directory");
+            throw file.Error(place, $"entry {index} reaches past the end of the directory");
         }
 
         string name = Encoding.UTF8.GetString(record.Slice(EntryBytes, nameLength));
-        ulong compressed = BinaryPrimitives.ReadUInt32LittleEndian(record[20..]);
-        ulong length = BinaryPrimitives.ReadUInt32LittleEndian(record[24..]);
-        ulong header = BinaryPrimitives.ReadUInt32LittleEndian(record[42..]);
+        ulong compressed = ReadUInt32LittleEndian(record[20..]);
+        ulong length = ReadUInt32LittleEndian(record[24..]);
+        ulong header = ReadUInt32LittleEndian(record[42..]);
         ReadZip64(record.Slice(EntryBytes + nameLength, extraLength), ref length, ref compressed, ref header);
 
-        var entry = new Entry(BinaryPrimitives.ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
-        ulong limit = (ulong)_file.Length;
+        var entry = new Entry(ReadUInt16LittleEndian(record[10..]), (long)compressed, (long)length, (long)header);
+        ulong limit = (ulong)file.Length;
         if (compressed > limit || header > limit || length > long.MaxValue || (entry.Method == 0 && length != compressed))
         {
-            throw _file.Error(Place(name), $"sizes {compressed} and {length} at byte {header} do not fit a file of {_file.Length} bytes");
+            throw file.Error(Place(name), $"sizes {compressed} and {length} at byte {header} do not fit a file of {file.Length} bytes");
         }
 
         if ((flags & 1) != 0)
         {
-            throw _file.Error(Place(name), "the entry is encrypted");
+            throw file.Error(Place(name), "the entry is encrypted");
         }
 
         if (!_entries.TryAdd(name, entry))
         {
-            throw _file.Error(Place(name), "the archive has two entries of this name");
+            throw file.Error(Place(name), "the archive has two entries of this name");
         }
 
         return total;
@@ -164,8 +162,8 @@ internal sealed class ZipDirectory
     {
         while (extra.Length >= 4)
         {
-            ushort id = BinaryPrimitives.ReadUInt16LittleEndian(extra);
-            int size = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
+            ushort id = ReadUInt16LittleEndian(extra);
+            int size = Math.Min(ReadUInt16LittleEndian(extra[2..]), extra.Length - 4);
             if (id == 1)
             {
                 ReadOnlySpan<byte> values = extra.Slice(4, size);
@@ -182,7 +180,7 @@ internal sealed class ZipDirectory
         {
             if (field == uint.MaxValue && values.Length >= 8)
             {
-                field = BinaryPrimitives.ReadUInt64LittleEndian(values);
+                field = ReadUInt64LittleEndian(values);
                 values = values[8..];
             }
         }
@@ -197,7 +195,7 @@ internal sealed class ZipDirectory
         long tailOffset = file.Length - tail.Length;
         file.ReadExactly(tailOffset, tail, place);
         int at = tail.Length - EndRecordBytes;
-        while (at >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(at)) != 0x06054b50)
+        while (at >= 0 && ReadUInt32LittleEndian(tail.AsSpan(at)) != 0x06054b50)
         {
             at--;
         }
@@ -208,14 +206,14 @@ internal sealed class ZipDirectory
         }
 
         Span<byte> end = tail.AsSpan(at);
-        ulong count = BinaryPrimitives.ReadUInt16LittleEndian(end[10..]);
-        long length = BinaryPrimitives.ReadUInt32LittleEndian(end[12..]);
-        long offset = BinaryPrimitives.ReadUInt32LittleEndian(end[16..]);
+        ulong count = ReadUInt16LittleEndian(end[10..]);
+        long length = ReadUInt32LittleEndian(end[12..]);
+        long offset = ReadUInt32LittleEndian(end[16..]);
 
         int locatorAt = at - Zip64LocatorBytes;
-        if (locatorAt >= 0 && BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(locatorAt)) == 0x07064b50)
+        if (locatorAt >= 0 && ReadUInt32LittleEndian(tail.AsSpan(locatorAt)) == 0x07064b50)
         {
-            long recordAt = BinaryPrimitives.ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
+            long recordAt = ReadInt64LittleEndian(tail.AsSpan(locatorAt + 8));
             if (recordAt < 0 || recordAt > file.Length - Zip64EndRecordBytes)
             {
                 throw file.Error(place, $"expected a 64-bit end record inside the file, found it at byte {recordAt}");
@@ -223,20 +221,20 @@ internal sealed class ZipDirectory
 
             Span<byte> record = stackalloc byte[Zip64EndRecordBytes];
             file.ReadExactly(recordAt, record, place);
-            if (BinaryPrimitives.ReadUInt32LittleEndian(record) != 0x06064b50)
+            if (ReadUInt32LittleEndian(record) != 0x06064b50)
             {
                 throw file.Error(place, $"expected a 64-bit end record at byte {recordAt}");
             }
 
-            count = BinaryPrimitives.ReadUInt64LittleEndian(record[32..]);
-            length = BinaryPrimitives.ReadInt64LittleEndian(record[40..]);
-            offset = BinaryPrimitives.ReadInt64LittleEndian(record[48..]);
+            count = ReadUInt64LittleEndian(record[32..]);
+            length = ReadInt64LittleEndian(record[40..]);
+            offset = ReadInt64LittleEndian(record[48..]);
         }
 
         return (count, offset, length);
     }
 
-    private static string Place(string name) => $"zip entry {CheckpointFormatException.Quote(name)}";
+    private static string Place(string name) => $"zip entry {name.Quoted()}";
 
     private readonly record struct Entry(int Method, long CompressedLength, long Length, long HeaderOffset);
 }

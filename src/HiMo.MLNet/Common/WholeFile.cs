@@ -43,6 +43,11 @@ internal static class WholeFile
         }
     }
 
+    /// <summary>Keeps other processes out of what a file stands for, until the result is disposed.</summary>
+    /// <exception cref="IOException">Another one holds it, or it cannot be made.</exception>
+    public static FileStream Hold(string path, FileMode mode = FileMode.OpenOrCreate) =>
+        new(path, mode, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+
     /// <summary>Deletes what processes that were killed left behind; what another one is writing is locked, and stays.</summary>
     /// <param name="folder">Where to look, not in subfolders.</param>
     /// <param name="files">The names of the files that were to be written, with <c>*</c> and <c>?</c> for any characters.</param>
@@ -52,7 +57,7 @@ internal static class WholeFile
         {
             try
             {
-                new FileStream(partial, FileMode.Open, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose).Dispose();
+                Hold(partial, FileMode.Open).Dispose();
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException)
             {

@@ -1,6 +1,6 @@
-using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.InteropServices;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Images;
 
@@ -47,7 +47,10 @@ internal static class BmpFile
             Span<uint> to = pixels.Slice((header.IsTopDown ? row : header.Height - 1 - row) * header.Width, header.Width);
             if (header.Bits <= 8)
             {
-                ReadIndices(from, header.Bits, colours, to);
+                for (int x = 0; x < to.Length; x++)
+                {
+                    to[x] = colours[PixelConversion.Index(from, x, header.Bits)];
+                }
             }
             else
             {
@@ -58,15 +61,6 @@ internal static class BmpFile
         return image;
     }
 
-    private static void ReadIndices(ReadOnlySpan<byte> from, int bits, ReadOnlySpan<uint> colours, Span<uint> to)
-    {
-        for (int x = 0; x < to.Length; x++)
-        {
-            int bit = x * bits;
-            to[x] = colours[(from[bit / 8] >> (8 - bits - (bit % 8))) & ((1 << bits) - 1)];
-        }
-    }
-
     private static void ReadColours(ReadOnlySpan<byte> from, Header header, Span<uint> to)
     {
         int step = header.Bits / 8;
@@ -75,9 +69,9 @@ internal static class BmpFile
             ReadOnlySpan<byte> pixel = from.Slice(x * step, step);
             uint value = step switch
             {
-                2 => BinaryPrimitives.ReadUInt16LittleEndian(pixel),
+                2 => ReadUInt16LittleEndian(pixel),
                 3 => (uint)(pixel[0] | (pixel[1] << 8) | (pixel[2] << 16)),
-                _ => BinaryPrimitives.ReadUInt32LittleEndian(pixel),
+                _ => ReadUInt32LittleEndian(pixel),
             };
             to[x] = PixelConversion.Pack(Part(value, header.Red), Part(value, header.Green), Part(value, header.Blue))
                 | ((uint)Part(value, header.Alpha) << 24);
@@ -105,25 +99,25 @@ internal static class BmpFile
             Span<byte> info = stackalloc byte[AlphaHeaderBytes];
             info.Clear();
             file[FileHeaderBytes..Math.Min(file.Length, FileHeaderBytes + AlphaHeaderBytes)].CopyTo(info);
-            _headerBytes = BinaryPrimitives.ReadInt32LittleEndian(info);
+            _headerBytes = ReadInt32LittleEndian(info);
             if (_headerBytes == CoreHeaderBytes)
             {
-                Width = BinaryPrimitives.ReadUInt16LittleEndian(info[4..]);
-                Height = BinaryPrimitives.ReadUInt16LittleEndian(info[6..]);
-                Bits = BinaryPrimitives.ReadUInt16LittleEndian(info[10..]);
+                Width = ReadUInt16LittleEndian(info[4..]);
+                Height = ReadUInt16LittleEndian(info[6..]);
+                Bits = ReadUInt16LittleEndian(info[10..]);
             }
             else
             {
-                Width = BinaryPrimitives.ReadInt32LittleEndian(info[4..]);
-                int height = BinaryPrimitives.ReadInt32LittleEndian(info[8..]);
+                Width = ReadInt32LittleEndian(info[4..]);
+                int height = ReadInt32LittleEndian(info[8..]);
                 (Height, IsTopDown) = (height == int.MinValue ? 0 : Math.Abs(height), height < 0);
-                Bits = BinaryPrimitives.ReadUInt16LittleEndian(info[14..]);
-                _compression = BinaryPrimitives.ReadInt32LittleEndian(info[16..]);
-                _colourCount = BinaryPrimitives.ReadInt32LittleEndian(info[32..]);
+                Bits = ReadUInt16LittleEndian(info[14..]);
+                _compression = ReadInt32LittleEndian(info[16..]);
+                _colourCount = ReadInt32LittleEndian(info[32..]);
             }
 
             _colourCount = _colourCount == 0 && Bits <= 8 ? 1 << Bits : _colourCount;
-            DataAt = BinaryPrimitives.ReadUInt32LittleEndian(file[10..]);
+            DataAt = ReadUInt32LittleEndian(file[10..]);
             if (DataAt == FileHeaderBytes + _headerBytes && Bits <= 8)
             {
                 DataAt += 4L * _colourCount; // The file forgot its palette.
@@ -133,10 +127,10 @@ internal static class BmpFile
             if (_compression == Masked)
             {
                 Span<byte> masks = info[InfoHeaderBytes..];
-                Red = BinaryPrimitives.ReadUInt32LittleEndian(masks);
-                Green = BinaryPrimitives.ReadUInt32LittleEndian(masks[4..]);
-                Blue = BinaryPrimitives.ReadUInt32LittleEndian(masks[8..]);
-                Alpha = _headerBytes >= AlphaHeaderBytes && Bits == 32 ? BinaryPrimitives.ReadUInt32LittleEndian(masks[12..]) : 0;
+                Red = ReadUInt32LittleEndian(masks);
+                Green = ReadUInt32LittleEndian(masks[4..]);
+                Blue = ReadUInt32LittleEndian(masks[8..]);
+                Alpha = _headerBytes >= AlphaHeaderBytes && Bits == 32 ? ReadUInt32LittleEndian(masks[12..]) : 0;
             }
 
             Mode = Alpha != 0 ? PixelMode.RgbAlpha : Bits <= 8 && !IsGrey(file) ? PixelMode.Palette : PixelMode.Rgb;

@@ -1,6 +1,6 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Images;
 
@@ -39,16 +39,16 @@ internal static class GifFile
     // What reads past the end throws, which the caller reports as truncation.
     private static RgbImage ReadFirstFrame(ReadOnlySpan<byte> file, string name)
     {
-        int screenWidth = BinaryPrimitives.ReadUInt16LittleEndian(file[6..]);
-        int screenHeight = BinaryPrimitives.ReadUInt16LittleEndian(file[8..]);
+        int screenWidth = ReadUInt16LittleEndian(file[6..]);
+        int screenHeight = ReadUInt16LittleEndian(file[8..]);
         ReadOnlySpan<byte> rest = file[HeaderBytes..];
         ReadOnlySpan<byte> palette = TakePalette(file[10], ref rest);
         int transparent = SkipExtensions(ref rest, name);
         ReadOnlySpan<byte> frame = rest.Slice(1, FrameBytes);
-        int left = BinaryPrimitives.ReadUInt16LittleEndian(frame);
-        int top = BinaryPrimitives.ReadUInt16LittleEndian(frame[2..]);
-        int width = BinaryPrimitives.ReadUInt16LittleEndian(frame[4..]);
-        int height = BinaryPrimitives.ReadUInt16LittleEndian(frame[6..]);
+        int left = ReadUInt16LittleEndian(frame);
+        int top = ReadUInt16LittleEndian(frame[2..]);
+        int width = ReadUInt16LittleEndian(frame[4..]);
+        int height = ReadUInt16LittleEndian(frame[6..]);
         rest = rest[(1 + FrameBytes)..];
         ReadOnlySpan<byte> own = TakePalette(frame[8], ref rest);
         palette = own.IsEmpty ? palette : own;

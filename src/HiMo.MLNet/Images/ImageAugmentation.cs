@@ -1,5 +1,6 @@
 using System.Drawing;
 using System.Runtime.CompilerServices;
+using static System.FormattableString;
 
 namespace HiMo.MLNet;
 
@@ -61,7 +62,7 @@ public sealed record ImageAugmentation
         if (!(value >= low && value <= high)) // Not a number fails, too.
         {
             expected ??= low > 0 ? $"above 0 and at most {high}" : $"{low} to {high}";
-            throw new ArgumentOutOfRangeException(option, FormattableString.Invariant(
+            throw new ArgumentOutOfRangeException(option, Invariant(
                 $"{nameof(ImageAugmentation)}.{option}: expected {expected}, found {value}."));
         }
     }

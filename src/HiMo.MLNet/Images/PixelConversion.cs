@@ -10,6 +10,10 @@ internal static class PixelConversion
     /// <summary>A pixel as one number.</summary>
     public static uint Pack(byte red, byte green, byte blue) => (uint)(red | (green << 8) | (blue << 16));
 
+    /// <summary>The value at a place of a row that packs values of 1, 2, 4 or 8 bits, the upper bits first.</summary>
+    public static int Index(ReadOnlySpan<byte> row, int x, int bits) =>
+        (row[x * bits / 8] >> (8 - bits - (x * bits % 8))) & ((1 << bits) - 1);
+
     /// <summary>A grey pixel.</summary>
     public static uint Grey(int value) => (uint)value * 0x010101;
 

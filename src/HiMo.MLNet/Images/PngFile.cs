@@ -1,7 +1,7 @@
 using System.Buffers;
-using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
+using static System.Buffers.Binary.BinaryPrimitives;
 
 namespace HiMo.MLNet.Images;
 
@@ -94,10 +94,10 @@ internal static class PngFile
         ReadOnlySpan<byte> rest = file[Signature.Length..];
         while (rest.Length >= ChunkFrame)
         {
-            uint stated = BinaryPrimitives.ReadUInt32BigEndian(rest);
+            uint stated = ReadUInt32BigEndian(rest);
             bool isWhole = stated <= rest.Length - ChunkFrame;
             ReadOnlySpan<byte> typed = rest.Slice(4, isWhole ? (int)stated + 4 : rest.Length - 4);
-            if (isWhole && BinaryPrimitives.ReadUInt32BigEndian(rest[(typed.Length + 4)..]) != Checksum(typed))
+            if (isWhole && ReadUInt32BigEndian(rest[(typed.Length + 4)..]) != Checksum(typed))
             {
                 throw new ImageReadException(name, "it is damaged");
             }
@@ -141,18 +141,12 @@ internal static class PngFile
                 for (int x = 0; x < width; x++)
                 {
                     to[left + (x * stepX)] = header.ColourType == Palette
-                        ? colours[Index(row, x, header.Depth)]
-                        : BinaryPrimitives.ReadUInt16BigEndian(row.AsSpan(1 + (x * 2)));
+                        ? colours[PixelConversion.Index(row.AsSpan(1), x, header.Depth)]
+                        : ReadUInt16BigEndian(row.AsSpan(1 + (x * 2)));
                 }
 
                 (row, above) = (above, row);
             }
-        }
-
-        static int Index(byte[] row, int x, int depth)
-        {
-            int bit = x * depth;
-            return (row[1 + (bit / 8)] >> (8 - depth - (bit % 8))) & ((1 << depth) - 1);
         }
     }
 
@@ -206,8 +200,8 @@ internal static class PngFile
         public Header(ReadOnlySpan<byte> file)
         {
             ReadOnlySpan<byte> data = file.Slice(Signature.Length + 8, HeaderBytes);
-            Width = BinaryPrimitives.ReadInt32BigEndian(data);
-            Height = BinaryPrimitives.ReadInt32BigEndian(data[4..]);
+            Width = ReadInt32BigEndian(data);
+            Height = ReadInt32BigEndian(data[4..]);
             (Depth, ColourType, IsInterlaced) = (data[8], data[9], data[12] == 1);
         }
 

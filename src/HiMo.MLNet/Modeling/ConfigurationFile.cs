@@ -247,7 +247,7 @@ internal sealed class ConfigurationFile
         _ => "",
     };
 
-    private static string Shown(JsonElement value) => CheckpointFormatException.Quote(value.GetRawText());
+    private static string Shown(JsonElement value) => value.GetRawText().Quoted();
 
     private CheckpointFormatException Contradiction(JsonElement part, string name, object stated, object found, string checkpoint) =>
         new($"{checkpoint}: its configuration file {Path} says {Name(part)}{name} {stated}; the shapes of its tensors say {found}.");

@@ -56,7 +56,7 @@ internal static class TokenizerFile
             e is JsonException or InvalidOperationException or KeyNotFoundException or FormatException and not CheckpointFormatException)
         {
             // The parser quotes all that it does not understand.
-            string problem = CheckpointFormatException.Quote(e.Message);
+            string problem = e.Message.Quoted();
             throw Error(path, $"expected JSON with the type, merges and vocab of a BPE model: {problem}", e);
         }
     }
@@ -99,7 +99,7 @@ internal static class TokenizerFile
             {
                 throw Error(
                     path,
-                    $"expected the id {id} for {CheckpointFormatException.Quote(symbol)}, as CLIP counts bytes and merges, found "
+                    $"expected the id {id} for {symbol.Quoted()}, as CLIP counts bytes and merges, found "
                     + (ids.ContainsKey(symbol) ? found : "none"));
             }
         }

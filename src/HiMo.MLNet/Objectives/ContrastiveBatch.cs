@@ -34,17 +34,9 @@ internal sealed record ContrastiveBatch(Tensor Images, IReadOnlyList<Tensor> Tok
 
     public void Dispose()
     {
-        Images.Dispose();
-        foreach (Tensor tokens in Tokens)
+        foreach (Tensor tensor in (Tensor[])[Images, .. Tokens, .. Captions, ImageIds])
         {
-            tokens.Dispose();
+            tensor.Dispose();
         }
-
-        foreach (Tensor captions in Captions)
-        {
-            captions.Dispose();
-        }
-
-        ImageIds.Dispose();
     }
 }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using HiMo.MLNet.Objectives;
 using static TorchSharp.torch;
 
@@ -58,11 +59,12 @@ public abstract class ContrastiveObjective
 
     internal virtual void Validate()
     {
-        Require(LabelSmoothing is >= 0 and < 1, nameof(LabelSmoothing), LabelSmoothing, "in [0, 1)");
-        Require(Enum.IsDefined(GradientPaths), nameof(GradientPaths), GradientPaths, "a value of the enumeration");
+        Require(LabelSmoothing is >= 0 and < 1, LabelSmoothing, "in [0, 1)");
+        Require(Enum.IsDefined(GradientPaths), GradientPaths, "a value of the enumeration");
     }
 
-    private protected void Require(bool condition, string name, object found, string expected) =>
+    private protected void Require(
+        bool condition, object found, string expected, [CallerArgumentExpression(nameof(found))] string name = "") =>
         OptionCheck.Require(condition, GetType().Name, name, found, expected);
 
     /// <param name="images">(N, d), raw image embeddings.</param>

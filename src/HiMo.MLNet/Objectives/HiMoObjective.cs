@@ -20,8 +20,8 @@ public sealed class HiMoObjective : ContrastiveObjective
     internal override void Validate()
     {
         base.Validate();
-        Require(VarianceRatio is > 0 and <= 1, nameof(VarianceRatio), VarianceRatio, "in (0, 1]");
-        Require(ComponentWeight >= 0 && double.IsFinite(ComponentWeight), nameof(ComponentWeight), ComponentWeight, "at least 0");
+        Require(VarianceRatio is > 0 and <= 1, VarianceRatio, "in (0, 1]");
+        Require(ComponentWeight is >= 0 and < double.PositiveInfinity, ComponentWeight, "at least 0");
     }
 
     /// <inheritdoc/>

@@ -18,7 +18,7 @@ public sealed class LongClipObjective : ContrastiveObjective
     internal override void Validate()
     {
         base.Validate();
-        Require(ImageComponents >= 1, nameof(ImageComponents), ImageComponents, "at least 1");
+        Require(ImageComponents >= 1, ImageComponents, "at least 1");
     }
 
     /// <inheritdoc/>

@@ -29,10 +29,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
     internal override void Validate()
     {
         base.Validate();
-        Require(AlignmentWeight > 0 && double.IsFinite(AlignmentWeight), nameof(AlignmentWeight), AlignmentWeight, "a positive number");
-        Require(SparsityWeight >= 0 && double.IsFinite(SparsityWeight), nameof(SparsityWeight), SparsityWeight, "at least 0");
-        Require(MaskNetworkLearningRate > 0 && double.IsFinite(MaskNetworkLearningRate), nameof(MaskNetworkLearningRate),
-            MaskNetworkLearningRate, "a positive number");
+        Require(AlignmentWeight is > 0 and < double.PositiveInfinity, AlignmentWeight, "a positive number");
+        Require(SparsityWeight is >= 0 and < double.PositiveInfinity, SparsityWeight, "at least 0");
+        Require(MaskNetworkLearningRate is > 0 and < double.PositiveInfinity, MaskNetworkLearningRate, "a positive number");
     }
 
     // The whole caption, its first sentence or a subset of its sentences, as published.
@@ -44,11 +43,9 @@ public sealed class SmartClipObjective : ContrastiveObjective
     protected override ObjectiveValue Loss(EmbeddedBatch batch)
     {
         Tensor v = batch.Images, u = batch.Texts[0], m = batch.Masks!;        // (N, d)
-        Tensor images = ContrastiveLoss.CrossEntropy(
-            Logits(v, ContrastiveLoss.Gathered(u, GradientPaths), ContrastiveLoss.Gathered(m, GradientPaths), batch.Scale),
-            batch.Targets[0]);
-        Tensor captions = ContrastiveLoss.CrossEntropy(
-            Logits(ContrastiveLoss.Gathered(v, GradientPaths), u, m, batch.Scale).t(), batch.Targets[0]);
+        Tensor Gathered(Tensor rows) => ContrastiveLoss.Gathered(rows, GradientPaths);
+        Tensor images = ContrastiveLoss.CrossEntropy(Logits(v, Gathered(u), Gathered(m), batch.Scale), batch.Targets[0]);
+        Tensor captions = ContrastiveLoss.CrossEntropy(Logits(Gathered(v), u, m, batch.Scale).t(), batch.Targets[0]);
         Tensor open = m.mean();
         return new(images.Plus(captions).Times(AlignmentWeight).Plus(open.Times(SparsityWeight)),
             [("image", images), ("text", captions), ("open", open)]);

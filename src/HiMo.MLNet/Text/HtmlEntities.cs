@@ -14,13 +14,10 @@ internal static class HtmlEntities
     private const int LongestUnambiguousName = 24;
 
     // "amp;" and, where HTML allows it without a semicolon, "amp".
-    private static readonly Dictionary<string, string> s_names = new(StringComparer.Ordinal);
+    private static readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> s_names = NewNames();
 
     // "EACUTE;": capitals that stand for the capital letter, though HTML does not know the name.
-    private static readonly Dictionary<string, string> s_capitals = new(StringComparer.Ordinal);
-
-    private static readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> s_namesBySpan;
-    private static readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> s_capitalsBySpan;
+    private static readonly Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> s_capitals = NewNames();
 
     static HtmlEntities()
     {
@@ -30,16 +27,16 @@ internal static class HtmlEntities
             string name = line[1..tab];
             IEnumerable<int> codes = line[(tab + 1)..].Split(' ').Select(code => int.Parse(code, NumberStyles.HexNumber));
             string value = string.Concat(codes.Select(char.ConvertFromUtf32));
-            (line[0] == '^' ? s_capitals : s_names).Add(name + ";", value);
+            (line[0] == '^' ? s_capitals : s_names).Dictionary.Add(name + ";", value);
             if (line[0] == '=')
             {
-                s_names.Add(name, value);
+                s_names.Dictionary.Add(name, value);
             }
         }
-
-        s_namesBySpan = s_names.GetAlternateLookup<ReadOnlySpan<char>>();
-        s_capitalsBySpan = s_capitals.GetAlternateLookup<ReadOnlySpan<char>>();
     }
+
+    private static Dictionary<string, string>.AlternateLookup<ReadOnlySpan<char>> NewNames() =>
+        new Dictionary<string, string>(StringComparer.Ordinal).GetAlternateLookup<ReadOnlySpan<char>>();
 
     /// <summary>Decodes every reference: names without a semicolon too, by their longest known beginning.</summary>
     public static string Unescape(string text) => Replace(text, Any);
@@ -96,7 +93,7 @@ internal static class HtmlEntities
         ReadOnlySpan<char> name = text.Slice(1, length);
         for (int known = length; known > 1; known--)
         {
-            if (s_namesBySpan.TryGetValue(name[..known], out string? value))
+            if (s_names.TryGetValue(name[..known], out string? value))
             {
                 decoded.Append(value).Append(name[known..]);
                 return 1 + length;
@@ -134,7 +131,7 @@ internal static class HtmlEntities
         }
 
         ReadOnlySpan<char> name = text[1..end];
-        if (!s_namesBySpan.TryGetValue(name, out string? value) && !s_capitalsBySpan.TryGetValue(name, out value))
+        if (!s_names.TryGetValue(name, out string? value) && !s_capitals.TryGetValue(name, out value))
         {
             return 0;
         }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text;
+using static HiMo.MLNet.Text.MojibakeKind;
 
 namespace HiMo.MLNet.Text;
 
@@ -10,87 +11,61 @@ namespace HiMo.MLNet.Text;
 /// </remarks>
 internal static class MojibakeSigns
 {
-    [Flags]
-    private enum Kind
-    {
-        None = 0,
-        Common = 1,
-        Control = 1 << 1, // C1, U+0080 to U+009F
-        Bad = 1 << 2, // hardly ever meant
-        Law = 1 << 3,
-        Currency = 1 << 4,
-        Opening = 1 << 5,
-        Closing = 1 << 6,
-        Numeric = 1 << 7,
-        Face = 1 << 8, // letters of which faces are made
-        Upper = 1 << 9, // with an accent
-        Lower = 1 << 10,
-        UpperCommon = 1 << 11, // Greek and Cyrillic
-        LowerCommon = 1 << 12,
-        Box = 1 << 13,
-        SmallLatin = 1 << 14, // a to z
-        CapitalLatin = 1 << 15,
-        Space = 1 << 16,
-        Word = 1 << 17, // letters, numbers and the underscore
-        Degree = 1 << 18,
-        Leads = 1 << 19, // begins a sequence
-    }
+    private const MojibakeKind AnyAccent = Lower | Upper;
+    private const MojibakeKind Sign = Box | Opening | Closing | Currency | Numeric | Law;
 
-    private const Kind AnyAccent = Kind.Lower | Kind.Upper;
-    private const Kind Sign = Kind.Box | Kind.Opening | Kind.Closing | Kind.Currency | Kind.Numeric | Kind.Law;
-
-    private static readonly (Kind Kind, string Characters)[] s_characters =
+    private static readonly (MojibakeKind MojibakeKind, string Characters)[] s_characters =
     [
-        (Kind.Common, "\u00A0\u00AD·´–—―…’"),
-        (Kind.Bad, "¤¦¨ª¬¯¸ºƒˆˇ˘˛˜†‡‰⌐◊\uFFFD"),
-        (Kind.Law, "¶§"),
-        (Kind.Currency, "¢£¥₧€"),
-        (Kind.Opening, "¡«¿©΄΅‘‚“„•‹\uF8FF"),
-        (Kind.Closing, "®»˝”›™"),
-        (Kind.Numeric, "²³¹±¼½¾×µ÷⁄∂∆∏∑√∞∩∫≈≠≡≤≥№"),
-        (Kind.Face, "ÒÓÔÕÖÙÚÛÜòóôõöøùúûüŐŌŪŲ°"),
-        (Kind.Upper, "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑØÜÝĂĀĄĆČĎĐĘĚĒĖĞĢİĪĶĹĽŁĻŃŇŅŒŘŚŞŠŢŤŮŰŸŹŻŽҐ"),
-        (Kind.Lower, "ßàáâãäåæçèéêëìíîïðñăąāćčďđęěēėğģįīķĺľłļœŕśşšťüźżžґﬁﬂ"),
-        (Kind.UpperCommon, "ÞΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡ\u03A2ΣΤΥΦΧΨΩΆΈΉΊΌΎΏΪΫЁЂЃЄЅІЇЈЉЊЋЌ\u040DЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ"),
-        (Kind.LowerCommon, "αβγδεζηθικλμνξοπρςστυφχψωάέήίΰабвгдежзийклмнопрстуфхцчшщъыьэюя\u0450ёђѓєѕіїјљњћќ\u045Dўџ"),
-        (Kind.Box, "│┌┐┘├┤┬┼═║╒╓╔╕╖╗╘╙╚╛╜╝╞╟╠╡╢╣╤╥╦╧╨╩╪╫╬▀▄█▌▐░▒▓"),
-        (Kind.Degree, "°"),
+        (Common, "\u00A0\u00AD·´–—―…’"),
+        (Bad, "¤¦¨ª¬¯¸ºƒˆˇ˘˛˜†‡‰⌐◊\uFFFD"),
+        (Law, "¶§"),
+        (Currency, "¢£¥₧€"),
+        (Opening, "¡«¿©΄΅‘‚“„•‹\uF8FF"),
+        (Closing, "®»˝”›™"),
+        (Numeric, "²³¹±¼½¾×µ÷⁄∂∆∏∑√∞∩∫≈≠≡≤≥№"),
+        (Face, "ÒÓÔÕÖÙÚÛÜòóôõöøùúûüŐŌŪŲ°"),
+        (Upper, "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑØÜÝĂĀĄĆČĎĐĘĚĒĖĞĢİĪĶĹĽŁĻŃŇŅŒŘŚŞŠŢŤŮŰŸŹŻŽҐ"),
+        (Lower, "ßàáâãäåæçèéêëìíîïðñăąāćčďđęěēėğģįīķĺľłļœŕśşšťüźżžґﬁﬂ"),
+        (UpperCommon, "ÞΑΒΓΔΕΖΗΘΙΚΛΜΝΞΟΠΡ\u03A2ΣΤΥΦΧΨΩΆΈΉΊΌΎΏΪΫЁЂЃЄЅІЇЈЉЊЋЌ\u040DЎЏАБВГДЕЖЗИЙКЛМНОПРСТУФХЦЧШЩЪЫЬЭЮЯ"),
+        (LowerCommon, "αβγδεζηθικλμνξοπρςστυφχψωάέήίΰабвгдежзийклмнопрстуфхцчшщъыьэюя\u0450ёђѓєѕіїјљњћќ\u045Dўџ"),
+        (Box, "│┌┐┘├┤┬┼═║╒╓╔╕╖╗╘╙╚╛╜╝╞╟╠╡╢╣╤╥╦╧╨╩╪╫╬▀▄█▌▐░▒▓"),
+        (Degree, "°"),
     ];
 
     // What does not follow what.
-    private static readonly (Kind First, Kind Second)[] s_pairs =
+    private static readonly (MojibakeKind First, MojibakeKind Second)[] s_pairs =
     [
-        (AnyAccent | Sign, Kind.Bad),
-        (Kind.Bad, AnyAccent | Sign),
-        (Kind.Bad, Kind.Bad),
-        (Kind.Lower | Kind.LowerCommon | Kind.Box | Kind.Closing | Kind.Currency | Kind.Numeric, Kind.Upper),
-        (Kind.Box | Kind.Closing | Kind.Currency | Kind.Numeric, Kind.Lower),
-        (Kind.Lower | Kind.Box | Kind.Closing, Kind.Currency),
-        (Kind.Upper | Kind.Box, Kind.Numeric | Kind.Law),
-        (Kind.Currency | Kind.Numeric | Kind.Box, Kind.Opening),
-        (Kind.Box, Kind.Face | Kind.Closing),
-        (AnyAccent | Kind.Currency | Kind.Numeric | Kind.Opening | Kind.Closing | Kind.Law, Kind.Box),
-        (Kind.Upper, Kind.Degree),
+        (AnyAccent | Sign, Bad),
+        (Bad, AnyAccent | Sign),
+        (Bad, Bad),
+        (Lower | LowerCommon | Box | Closing | Currency | Numeric, Upper),
+        (Box | Closing | Currency | Numeric, Lower),
+        (Lower | Box | Closing, Currency),
+        (Upper | Box, Numeric | Law),
+        (Currency | Numeric | Box, Opening),
+        (Box, Face | Closing),
+        (AnyAccent | Currency | Numeric | Opening | Closing | Law, Box),
+        (Upper, Degree),
     ];
 
-    private static readonly (Kind First, Kind Second, Kind Third)[] s_triples =
+    private static readonly (MojibakeKind First, MojibakeKind Second, MojibakeKind Third)[] s_triples =
     [
-        (Kind.SmallLatin | Kind.CapitalLatin, Kind.LowerCommon | Kind.UpperCommon, Kind.Bad),
-        (Kind.Space, Kind.Upper, Kind.Currency),
-        (AnyAccent | Kind.Box | Kind.Currency | Kind.Closing, Kind.Opening, Kind.Numeric),
-        (AnyAccent | Kind.Currency | Kind.Numeric | Kind.Box | Kind.Law, Kind.Closing, Kind.Opening),
-        (Kind.SmallLatin, Kind.Upper, Kind.Opening | Kind.Currency),
-        (AnyAccent, Kind.Opening | Kind.Closing, Kind.Word),
+        (SmallLatin | CapitalLatin, LowerCommon | UpperCommon, Bad),
+        (Space, Upper, Currency),
+        (AnyAccent | Box | Currency | Closing, Opening, Numeric),
+        (AnyAccent | Currency | Numeric | Box | Law, Closing, Opening),
+        (SmallLatin, Upper, Opening | Currency),
+        (AnyAccent, Opening | Closing, Word),
     ];
 
-    private const Kind BetweenLetters = Kind.Control | Kind.Bad | Kind.Opening | Kind.Closing | Kind.Currency;
-    private const Kind Arabic = Kind.Common | Kind.Currency | Kind.Bad | Kind.Numeric | Kind.Opening;
+    private const MojibakeKind BetweenLetters = Control | Bad | Opening | Closing | Currency;
+    private const MojibakeKind Arabic = Common | Currency | Bad | Numeric | Opening;
 
     // Sequences that a certain encoding makes of certain text; each place by its characters, its kinds or both.
-    private static readonly (string Characters, Kind Kinds)[][] s_sequences =
+    private static readonly (string Characters, MojibakeKind Kinds)[][] s_sequences =
     [
         // Windows-1252
-        [("ÂÃÎÐ", 0), ("€œŠš¢£Ÿž\u00A0\u00AD®©°·»–—´", Kind.Opening | Kind.Closing)],
+        [("ÂÃÎÐ", 0), ("€œŠš¢£Ÿž\u00A0\u00AD®©°·»–—´", Opening | Closing)],
         [("×", 0), ("²³", 0)],
         [("ØÙ", 0), ("ŸŠ®°µ»", Arabic), ("ØÙ", 0), ("ŸŠ®°µ»", Arabic)],
         [("à", 0), ("²µ¹¼½¾", 0)],
@@ -110,7 +85,7 @@ internal static class MojibakeSigns
         [("ā", 0), ("€", 0)],
     ];
 
-    private static readonly Kind[] s_kinds = Kinds();
+    private static readonly MojibakeKind[] s_kinds = Kinds();
 
     /// <summary>Whether anything in the text is hardly ever meant. Linear: a few comparisons a character.</summary>
     public static bool In(ReadOnlySpan<char> text)
@@ -122,10 +97,10 @@ internal static class MojibakeSigns
                 continue;
             }
 
-            Kind first = s_kinds[text[i]];
-            Kind second = KindAt(text, i + 1);
-            if (first.HasFlag(Kind.Control) || ArePair(first, second) || AreTriple(first, second, KindAt(text, i + 2))
-                || (first.HasFlag(Kind.Leads) && IsSequence(text[i..])) || IsMisplaced(text, i))
+            MojibakeKind first = s_kinds[text[i]];
+            MojibakeKind second = KindAt(text, i + 1);
+            if (first.HasFlag(Control) || ArePair(first, second) || AreTriple(first, second, KindAt(text, i + 2))
+                || (first.HasFlag(Leads) && IsSequence(text[i..])) || IsMisplaced(text, i))
             {
                 return true;
             }
@@ -134,9 +109,9 @@ internal static class MojibakeSigns
         return false;
     }
 
-    private static bool ArePair(Kind first, Kind second)
+    private static bool ArePair(MojibakeKind first, MojibakeKind second)
     {
-        foreach ((Kind one, Kind other) in s_pairs)
+        foreach ((MojibakeKind one, MojibakeKind other) in s_pairs)
         {
             if ((first & one) != 0 && (second & other) != 0)
             {
@@ -147,9 +122,9 @@ internal static class MojibakeSigns
         return false;
     }
 
-    private static bool AreTriple(Kind first, Kind second, Kind third)
+    private static bool AreTriple(MojibakeKind first, MojibakeKind second, MojibakeKind third)
     {
-        foreach ((Kind one, Kind other, Kind last) in s_triples)
+        foreach ((MojibakeKind one, MojibakeKind other, MojibakeKind last) in s_triples)
         {
             if ((first & one) != 0 && (second & other) != 0 && (third & last) != 0)
             {
@@ -162,7 +137,7 @@ internal static class MojibakeSigns
 
     private static bool IsSequence(ReadOnlySpan<char> text)
     {
-        foreach ((string Characters, Kind Kinds)[] sequence in s_sequences)
+        foreach ((string Characters, MojibakeKind Kinds)[] sequence in s_sequences)
         {
             int matched = 0;
             while (matched < sequence.Length && matched < text.Length
@@ -185,10 +160,10 @@ internal static class MojibakeSigns
     {
         'Œ' or 'œ' => at + 1 < text.Length && !char.IsAsciiLetter(text[at + 1]),
         'Â' when at > 0 && at + 1 < text.Length
-            && (text[at - 1] is '.' or ',' or '?' or '!' || IsAny(text[at - 1], Kind.SmallLatin | Kind.Closing))
-            && (text[at + 1] == ' ' || IsAny(text[at + 1], Kind.Opening | Kind.Closing)) => true,
-        'Â' or 'Ã' => at + 1 < text.Length && text[at + 1] == ' ' && (at == 0 || IsAny(text[at - 1], Kind.SmallLatin)
-            || (at > 1 && IsAny(text[at - 1], Kind.Space) && IsAny(text[at - 2], Kind.SmallLatin))),
+            && (text[at - 1] is '.' or ',' or '?' or '!' || IsAny(text[at - 1], SmallLatin | Closing))
+            && (text[at + 1] == ' ' || IsAny(text[at + 1], Opening | Closing)) => true,
+        'Â' or 'Ã' => at + 1 < text.Length && text[at + 1] == ' ' && (at == 0 || IsAny(text[at - 1], SmallLatin)
+            || (at > 1 && IsAny(text[at - 1], Space) && IsAny(text[at - 2], SmallLatin))),
         'Г' => text[at..].StartsWith("ГўВЂВ") && IsBeforeLatin(text[(at + 5)..]),
         _ => false,
     };
@@ -204,24 +179,24 @@ internal static class MojibakeSigns
         return length < text.Length && (text[length] == ' ' || char.IsAsciiLetter(text[length]));
     }
 
-    private static bool IsAny(char character, Kind kinds) => (s_kinds[character] & kinds) != 0;
+    private static bool IsAny(char character, MojibakeKind kinds) => (s_kinds[character] & kinds) != 0;
 
-    private static Kind KindAt(ReadOnlySpan<char> text, int at)
+    private static MojibakeKind KindAt(ReadOnlySpan<char> text, int at)
     {
         if (at >= text.Length)
         {
-            return Kind.None;
+            return None;
         }
 
         return Rune.DecodeFromUtf16(text[at..], out Rune rune, out _) == OperationStatus.Done && !rune.IsBmp
-            ? Rune.IsLetter(rune) || Rune.IsNumber(rune) ? Kind.Word : Kind.None
+            ? Rune.IsLetter(rune) || Rune.IsNumber(rune) ? Word : None
             : s_kinds[text[at]];
     }
 
-    private static Kind[] Kinds()
+    private static MojibakeKind[] Kinds()
     {
-        var kinds = new Kind[char.MaxValue + 1];
-        foreach ((Kind kind, string characters) in s_characters)
+        var kinds = new MojibakeKind[char.MaxValue + 1];
+        foreach ((MojibakeKind kind, string characters) in s_characters)
         {
             foreach (char character in characters)
             {
@@ -229,22 +204,22 @@ internal static class MojibakeSigns
             }
         }
 
-        foreach ((string Characters, Kind Kinds)[] sequence in s_sequences)
+        foreach ((string Characters, MojibakeKind Kinds)[] sequence in s_sequences)
         {
             foreach (char character in sequence[0].Characters)
             {
-                kinds[character] |= Kind.Leads;
+                kinds[character] |= Leads;
             }
         }
 
         for (int code = 0; code < kinds.Length; code++)
         {
             char character = (char)code;
-            kinds[code] |= (char.IsLetter(character) || char.IsNumber(character) || character == '_' ? Kind.Word : 0)
-                | (char.IsWhiteSpace(character) || character is >= '\x1C' and <= '\x1F' ? Kind.Space : 0)
-                | (char.IsAsciiLetterLower(character) ? Kind.SmallLatin : 0)
-                | (char.IsAsciiLetterUpper(character) ? Kind.CapitalLatin : 0)
-                | (character is >= '\x80' and <= '\x9F' ? Kind.Control : 0);
+            kinds[code] |= (char.IsLetter(character) || char.IsNumber(character) || character == '_' ? Word : 0)
+                | (char.IsWhiteSpace(character) || character is >= '\x1C' and <= '\x1F' ? Space : 0)
+                | (char.IsAsciiLetterLower(character) ? SmallLatin : 0)
+                | (char.IsAsciiLetterUpper(character) ? CapitalLatin : 0)
+                | (character is >= '\x80' and <= '\x9F' ? Control : 0);
         }
 
         return kinds;

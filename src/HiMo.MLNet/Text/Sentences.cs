@@ -20,7 +20,6 @@ internal static class Sentences
     /// </remarks>
     public static string[] Split(string caption)
     {
-        ArgumentNullException.ThrowIfNull(caption);
         var sentences = new List<string>();
         int start = 0;
         for (int i = 0; i < caption.Length; i++)

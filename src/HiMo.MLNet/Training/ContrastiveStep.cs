@@ -1,5 +1,6 @@
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Objectives;
+using TorchSharp;
 using TorchSharp.Modules;
 using static TorchSharp.torch;
 
@@ -32,7 +33,7 @@ internal sealed class ContrastiveStep(
     /// <summary>Adds the gradients of the batch, times the scale, to those of the first replica's parameters.</summary>
     public StepResult Backward(ContrastiveBatch batch, double lossScale = 1)
     {
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         if (replicas.Count == 1 && (microBatchSize ?? batch.Count) >= batch.Count)
         {
             ObjectiveValue value = Compute(EncodeImages(_first, batch, 0, batch.Count), EncodeTexts(_first, batch, 0, batch.Count), batch);
@@ -62,7 +63,7 @@ internal sealed class ContrastiveStep(
         {
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
             {
-                using TorchSharp.DisposeScope slice = NewDisposeScope();
+                using DisposeScope slice = NewDisposeScope();
                 if (_trainsImages)
                 {
                     EncodeImages(replica, batch, from, count).backward([v.grad!.narrow(0, from, count).to(replica.Device)]);
@@ -100,7 +101,7 @@ internal sealed class ContrastiveStep(
                 precision).Evaluate(batch);
         }
 
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         (Tensor v, Tensor[] texts) = Embed(batch);
         return Read(Compute(v, texts, batch));
@@ -127,7 +128,7 @@ internal sealed class ContrastiveStep(
             using IDisposable _ = no_grad();
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
             {
-                using TorchSharp.DisposeScope slice = NewDisposeScope();
+                using DisposeScope slice = NewDisposeScope();
                 Tensor Keep(Tensor t) => t.to(_first.Device).DetachFromDisposeScope();   // into the caller's scope, on the caller's thread
                 (Tensor, Tensor[]) part = (Keep(EncodeImages(replica, batch, from, count)),
                     [.. EncodeTexts(replica, batch, from, count).Select(Keep)]);
@@ -165,7 +166,7 @@ internal sealed class ContrastiveStep(
 
     private Tensor EncodeImages(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
     {
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
         return replica.Clip.EncodeImage(ImageTensor.Normalize(batch.Images.narrow(0, start, count).to(replica.Device)))
             .MoveToOuterDisposeScope();
@@ -173,7 +174,7 @@ internal sealed class ContrastiveStep(
 
     private Tensor[] EncodeTexts(NetworkReplica replica, ContrastiveBatch batch, int start, int count)
     {
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = MixedPrecision.Use(precision);
         Tensor[] tokens = [.. batch.Tokens.Select(t => t.narrow(0, start, count).to(replica.Device))];
         Tensor[] texts = replica.Masks is not { } masks ? [.. tokens.Select(replica.Clip.EncodeText)]
@@ -195,7 +196,7 @@ internal sealed class ContrastiveStep(
             return;
         }
 
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         foreach (NetworkReplica replica in replicas.Skip(1))
         {
@@ -209,7 +210,7 @@ internal sealed class ContrastiveStep(
     // In the order of the replicas, so that the sum is the same every time.
     private void AddGradients()
     {
-        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
         foreach (NetworkReplica replica in replicas.Skip(1))
         {

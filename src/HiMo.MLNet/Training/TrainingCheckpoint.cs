@@ -1,9 +1,9 @@
-using System.Globalization;
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
 using TorchSharp.Modules;
+using static System.FormattableString;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Training;
@@ -28,7 +28,7 @@ internal static class TrainingCheckpoint
     public static string Save(
         string folder, int keep, TrainingState state, NetworkReplica networks, AdamW optimizer, IReadOnlyDictionary<string, Tensor>? best)
     {
-        string path = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"step-{state.Step:d8}.safetensors"));
+        string path = Path.Combine(folder, Invariant($"step-{state.Step:d8}.safetensors"));
         using (DisposeScope scope = NewDisposeScope())
         {
             List<(string, Tensor)> tensors = [.. ClipWeights.Tensors(networks.Clip).Select(t => (t.Key, t.Value.detach()))];
@@ -66,8 +66,7 @@ internal static class TrainingCheckpoint
         try
         {
             Directory.CreateDirectory(folder);
-            held = new FileStream(
-                Path.Combine(folder, ".in-use"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None, 1, FileOptions.DeleteOnClose);
+            held = WholeFile.Hold(Path.Combine(folder, ".in-use"));
             WholeFile.DeleteAbandoned(folder, Pattern);
             return held;
         }
@@ -103,17 +102,7 @@ internal static class TrainingCheckpoint
     /// <exception cref="FileNotFoundException">There is no such file or folder.</exception>
     public static string? Find(string path)
     {
-        if (File.Exists(path))
-        {
-            return path;
-        }
-
-        if (Directory.Exists(path))
-        {
-            return Files(path).LastOrDefault();
-        }
-
-        throw new FileNotFoundException(
+        return File.Exists(path) ? path : Directory.Exists(path) ? Files(path).LastOrDefault() : throw new FileNotFoundException(
             $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.ResumeFrom)} '{path}': there is no such checkpoint or folder.", path);
     }
 

@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace HiMo.MLNet;
 
 /// <summary>Which model is trained, with which objective and how; <see cref="HiMoClipOptions"/> adds the columns and the validation
@@ -200,54 +202,52 @@ public abstract class TrainingOptions
 
     private void ValidateModel()
     {
-        Require(Activation is null || Enum.IsDefined(Activation.Value), nameof(Activation), Activation,
+        Require(Activation is null || Enum.IsDefined(Activation.Value), Activation,
             "a value of the enumeration, or null");
-        Require(Activation is null || Checkpoint is not null, nameof(Activation), Activation,
+        Require(Activation is null || Checkpoint is not null, Activation,
             $"null without a {nameof(Checkpoint)}: {nameof(Architecture)} has its own");
-        Require(Architecture is not null, nameof(Architecture), null, "a ClipArchitecture");
+        Require(Architecture is not null, Architecture, "a ClipArchitecture");
         Architecture!.Validate();
-        Require(Objective is not null, nameof(Objective), null, "a ContrastiveObjective");
+        Require(Objective is not null, Objective, "a ContrastiveObjective");
         Objective!.Validate();
-        Require(MaxLogitScale is null or >= 1, nameof(MaxLogitScale), MaxLogitScale, "at least 1, or null");
-        Require(InitialLogitScale is null
-            || (InitialLogitScale > 0 && InitialLogitScale < double.PositiveInfinity && InitialLogitScale <= LargestLogitScale),
-            nameof(InitialLogitScale), InitialLogitScale,
-            $"above 0 and at most {nameof(MaxLogitScale)}, here {LargestLogitScale}, or null");
+        Require(MaxLogitScale is null or >= 1, MaxLogitScale, "at least 1, or null");
+        Require(
+            InitialLogitScale is null || (InitialLogitScale is > 0 and < double.PositiveInfinity && InitialLogitScale <= LargestLogitScale),
+            InitialLogitScale, $"above 0 and at most {nameof(MaxLogitScale)}, here {LargestLogitScale}, or null");
     }
 
     private void ValidateSteps()
     {
-        Require(Epochs >= 1, nameof(Epochs), Epochs, "at least 1");
-        Require(MaxSteps is null or >= 1, nameof(MaxSteps), MaxSteps, "at least 1, or null");
-        Require(BatchSize >= 2, nameof(BatchSize), BatchSize, "at least 2: the objective contrasts the pairs of a batch");
-        Require(MicroBatchSize is null or >= 1, nameof(MicroBatchSize), MicroBatchSize, "at least 1, or null");
-        Require(Devices is null or { Count: > 0 }, nameof(Devices), "empty", "at least one device, or null");
-        Require(Enum.IsDefined(Precision), nameof(Precision), Precision, "a value of the enumeration");
-        Require(LearningRate is null || (LearningRate > 0 && double.IsFinite(LearningRate.Value)), nameof(LearningRate), LearningRate,
-            "a positive number, or null");
-        Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), nameof(WeightDecay), WeightDecay, "at least 0");
-        Require(WarmupSteps is null or >= 0, nameof(WarmupSteps), WarmupSteps, "at least 0, or null");
-        Require(MaxGradientNorm is null || (MaxGradientNorm > 0 && double.IsFinite(MaxGradientNorm.Value)), nameof(MaxGradientNorm),
-            MaxGradientNorm, "a positive number, or null");
-        Require(!(FreezeImageTower && FreezeTextTower), nameof(FreezeTextTower), true,
+        Require(Epochs >= 1, Epochs, "at least 1");
+        Require(MaxSteps is null or >= 1, MaxSteps, "at least 1, or null");
+        Require(BatchSize >= 2, BatchSize, "at least 2: the objective contrasts the pairs of a batch");
+        Require(MicroBatchSize is null or >= 1, MicroBatchSize, "at least 1, or null");
+        Require(Devices is null or { Count: > 0 }, "empty", "at least one device, or null", nameof(Devices));
+        Require(Enum.IsDefined(Precision), Precision, "a value of the enumeration");
+        Require(LearningRate is null or (> 0 and < double.PositiveInfinity), LearningRate, "a positive number, or null");
+        Require(WeightDecay is >= 0 and < double.PositiveInfinity, WeightDecay, "at least 0");
+        Require(WarmupSteps is null or >= 0, WarmupSteps, "at least 0, or null");
+        Require(MaxGradientNorm is null or (> 0 and < double.PositiveInfinity), MaxGradientNorm, "a positive number, or null");
+        Require(!(FreezeImageTower && FreezeTextTower), FreezeTextTower,
             $"false with {nameof(FreezeImageTower)}: nothing would be left to train");
-        Require(FrozenImageBlocks >= 0, nameof(FrozenImageBlocks), FrozenImageBlocks, "at least 0");
-        Require(FrozenTextBlocks >= 0, nameof(FrozenTextBlocks), FrozenTextBlocks, "at least 0");
+        Require(FrozenImageBlocks >= 0, FrozenImageBlocks, "at least 0");
+        Require(FrozenTextBlocks >= 0, FrozenTextBlocks, "at least 0");
     }
 
     private void ValidateCourse()
     {
-        Require(CaptionSampling is null || Enum.IsDefined(CaptionSampling.Value), nameof(CaptionSampling), CaptionSampling,
+        Require(CaptionSampling is null || Enum.IsDefined(CaptionSampling.Value), CaptionSampling,
             "a value of the enumeration, or null");
-        Require(MaxUnreadableShare is >= 0 and < 1, nameof(MaxUnreadableShare), MaxUnreadableShare, "in [0, 1)");
-        Require(Enum.IsDefined(ValidationMetric), nameof(ValidationMetric), ValidationMetric, "a value of the enumeration");
-        Require(Patience is null or >= 1, nameof(Patience), Patience, "at least 1, or null");
-        Require(CheckpointEverySteps is null or >= 1, nameof(CheckpointEverySteps), CheckpointEverySteps, "at least 1, or null");
-        Require(CheckpointEverySteps is null || CheckpointFolder is not null, nameof(CheckpointEverySteps), CheckpointEverySteps,
+        Require(MaxUnreadableShare is >= 0 and < 1, MaxUnreadableShare, "in [0, 1)");
+        Require(Enum.IsDefined(ValidationMetric), ValidationMetric, "a value of the enumeration");
+        Require(Patience is null or >= 1, Patience, "at least 1, or null");
+        Require(CheckpointEverySteps is null or >= 1, CheckpointEverySteps, "at least 1, or null");
+        Require(CheckpointEverySteps is null || CheckpointFolder is not null, CheckpointEverySteps,
             $"null without a {nameof(CheckpointFolder)}");
-        Require(CheckpointsKept >= 1, nameof(CheckpointsKept), CheckpointsKept, "at least 1");
+        Require(CheckpointsKept >= 1, CheckpointsKept, "at least 1");
     }
 
-    private protected void Require(bool condition, string name, object? found, string expected) =>
+    private protected void Require(
+        bool condition, object? found, string expected, [CallerArgumentExpression(nameof(found))] string name = "") =>
         OptionCheck.Require(condition, GetType().Name, name, found, expected);
 }

@@ -1,5 +1,6 @@
 using System.Drawing;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 
@@ -25,34 +26,34 @@ internal static class TrainingSettings
     /// <param name="validationPairs">Those of the validation set, or null.</param>
     public static IReadOnlyDictionary<string, string> Of(TrainingOptions options, TrainingPlan plan, long pairs, long? validationPairs)
     {
-        var settings = new Dictionary<string, string>
-        {
-            ["rows of the data"] = Text(pairs),
-            ["beginning"] = options.Checkpoint is null ? $"new weights of {options.Architecture}" : "a checkpoint",
-            [nameof(options.Activation)] = Text(options.Activation),
-            ["frozen parts"] = $"{(options.FreezeImageTower ? "all" : options.FrozenImageBlocks)} image, "
-                + $"{(options.FreezeTextTower ? "all" : options.FrozenTextBlocks)} text",
-            [nameof(options.FreezeFirstPositions)] = Text(options.FreezeFirstPositions),
-            [nameof(options.Epochs)] = Text(options.Epochs),
-            [nameof(options.MaxSteps)] = Text(options.MaxSteps),
-            [nameof(options.BatchSize)] = Text(options.BatchSize),
-            [nameof(options.DropLastBatch)] = Text(options.DropLastBatch),
-            [nameof(options.MicroBatchSize)] = Text(options.MicroBatchSize),
-            [nameof(options.Devices)] = Text(options.Devices?.Count ?? 1),
-            [nameof(options.Precision)] = Text(options.Precision),
-            [nameof(options.LearningRate)] = Text(plan.LearningRate),
-            [nameof(options.WeightDecay)] = Text(options.WeightDecay),
-            [nameof(options.WarmupSteps)] = Text(plan.WarmupSteps),
-            [nameof(options.MaxGradientNorm)] = Text(options.MaxGradientNorm),
-            [nameof(options.InitialLogitScale)] = Text(options.InitialLogitScale),
-            [nameof(options.MaxLogitScale)] = Text(plan.MaxLogitScale),
-            [nameof(options.CaptionSampling)] = Text(options.CaptionSampling ?? options.Objective.Needs.CaptionSampling),
-            ["rows of the ValidationSet"] = Text(validationPairs),
-        };
+        var settings = new Dictionary<string, string>();
+        void Set(object? value, [CallerArgumentExpression(nameof(value))] string name = "") =>
+            settings[name[(name.LastIndexOf('.') + 1)..]] = Text(value);
+        Set(pairs, "rows of the data");
+        Set(options.Checkpoint is null ? $"new weights of {options.Architecture}" : "a checkpoint", "beginning");
+        Set(options.Activation);
+        Set($"{(options.FreezeImageTower ? "all" : options.FrozenImageBlocks)} image, "
+            + $"{(options.FreezeTextTower ? "all" : options.FrozenTextBlocks)} text", "frozen parts");
+        Set(options.FreezeFirstPositions);
+        Set(options.Epochs);
+        Set(options.MaxSteps);
+        Set(options.BatchSize);
+        Set(options.DropLastBatch);
+        Set(options.MicroBatchSize);
+        Set(options.Devices?.Count ?? 1, nameof(options.Devices));
+        Set(options.Precision);
+        Set(plan.LearningRate);
+        Set(options.WeightDecay);
+        Set(plan.WarmupSteps);
+        Set(options.MaxGradientNorm);
+        Set(options.InitialLogitScale);
+        Set(plan.MaxLogitScale);
+        Set(options.CaptionSampling ?? options.Objective.Needs.CaptionSampling, nameof(options.CaptionSampling));
+        Set(validationPairs, "rows of the ValidationSet");
         if (validationPairs is not null)
         {
-            settings[nameof(options.ValidationMetric)] = Text(options.ValidationMetric);
-            settings[nameof(options.Patience)] = Text(options.Patience);
+            Set(options.ValidationMetric);
+            Set(options.Patience);
         }
 
         Add(settings, nameof(options.Objective), options.Objective);

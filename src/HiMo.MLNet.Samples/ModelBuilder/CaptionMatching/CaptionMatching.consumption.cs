@@ -9,36 +9,27 @@ public partial class CaptionMatching
     /// <summary>
     /// model input class for CaptionMatching.
     /// </summary>
-    #region model input class
     public class ModelInput
     {
         [LoadColumn(0)]
-        [ColumnName(@"ImagePath")]
         public string ImagePath { get; set; } = "";
 
         [LoadColumn(1)]
-        [ColumnName(@"Caption")]
         public string Caption { get; set; } = "";
     }
-
-    #endregion
 
     /// <summary>
     /// model output class for CaptionMatching.
     /// </summary>
-    #region model output class
     public class ModelOutput
     {
         /// <summary>The cosine of the image and the caption, in [-1, 1].</summary>
-        [ColumnName(@"Similarity")]
         public float Similarity { get; set; }
     }
 
-    #endregion
-
     private static readonly string MLNetModelPath = Path.GetFullPath("CaptionMatching.mlnet");
 
-    public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
+    public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(CreatePredictEngine);
 
     private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
     {
@@ -52,11 +43,8 @@ public partial class CaptionMatching
     /// </summary>
     /// <param name="input">model input.</param>
     /// <returns><seealso cref="ModelOutput"/></returns>
-    public static ModelOutput Predict(ModelInput input)
-    {
-        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
-        return predEngine.Predict(input);
-    }
+    public static ModelOutput Predict(ModelInput input) =>
+        PredictEngine.Value.Predict(input);
 
     /// <summary>
     /// Use this method to compare captions of one image.
@@ -64,10 +52,8 @@ public partial class CaptionMatching
     /// <param name="imagePath">File path of the image.</param>
     /// <param name="captions">The captions; they stand in the place of labels.</param>
     /// <returns>Captions and similarities, best first.</returns>
-    public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(string imagePath, IEnumerable<string> captions)
-    {
-        return captions.Select(caption =>
+    public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(string imagePath, IEnumerable<string> captions) =>
+        captions.Select(caption =>
             KeyValuePair.Create(caption, Predict(new ModelInput { ImagePath = imagePath, Caption = caption }).Similarity))
             .OrderByDescending(c => c.Value);
-    }
 }

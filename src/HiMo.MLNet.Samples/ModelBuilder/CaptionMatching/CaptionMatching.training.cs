@@ -33,10 +33,8 @@ public partial class CaptionMatching
     /// <param name="inputDataFilePath">Path to the data file for training.</param>
     /// <param name="separatorChar">Separator character for delimited training file.</param>
     /// <param name="hasHeader">Boolean if training file has a header.</param>
-    public static IDataView LoadIDataViewFromFile(MLContext mlContext, string inputDataFilePath, char separatorChar, bool hasHeader)
-    {
-        return mlContext.Data.LoadFromTextFile<ModelInput>(inputDataFilePath, separatorChar, hasHeader);
-    }
+    public static IDataView LoadIDataViewFromFile(MLContext mlContext, string inputDataFilePath, char separatorChar, bool hasHeader) =>
+        mlContext.Data.LoadFromTextFile<ModelInput>(inputDataFilePath, separatorChar, hasHeader);
 
     /// <summary>
     /// Save a model at the specified path.
@@ -45,10 +43,8 @@ public partial class CaptionMatching
     /// <param name="model">Model to save.</param>
     /// <param name="data">IDataView used to train the model.</param>
     /// <param name="modelSavePath">File path for saving the model.</param>
-    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath)
-    {
+    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath) =>
         mlContext.Model.Save(model, data.Schema, modelSavePath);
-    }
 
     /// <summary>
     /// Retrain model using the pipeline.
@@ -56,25 +52,20 @@ public partial class CaptionMatching
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="trainData">Images with captions.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
-    {
-        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint);
-        return pipeline.Fit(trainData);
-    }
+    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint) =>
+        BuildPipeline(mlContext, checkpoint).Fit(trainData);
 
     /// <summary>
     /// Build the pipeline: HiMo-CLIP's objective, in the memory of 32 images at a time.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint)
-    {
-        return mlContext.Transforms.HiMoClip(new HiMoClipOptions
+    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint) =>
+        mlContext.Transforms.HiMoClip(new HiMoClipOptions
         {
             Checkpoint = checkpoint,
             Epochs = 1,
             BatchSize = 128,
             MicroBatchSize = 32,
         });
-    }
 }

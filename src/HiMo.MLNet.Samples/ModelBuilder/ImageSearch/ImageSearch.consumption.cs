@@ -9,37 +9,28 @@ public partial class ImageSearch
     /// <summary>
     /// model input class for ImageSearch.
     /// </summary>
-    #region model input class
     public class ModelInput
     {
         /// <summary>What the images should show.</summary>
         [LoadColumn(0)]
-        [ColumnName(@"Caption")]
         public string Caption { get; set; } = "";
     }
-
-    #endregion
 
     /// <summary>
     /// model output class for ImageSearch.
     /// </summary>
-    #region model output class
     public class ModelOutput
     {
         /// <summary>File paths, best first.</summary>
-        [ColumnName(@"SearchResults")]
         public string[] SearchResults { get; set; } = [];
 
         /// <summary>Their cosines with the sentence.</summary>
-        [ColumnName(@"SearchScores")]
         public float[] SearchScores { get; set; } = [];
     }
 
-    #endregion
-
     private static readonly string MLNetModelPath = Path.GetFullPath("ImageSearch.mlnet");
 
-    public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(() => CreatePredictEngine(), true);
+    public static readonly Lazy<PredictionEngine<ModelInput, ModelOutput>> PredictEngine = new(CreatePredictEngine);
 
     private static PredictionEngine<ModelInput, ModelOutput> CreatePredictEngine()
     {
@@ -53,11 +44,8 @@ public partial class ImageSearch
     /// </summary>
     /// <param name="input">model input.</param>
     /// <returns><seealso cref="ModelOutput"/></returns>
-    public static ModelOutput Predict(ModelInput input)
-    {
-        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
-        return predEngine.Predict(input);
-    }
+    public static ModelOutput Predict(ModelInput input) =>
+        PredictEngine.Value.Predict(input);
 
     /// <summary>
     /// Use this method to predict all results with their scores.
@@ -66,8 +54,7 @@ public partial class ImageSearch
     /// <returns>Images and scores, best first.</returns>
     public static IOrderedEnumerable<KeyValuePair<string, float>> PredictAllLabels(ModelInput input)
     {
-        PredictionEngine<ModelInput, ModelOutput> predEngine = PredictEngine.Value;
-        ModelOutput result = predEngine.Predict(input);
+        ModelOutput result = Predict(input);
         return result.SearchResults.Zip(result.SearchScores, (image, score) => KeyValuePair.Create(image, score))
             .OrderByDescending(c => c.Value);
     }

@@ -48,10 +48,8 @@ public partial class ImageSearch
     /// <param name="model">Model to save.</param>
     /// <param name="data">IDataView used to train the model.</param>
     /// <param name="modelSavePath">File path for saving the model.</param>
-    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath)
-    {
+    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath) =>
         mlContext.Model.Save(model, data.Schema, modelSavePath);
-    }
 
     /// <summary>
     /// Retrain model using the pipeline.
@@ -59,20 +57,15 @@ public partial class ImageSearch
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="trainData">The images to search; each is read once.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
-    {
-        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint);
-        return pipeline.Fit(trainData);
-    }
+    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint) =>
+        BuildPipeline(mlContext, checkpoint).Fit(trainData);
 
     /// <summary>
     /// Build the pipeline: embeddings, and the images nearest to that of a sentence.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint)
-    {
-        return mlContext.Transforms.HiMoClip(checkpoint)
+    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint) =>
+        mlContext.Transforms.HiMoClip(checkpoint)
             .Append(mlContext.Transforms.HiMoClipImageSearch(k: ResultCount));
-    }
 }

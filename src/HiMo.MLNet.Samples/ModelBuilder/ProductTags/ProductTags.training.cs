@@ -42,10 +42,8 @@ public partial class ProductTags
     /// <param name="inputDataFilePath">Path to the data file for training.</param>
     /// <param name="separatorChar">Separator character for delimited training file.</param>
     /// <param name="hasHeader">Boolean if training file has a header.</param>
-    public static IDataView LoadIDataViewFromFile(MLContext mlContext, string inputDataFilePath, char separatorChar, bool hasHeader)
-    {
-        return mlContext.Data.LoadFromTextFile<ModelInput>(inputDataFilePath, separatorChar, hasHeader);
-    }
+    public static IDataView LoadIDataViewFromFile(MLContext mlContext, string inputDataFilePath, char separatorChar, bool hasHeader) =>
+        mlContext.Data.LoadFromTextFile<ModelInput>(inputDataFilePath, separatorChar, hasHeader);
 
     /// <summary>
     /// Save a model at the specified path.
@@ -54,10 +52,8 @@ public partial class ProductTags
     /// <param name="model">Model to save.</param>
     /// <param name="data">IDataView used to train the model.</param>
     /// <param name="modelSavePath">File path for saving the model.</param>
-    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath)
-    {
+    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath) =>
         mlContext.Model.Save(model, data.Schema, modelSavePath);
-    }
 
     /// <summary>
     /// Retrain model using the pipeline.
@@ -65,11 +61,8 @@ public partial class ProductTags
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="trainData">Images with their tag as label; those of none of the tags have any other label, or an empty one.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
-    {
-        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint, MeasureThreshold(mlContext, trainData, checkpoint));
-        return pipeline.Fit(trainData);
-    }
+    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint) =>
+        BuildPipeline(mlContext, checkpoint, MeasureThreshold(mlContext, trainData, checkpoint)).Fit(trainData);
 
     /// <summary>
     /// Build the pipeline: the probability of every tag, and the best one as text, or the empty text below the threshold.
@@ -77,12 +70,10 @@ public partial class ProductTags
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
     /// <param name="threshold">The cosine that an image needs with its tag.</param>
-    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint, float threshold)
-    {
-        return mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_tags, templates: [Template],
+    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint, float threshold) =>
+        mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_tags, templates: [Template],
             threshold: threshold)
-            .Append(mlContext.Transforms.Conversion.MapKeyToValue(outputColumnName: @"PredictedLabel", inputColumnName: @"PredictedLabel"));
-    }
+            .Append(mlContext.Transforms.Conversion.MapKeyToValue(outputColumnName: "PredictedLabel", inputColumnName: "PredictedLabel"));
 
     private sealed class Sentence
     {
@@ -102,10 +93,10 @@ public partial class ProductTags
         IDataView sentences = mlContext.Data
             .LoadFromEnumerable(s_tags.Select(tag => new Sentence { Caption = string.Format(null, Template, tag) }));
         using HiMoClipTransformer clip = mlContext.Transforms.HiMoClip(checkpoint).Fit(sentences);
-        float[][] tags = [.. clip.Transform(sentences).GetColumn<float[]>(@"TextEmbedding")];
-        IEnumerable<float> best = clip.Transform(images).GetColumn<float[]>(@"ImageEmbedding")
+        float[][] tags = [.. clip.Transform(sentences).GetColumn<float[]>("TextEmbedding")];
+        IEnumerable<float> best = clip.Transform(images).GetColumn<float[]>("ImageEmbedding")
             .Select(image => tags.Max(tag => TensorPrimitives.Dot<float>(image, tag)));
-        IEnumerable<bool> isTagged = images.GetColumn<string>(@"Label").Select(label => s_tags.Contains(label));
+        IEnumerable<bool> isTagged = images.GetColumn<string>("Label").Select(label => s_tags.Contains(label));
         ILookup<bool, float> groups = best.Zip(isTagged).ToLookup(image => image.Second, image => image.First);
         int tagged = groups[true].Count(), others = groups[false].Count();
         if (tagged == 0 || others == 0)

@@ -33,10 +33,8 @@ public partial class ZeroShotImages
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="imagePaths">File paths of images.</param>
-    public static IDataView LoadIDataViewFromEnumerable(MLContext mlContext, IEnumerable<string> imagePaths)
-    {
-        return mlContext.Data.LoadFromEnumerable(imagePaths.Select(path => new ModelInput { ImagePath = path }));
-    }
+    public static IDataView LoadIDataViewFromEnumerable(MLContext mlContext, IEnumerable<string> imagePaths) =>
+        mlContext.Data.LoadFromEnumerable(imagePaths.Select(path => new ModelInput { ImagePath = path }));
 
     /// <summary>
     /// Save a model at the specified path.
@@ -45,10 +43,8 @@ public partial class ZeroShotImages
     /// <param name="model">Model to save.</param>
     /// <param name="data">IDataView used to train the model.</param>
     /// <param name="modelSavePath">File path for saving the model.</param>
-    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath)
-    {
+    public static void SaveModel(MLContext mlContext, ITransformer model, IDataView data, string modelSavePath) =>
         mlContext.Model.Save(model, data.Schema, modelSavePath);
-    }
 
     /// <summary>
     /// Retrain model using the pipeline.
@@ -56,20 +52,15 @@ public partial class ZeroShotImages
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="trainData">Data with the columns of <see cref="ModelInput"/>; its rows are not read.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint)
-    {
-        IEstimator<ITransformer> pipeline = BuildPipeline(mlContext, checkpoint);
-        return pipeline.Fit(trainData);
-    }
+    public static ITransformer RetrainModel(MLContext mlContext, IDataView trainData, string checkpoint) =>
+        BuildPipeline(mlContext, checkpoint).Fit(trainData);
 
     /// <summary>
     /// Build the pipeline: the probability of every label, and the best one as text.
     /// </summary>
     /// <param name="mlContext">The common context for all ML.NET operations.</param>
     /// <param name="checkpoint">A CLIP checkpoint.</param>
-    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint)
-    {
-        return mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_labels, templates: s_templates)
-            .Append(mlContext.Transforms.Conversion.MapKeyToValue(outputColumnName: @"PredictedLabel", inputColumnName: @"PredictedLabel"));
-    }
+    public static IEstimator<ITransformer> BuildPipeline(MLContext mlContext, string checkpoint) =>
+        mlContext.Transforms.HiMoClip(checkpoint, captionColumnName: null, labels: s_labels, templates: s_templates)
+            .Append(mlContext.Transforms.Conversion.MapKeyToValue(outputColumnName: "PredictedLabel", inputColumnName: "PredictedLabel"));
 }
