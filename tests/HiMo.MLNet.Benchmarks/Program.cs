@@ -26,6 +26,18 @@ switch (args)
     case ["speed", "--json", var file]:
         SpeedBenchmark.Run(file);
         return 0;
+    case ["search"]:
+        SearchBenchmark.Search(1_000_000);
+        return 0;
+    case ["search", var images]:
+        SearchBenchmark.Search(Number(images));
+        return 0;
+    case ["ranks"]:
+        SearchBenchmark.Ranks(20_000, 100_000);
+        return 0;
+    case ["ranks", var images, var texts]:
+        SearchBenchmark.Ranks(Number(images), Number(texts));
+        return 0;
     case ["precision"]:
         PrecisionBenchmark.Run(null);
         return 0;
@@ -53,7 +65,7 @@ switch (args)
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | search [IMAGES] | ranks [IMAGES CAPTIONS] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

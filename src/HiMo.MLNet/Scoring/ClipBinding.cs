@@ -135,6 +135,8 @@ internal sealed class ClipBinding : RowBinding
         return builder.ToAnnotations();
     }
 
+    public override int BatchSize => 32;
+
     private static bool ReadsImage(OutputColumn kind) => kind != OutputColumn.TextEmbedding;
 
     private static bool ReadsText(OutputColumn kind) => kind is OutputColumn.TextEmbedding or OutputColumn.Similarity;

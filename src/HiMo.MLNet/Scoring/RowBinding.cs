@@ -33,6 +33,9 @@ internal abstract class RowBinding : IRowToRowMapper
 
     public DataViewSchema OutputSchema { get; }
 
+    /// <summary>Rows computed at a time.</summary>
+    public abstract int BatchSize { get; }
+
     /// <summary>Which of the added columns the output column at this index is, null for a column of the input.</summary>
     public int? Added(int index) => index < InputSchema.Count ? null : index - InputSchema.Count;
 

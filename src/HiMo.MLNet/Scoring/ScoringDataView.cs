@@ -6,9 +6,6 @@ namespace HiMo.MLNet.Scoring;
 /// <summary>The transformed data: lazy, scored in batches while a cursor moves.</summary>
 internal sealed class ScoringDataView(RowBinding binding, IDataView source) : IDataView
 {
-    /// <summary>Rows scored at a time.</summary>
-    private const int BatchSize = 32;
-
     // Of images that are passed on; a batch ends at the row that reaches it.
     private const long PassedBytes = 64 << 20;
 
@@ -37,21 +34,22 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         private readonly bool _scores;
         private readonly BatchScorer _scorer;
         private readonly ValueGetter<DataViewRowId> _getId;
-        private readonly DataViewRowId[] _ids = new DataViewRowId[BatchSize];
-        private readonly long[] _batches = new long[BatchSize];
+        private readonly DataViewRowId[] _ids;
+        private readonly long[] _batches;
         private int _row = -1, _count;
         private long _position = -1;
 
         public Cursor(RowBinding binding, DataViewRowCursor input, DataViewSchema.Column[] active)
         {
             _binding = binding;
+            (_ids, _batches) = (new DataViewRowId[binding.BatchSize], new long[binding.BatchSize]);
             _input = input;
             _active = [.. active.Select(c => c.Index)];
             HashSet<int> added = [.. _active.Select(binding.Added).OfType<int>()];
             _scores = added.Count > 0;
             _scorer = binding.Start(input, added);
             _passed = _active.Where(i => binding.Added(i) is null).ToDictionary(i => i,
-                i => PassedColumn.Create(input, input.Schema[i], BatchSize));
+                i => PassedColumn.Create(input, input.Schema[i], binding.BatchSize));
             _getId = input.GetIdGetter();
         }
 
@@ -81,7 +79,7 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
             _row = _count = 0;
             _scorer.Clear();
             long passed = 0;
-            while (_count < BatchSize && passed < PassedBytes && _input.MoveNext())
+            while (_count < _binding.BatchSize && passed < PassedBytes && _input.MoveNext())
             {
                 foreach (PassedColumn column in _passed.Values)
                 {
