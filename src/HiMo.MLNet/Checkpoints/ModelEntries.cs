@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
@@ -41,13 +40,12 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
         T? result = null;
         bool found = open(name, (stream, length) =>
         {
-            using var hash = SHA256.Create();
             try
             {
-                using var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Read, leaveOpen: true);
+                using var hashed = new HashedStream(stream);
                 result = read(hashed, length);
                 hashed.CopyTo(Stream.Null);
-                Check(name, Convert.ToHexStringLower(hash.Hash!));
+                Check(name, hashed.TakeHash());
             }
             catch (Exception e)
             {
@@ -144,13 +142,9 @@ internal sealed class ModelEntriesWriter(Action<string, Action<Stream>> create)
 
     public void Write(string name, Action<Stream> write) => create(name, stream =>
     {
-        using var hash = SHA256.Create();
-        using (var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Write, leaveOpen: true))
-        {
-            write(hashed);
-        }
-
-        _hashes.Append(Convert.ToHexStringLower(hash.Hash!)).Append("  ").Append(name).Append('\n');
+        using var hashed = new HashedStream(stream);
+        write(hashed);
+        _hashes.Append(hashed.TakeHash()).Append("  ").Append(name).Append('\n');
     });
 
     public void WriteHashes() => create(ModelEntries.HashesEntry, stream => stream.Write(Encoding.UTF8.GetBytes(_hashes.ToString())));
