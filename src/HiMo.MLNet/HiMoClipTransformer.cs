@@ -190,6 +190,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         entries.Write(ModelArchive.WeightsEntry, held.SaveWeights);
         if (ZeroShot is not null)
         {
+            entries.WriteSources(ModelArchive.LabelsSourceEntry);
             entries.Write(ModelArchive.LabelsEntry, ZeroShot.Write);
         }
 
