@@ -38,6 +38,15 @@ switch (args)
     case ["ranks", var images, var texts]:
         SearchBenchmark.Ranks(Number(images), Number(texts));
         return 0;
+    case ["zip"]:
+        ZipBenchmark.Run();
+        return 0;
+    case ["files"]:
+        FilesBenchmark.Run(64);
+        return 0;
+    case ["files", var images]:
+        FilesBenchmark.Run(Number(images));
+        return 0;
     case ["precision"]:
         PrecisionBenchmark.Run(null);
         return 0;
@@ -65,7 +74,7 @@ switch (args)
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | search [IMAGES] | ranks [IMAGES CAPTIONS] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 
