@@ -47,6 +47,17 @@ internal static class FilesBenchmark
         }
     }
 
+    /// <summary>Writes what <see cref="Run"/> measures with, for <c>himo embed</c>.</summary>
+    public static void Write(string folder, int count)
+    {
+        Directory.CreateDirectory(folder);
+        RandomModel.Write(Path.Combine(folder, "model.safetensors"));
+        for (int i = 0; i < count; i++)
+        {
+            WriteImage(folder, i);
+        }
+    }
+
     private static double[] Medians(Action[] works)
     {
         List<double>[] seconds = [.. works.Select(_ => new List<double>())];

@@ -7,7 +7,7 @@ namespace HiMo.MLNet.Scoring;
 /// <summary>The transformed data: lazy, scored in batches while a cursor moves.</summary>
 internal sealed class ScoringDataView(RowBinding binding, IDataView source) : IDataView
 {
-    // Of images that are passed on; a batch ends at the row that reaches it.
+    // Of images that are passed on, in the batch and the one read ahead; a batch ends at the row that reaches its share.
     private const long PassedBytes = 64 << 20;
 
     public DataViewSchema Schema => binding.OutputSchema;
@@ -132,8 +132,8 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         {
             _scorer.Clear();
             int count = 0;
-            long passed = 0;
-            while (count < _batchSize && passed < PassedBytes && _input.MoveNext())
+            long passed = 0, mostPassed = _scorer.ReadsAhead ? PassedBytes / 2 : PassedBytes;
+            while (count < _batchSize && passed < mostPassed && _input.MoveNext())
             {
                 foreach (PassedColumn column in _passed.Values)
                 {
