@@ -6,15 +6,12 @@ namespace HiMo.MLNet.Cli;
 /// <param name="Error">Why it could not be read.</param>
 internal sealed record ScoredImage(string Image, float[]? Values, string? Error);
 
-/// <summary>Images through a model, one batch after the other; those that cannot be read are told and left out.</summary>
+/// <summary>Images through a model, one after the other; those that cannot be read are told and left out.</summary>
 /// <param name="images">Their paths.</param>
 /// <param name="model">Embeds them.</param>
 /// <param name="score">Gives the values of an embedding; null for the embedding itself.</param>
 internal sealed class ScoredImages(IReadOnlyCollection<string> images, ClipEmbedder model, Func<float[], float[]>? score = null)
 {
-    /// <summary>As many as the library scores at a time.</summary>
-    private const int BatchSize = 32;
-
     private readonly Dictionary<string, string> _skipped = [];
 
     /// <summary>Why images could not be read, by their paths.</summary>
@@ -24,39 +21,25 @@ internal sealed class ScoredImages(IReadOnlyCollection<string> images, ClipEmbed
     public IEnumerable<ScoredImage> Read(ProgressDisplay.Report report, CancellationToken cancellation)
     {
         int done = 0;
-        foreach (string[] batch in images.Chunk(BatchSize))
+        foreach (ClipEmbeddedImage image in model.EmbedEach(images.Select(ClipImage.FromFile), cancellation))
         {
-            cancellation.ThrowIfCancellationRequested();
-            foreach (ScoredImage image in Score(batch))
+            yield return Score(image);
+            if (++done % model.BatchSize == 0 || done == images.Count)
             {
-                yield return image;
+                report(done, images.Count);
             }
-
-            report(done += batch.Length, images.Count);
         }
     }
 
-    private ScoredImage[] Score(string[] batch)
+    private ScoredImage Score(ClipEmbeddedImage image)
     {
-        try
+        string path = image.Image.Name;
+        if (image.Error is { } error && _skipped.TryAdd(path, error.Reason))
         {
-            float[][] embeddings = model.EmbedImages(batch.Select(ClipImage.FromFile));
-            return [.. embeddings.Zip(batch,
-                (embedding, image) => new ScoredImage(image, score?.Invoke(embedding) ?? embedding, null))];
+            ProgressDisplay.Warn($"skipped '{path}': {error.Reason}");
         }
-        catch (ImageReadException) when (batch.Length > 1)
-        {
-            return [.. batch.SelectMany(image => Score([image]))];
-        }
-        catch (ImageReadException e)
-        {
-            if (_skipped.TryAdd(batch[0], e.Reason))
-            {
-                ProgressDisplay.Warn($"skipped '{batch[0]}': {e.Reason}");
-            }
 
-            return [new(batch[0], null, e.Reason)];
-        }
+        return new(path, image.Embedding is { } embedding ? score?.Invoke(embedding) ?? embedding : null, image.Error?.Reason);
     }
 
     /// <summary>Tells how many were left out.</summary>

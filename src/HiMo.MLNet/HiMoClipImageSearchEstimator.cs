@@ -1,5 +1,4 @@
 using System.Numerics.Tensors;
-using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -33,8 +32,7 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         DataViewSchema.Column name = InputColumns.Find(input.Schema, _options.NameColumnName, InputColumns.Kind.Name);
         DataViewSchema.Column embedding = InputColumns.Find(input.Schema, _options.EmbeddingColumnName, InputColumns.Kind.Embedding);
         using IChannel channel = _host.Start("Fitting an image search");
-        List<string> names = [];
-        List<float> embeddings = [];
+        var builder = new ImageIndexBuilder(((VectorDataViewType)embedding.Type).Size);
         long missing = 0;
         using (DataViewRowCursor cursor = input.GetRowCursor([name, embedding]))
         {
@@ -44,17 +42,15 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
             while (cursor.MoveNext())
             {
                 readEmbedding(ref vector);
-                float[] values = [.. vector.DenseValues()];
-                if (!float.IsFinite(TensorPrimitives.MaxMagnitude<float>(values)))
+                if (vector.GetValues() is { IsEmpty: false } values && !float.IsFinite(TensorPrimitives.MaxMagnitude(values)))
                 {
                     missing++;
                     continue;
                 }
-                names.Add(readName());
-                embeddings.AddRange(values);
+                builder.Add(readName(), vector);
             }
         }
-        if (names.Count == 0)
+        if (builder.Count == 0)
         {
             throw new InvalidOperationException(
                 $"An image search needs images: of {missing} rows, none has an embedding in column '{embedding.Name}'.");
@@ -63,20 +59,19 @@ public sealed class HiMoClipImageSearchEstimator : IEstimator<HiMoClipImageSearc
         if (missing > 0)
         {
             channel.Warning(MessageSensitivity.None,
-                $"{missing} of {names.Count + missing} images have no embedding and cannot be found.");
+                $"{missing} of {builder.Count + missing} images have no embedding and cannot be found.");
         }
 
-        if (_options.K > names.Count)
+        if (_options.K > builder.Count)
         {
             channel.Warning(MessageSensitivity.None,
-                $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {names.Count} images: a search "
-                + $"finds {names.Count}.");
+                $"{nameof(HiMoClipImageSearchOptions.K)} is {_options.K}, and there are {builder.Count} images: a search "
+                + $"finds {builder.Count}.");
         }
 
-        var matrix = new EmbeddingMatrix([.. embeddings], ((VectorDataViewType)embedding.Type).Size);
         SearchColumns columns = Columns;
         columns = columns with { TextEmbedding = ClipBinding.TextEmbeddingOf(embedding) ?? columns.TextEmbedding };
-        return new(Math.Min(_options.K, names.Count), columns, new ImageIndex(names, matrix.Normalize()));
+        return new(Math.Min(_options.K, builder.Count), columns, builder.Build());
     }
 
     private SearchColumns Columns =>

@@ -94,13 +94,13 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     {
         MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
         ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
-        var settings = new Settings(K, Columns, Images.Embeddings.Dimension, Images.Names);
+        var settings = new Settings(K, Columns, Images.Dimension, Images.Names);
         entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
         entries.Write(EmbeddingsEntry, stream =>                              // single precision, little endian, a row an image
         {
-            for (int i = 0; i < Images.Count; i++)
+            foreach (EmbeddingMatrix block in Images.Blocks)
             {
-                stream.Write(MemoryMarshal.AsBytes(Images.Embeddings.Row(i)));
+                stream.Write(MemoryMarshal.AsBytes(block.Rows(0, block.Count)));
             }
         });
         entries.WriteHashes();
@@ -112,12 +112,11 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         MLNetInternals.CheckVersion(context, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
         ModelEntries entries = MLNetInternals.Entries(context);
         Settings settings = entries.ReadSettings<Settings>().Checked(entries.Source);
-        EmbeddingMatrix embeddings = entries.Read(
-            EmbeddingsEntry, (stream, length) => ReadEmbeddings(stream, length, settings, entries.Source));
-        return new(settings.K, settings.Columns, new ImageIndex(settings.Names, embeddings));
+        ImageIndex images = entries.Read(EmbeddingsEntry, (stream, length) => ReadImages(stream, length, settings, entries.Source));
+        return new(settings.K, settings.Columns, images);
     }
 
-    private static EmbeddingMatrix ReadEmbeddings(Stream stream, long length, Settings settings, string source)
+    private static ImageIndex ReadImages(Stream stream, long length, Settings settings, string source)
     {
         if (length != (long)settings.Names.Count * settings.Dimension * sizeof(float))
         {
@@ -125,19 +124,21 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
                 source, EmbeddingsEntry, $"expected {settings.Names.Count} x {settings.Dimension} singles, found {length} bytes");
         }
 
-        float[] values = new float[settings.Names.Count * settings.Dimension];
-        for (int i = 0; i < settings.Names.Count; i++)
+        List<EmbeddingMatrix> blocks = [];
+        for (int first = 0; first < settings.Names.Count; first += ImageIndexBuilder.BlockRows)
         {
-            stream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan(i * settings.Dimension, settings.Dimension)));
+            float[] values = new float[Math.Min(ImageIndexBuilder.BlockRows, settings.Names.Count - first) * settings.Dimension];
+            stream.ReadExactly(MemoryMarshal.AsBytes(values.AsSpan()));
+            try
+            {
+                blocks.Add(new EmbeddingMatrix(values, settings.Dimension));
+            }
+            catch (ArgumentException e)
+            {
+                throw CheckpointFormatException.At(source, EmbeddingsEntry, $"from row {first} on: {e.Message}", e);
+            }
         }
 
-        try
-        {
-            return new EmbeddingMatrix(values, settings.Dimension);
-        }
-        catch (ArgumentException e)
-        {
-            throw CheckpointFormatException.At(source, EmbeddingsEntry, e.Message, e);
-        }
+        return new ImageIndex(settings.Names, blocks);
     }
 }

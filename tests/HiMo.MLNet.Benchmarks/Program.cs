@@ -26,6 +26,30 @@ switch (args)
     case ["speed", "--json", var file]:
         SpeedBenchmark.Run(file);
         return 0;
+    case ["search"]:
+        SearchBenchmark.Search(1_000_000);
+        return 0;
+    case ["search", var images]:
+        SearchBenchmark.Search(Number(images));
+        return 0;
+    case ["ranks"]:
+        SearchBenchmark.Ranks(20_000, 100_000);
+        return 0;
+    case ["ranks", var images, var texts]:
+        SearchBenchmark.Ranks(Number(images), Number(texts));
+        return 0;
+    case ["zip"]:
+        ZipBenchmark.Run();
+        return 0;
+    case ["files"]:
+        FilesBenchmark.Run(64);
+        return 0;
+    case ["files", "write", var folder]:
+        FilesBenchmark.Write(folder, 64);
+        return 0;
+    case ["files", var images]:
+        FilesBenchmark.Run(Number(images));
+        return 0;
     case ["precision"]:
         PrecisionBenchmark.Run(null);
         return 0;
@@ -53,7 +77,7 @@ switch (args)
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

@@ -82,7 +82,7 @@ public sealed class ModelZipTests : IDisposable
         string[] told = Encoding.ASCII.GetString(Content(archive.GetEntry(folder + "Sha256.txt")!)).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
         Assert.Equal(
-            ((string[])["Settings.json", "Vocabulary.txt", "Weights.safetensors", "Labels.bin"])
+            ((string[])["Settings.json", "Vocabulary.txt", "Weights.safetensors", "Labels.sha256", "Labels.bin"])
                 .Select(name => $"{Convert.ToHexStringLower(SHA256.HashData(Content(archive.GetEntry(folder + name)!)))}  {name}"), told);
     }
 
@@ -220,6 +220,62 @@ public sealed class ModelZipTests : IDisposable
         float[][] found = [.. _mlContext.Model.Load(zip, out _).Transform(Images).GetColumn<float[]>("Probability")];
 
         Assert.Equal(expected.Select(scores => scores.Reverse()), found);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Labels_are_embedded_anew_where_the_zip_has_other_weights_than_they_were_embedded_with(bool withoutPipeline)
+    {
+        string zip = Save(), other = Save("other.zip");
+        // Whole zips, with hashes that are right, of which one says it embedded its labels with other weights.
+        Rehash(other, "Labels.bin", classes => [.. classes[256..], .. classes[128..256], .. classes[..128]]);
+        float[] swapped = Scores(other);
+        Rehash(other, "Labels.sha256", sources => [.. sources.Select(b => b == (byte)'a' ? (byte)'b' : b)]);
+
+        Assert.NotEqual(Scores(zip), swapped);
+        Assert.Equal(Scores(zip), Scores(other), (a, b) => MathF.Abs(a - b) < 1e-6f);
+
+        float[] Scores(string path)
+        {
+            string image = Path.Combine(s_oldModels, "0.png");
+            if (!withoutPipeline)
+            {
+                return [.. _mlContext.Model.Load(path, out _).Transform(Images).GetColumn<float[]>("Probability").First()];
+            }
+
+            using var model = ClipEmbedder.Load(path);
+            return [.. model.SavedClassifier!.Classify(image).Probabilities];
+        }
+    }
+
+    /// <summary>Replaces an entry of the model, and its hash.</summary>
+    private static void Rehash(string zip, string name, Func<byte[], byte[]> change)
+    {
+        using ZipArchive archive = ZipFile.Open(zip, ZipArchiveMode.Update);
+        ZipArchiveEntry entry = archive.Entries.Single(e => e.Name == name);
+        ZipArchiveEntry hashes = archive.GetEntry(entry.FullName[..^name.Length] + "Sha256.txt")!;
+        byte[] old = Content(entry), content = change(old);
+        string told = Changed(Encoding.UTF8.GetString(Content(hashes)), Hash(old), Hash(content));
+        foreach ((ZipArchiveEntry written, byte[] bytes) in ((ZipArchiveEntry, byte[])[])[(entry, content), (hashes, Encoding.UTF8.GetBytes(told))])
+        {
+            using Stream stream = written.Open();
+            stream.SetLength(0);
+            stream.Write(bytes);
+        }
+
+        static string Hash(byte[] bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+    }
+
+    [Fact]
+    public void Weights_and_embeddings_are_stored_as_they_are()
+    {
+        using ZipArchive archive = ZipFile.OpenRead(Save());
+
+        ZipArchiveEntry[] ours = [.. archive.Entries.Where(e => e.Name is "Weights.safetensors" or "Labels.bin" or "Embeddings.bin")];
+
+        Assert.Equal(3, ours.Length);
+        Assert.All(ours, entry => Assert.Equal(entry.Length, entry.CompressedLength));
     }
 
     [Fact]

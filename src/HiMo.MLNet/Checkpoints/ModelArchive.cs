@@ -8,7 +8,8 @@ internal sealed class ModelArchive : IDisposable
 {
     /// <summary>The entries of a <see cref="HiMoClipTransformer"/>, in its folder of the zip.</summary>
     public const string SettingsEntry = "Settings.json",
-        VocabularyEntry = "Vocabulary.txt", WeightsEntry = "Weights.safetensors", LabelsEntry = "Labels.bin";
+        VocabularyEntry = "Vocabulary.txt", WeightsEntry = "Weights.safetensors", LabelsEntry = "Labels.bin",
+        LabelsSourceEntry = "Labels.sha256";
 
     // Every transformer of a model has such an entry.
     private const string TransformerEntry = "Model.key";

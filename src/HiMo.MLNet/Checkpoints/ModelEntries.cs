@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
@@ -41,13 +40,12 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
         T? result = null;
         bool found = open(name, (stream, length) =>
         {
-            using var hash = SHA256.Create();
             try
             {
-                using var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Read, leaveOpen: true);
+                using var hashed = new HashedStream(stream);
                 result = read(hashed, length);
                 hashed.CopyTo(Stream.Null);
-                Check(name, Convert.ToHexStringLower(hash.Hash!));
+                Check(name, hashed.TakeHash());
             }
             catch (Exception e)
             {
@@ -89,6 +87,22 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
     /// <inheritdoc cref="Read"/>
     public byte[] ReadBytes(string name) => Read(name, (stream, length) => ReadBytes(source, name, stream, length));
 
+    /// <summary>Whether what an entry was computed from is still what the zip holds.</summary>
+    /// <param name="name">What <see cref="ModelEntriesWriter.WriteSources"/> wrote. A zip without such an entry, or without hashes, does
+    /// not tell: true.</param>
+    public bool HasSources(string name)
+    {
+        if (_hashes.Value is not { } hashes || !hashes.ContainsKey(name))
+        {
+            return true;
+        }
+
+        HashSet<string> lines = [.. hashes.Select(hash => $"{hash.Value}  {hash.Key}")];
+        return Lines(ReadBytes(name)).All(lines.Contains);
+    }
+
+    private static string[] Lines(byte[] text) => Encoding.UTF8.GetString(text).Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
     private static byte[] ReadBytes(string source, string name, Stream stream, long length)
     {
         if (length > SmallEntryBytes)
@@ -122,8 +136,7 @@ internal sealed class ModelEntries(string source, Func<string, Action<Stream, lo
         open(HashesEntry, (stream, length) =>
         {
             hashes = new(StringComparer.Ordinal);
-            string text = Encoding.UTF8.GetString(ReadBytes(source, HashesEntry, stream, length));
-            foreach (string line in text.Split('\n', StringSplitOptions.RemoveEmptyEntries))
+            foreach (string line in Lines(ReadBytes(source, HashesEntry, stream, length)))
             {
                 if (line.Length <= HashLength + 2 || !hashes.TryAdd(line[(HashLength + 2)..], line[..HashLength]))
                 {
@@ -144,14 +157,13 @@ internal sealed class ModelEntriesWriter(Action<string, Action<Stream>> create)
 
     public void Write(string name, Action<Stream> write) => create(name, stream =>
     {
-        using var hash = SHA256.Create();
-        using (var hashed = new CryptoStream(stream, hash, CryptoStreamMode.Write, leaveOpen: true))
-        {
-            write(hashed);
-        }
-
-        _hashes.Append(Convert.ToHexStringLower(hash.Hash!)).Append("  ").Append(name).Append('\n');
+        using var hashed = new HashedStream(stream);
+        write(hashed);
+        _hashes.Append(hashed.TakeHash()).Append("  ").Append(name).Append('\n');
     });
+
+    /// <summary>Writes the hashes of all entries so far: what the next ones are computed from.</summary>
+    public void WriteSources(string name) => Write(name, stream => stream.Write(Encoding.UTF8.GetBytes(_hashes.ToString())));
 
     public void WriteHashes() => create(ModelEntries.HashesEntry, stream => stream.Write(Encoding.UTF8.GetBytes(_hashes.ToString())));
 }

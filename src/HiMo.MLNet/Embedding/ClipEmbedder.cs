@@ -22,8 +22,8 @@ namespace HiMo.MLNet;
 /// </example>
 public sealed class ClipEmbedder : IDisposable
 {
-    /// <summary>Images or texts that are held at a time.</summary>
-    private const int BatchSize = 64;
+    /// <summary>Texts that are held at a time.</summary>
+    private const int TextBatchSize = 64;
 
     private readonly ClipEncoder _encoder;
     private int _disposed;
@@ -78,6 +78,19 @@ public sealed class ClipEmbedder : IDisposable
     /// <summary>SHA-256 of the weights and the vocabulary, 64 hexadecimal digits: models with the same one embed alike.</summary>
     public string WeightsHash => _encoder.WeightsHash;
 
+    /// <summary>Images whose planes are held at a time, twice: those in the network and those that are read meanwhile. On a CPU, where the
+    /// network takes eight at a time, more of them gain nothing. At least 1; default 32.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">Set to less than 1.</exception>
+    public int BatchSize
+    {
+        get;
+        set
+        {
+            OptionCheck.Require(value >= 1, nameof(ClipEmbedder), nameof(BatchSize), value, "at least 1");
+            field = value;
+        }
+    } = ClipEncoder.BatchSize;
+
     /// <summary>The classifier over the labels that an ML.NET model was saved with; null for a checkpoint, or a model without
     /// labels.</summary>
     public ClipClassifier? SavedClassifier { get; }
@@ -105,7 +118,9 @@ public sealed class ClipEmbedder : IDisposable
     public float[] EmbedImage(ClipImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        return EmbedImages([image])[0];
+        byte[] planes = new byte[_encoder.Planes.Length];
+        image.Read(_encoder.Planes, planes);
+        return _encoder.EncodePlanes(planes);
     }
 
     /// <summary>Embeds images, some at a time on all cores.</summary>
@@ -113,20 +128,68 @@ public sealed class ClipEmbedder : IDisposable
     /// <param name="cancellation">Looked at between batches.</param>
     /// <returns>For each image d numbers, of length 1.</returns>
     /// <exception cref="ImageReadException">An image cannot be read; the message names it.</exception>
-    public float[][] EmbedImages(IEnumerable<ClipImage> images, CancellationToken cancellation = default)
+    public float[][] EmbedImages(IEnumerable<ClipImage> images, CancellationToken cancellation = default) =>
+        [.. EmbedEach(images, cancellation).Select(image => image.Error is { } error ? throw error : image.Embedding!)];
+
+    /// <summary>
+    /// Embeds images as they are asked for, and tells of those that cannot be read without stopping at them. While a batch of
+    /// <see cref="BatchSize"/> goes through the network the next one is decoded, so memory holds the planes of two batches, and of the
+    /// decoded images as many as take 512 MiB together, however many images there are.
+    /// </summary>
+    /// <param name="images">The images, read as they are needed, at most two batches ahead.</param>
+    /// <param name="cancellation">Looked at between batches.</param>
+    /// <returns>All images, in their order.</returns>
+    /// <example>
+    /// <code>
+    /// foreach (ClipEmbeddedImage image in model.EmbedEach(Directory.EnumerateFiles("photos").Select(ClipImage.FromFile)))
+    ///     Console.WriteLine(image.Error?.Message ?? $"{image.Image.Name}: {image.Embedding![0]}");
+    /// </code>
+    /// </example>
+    public IEnumerable<ClipEmbeddedImage> EmbedEach(IEnumerable<ClipImage> images, CancellationToken cancellation = default)
     {
         ArgumentNullException.ThrowIfNull(images);
-        List<float[]> embeddings = [];
-        foreach (ClipImage[] batch in images.Chunk(BatchSize))
+        return Each();
+
+        IEnumerable<ClipEmbeddedImage> Each()
         {
-            cancellation.ThrowIfCancellationRequested();
-            int length = _encoder.Planes.Length;
-            byte[] planes = new byte[batch.Length * length];
-            ParallelLoop.For(batch.Length, i => batch[i].Read(_encoder.Planes, planes.AsMemory(i * length, length)), cancellation);
-            embeddings.AddRange(Rows(_encoder.EncodePlanes(planes)));
+            PlaneBatch? next = null;
+            try
+            {
+                ClipImage[] current = [];
+                // An empty batch at the end, behind which the last one is computed.
+                foreach (ClipImage[] batch in images.Chunk(BatchSize).Append([]))
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    using PlaneBatch? ready = next;
+                    (byte[] Planes, ImageReadException?[] Errors)? read = ready?.Wait();
+                    next = batch.Length == 0 ? null
+                        : new PlaneBatch(_encoder.Planes, batch.Length, (i, planes) => batch[i].Read(_encoder.Planes, planes));
+                    foreach (ClipEmbeddedImage image in read is { } done ? Embed(current, done.Planes, done.Errors) : [])
+                    {
+                        yield return image;
+                    }
+
+                    current = batch;
+                }
+            }
+            finally
+            {
+                next?.Dispose();
+            }
+        }
+    }
+
+    private ClipEmbeddedImage[] Embed(ClipImage[] images, byte[] planes, ImageReadException?[] errors)
+    {
+        int length = _encoder.Planes.Length;
+        int[] readable = [.. Enumerable.Range(0, images.Length).Where(i => errors[i] is null)];
+        for (int row = 0; row < readable.Length; row++)
+        {
+            planes.AsSpan(readable[row] * length, length).CopyTo(planes.AsSpan(row * length));
         }
 
-        return [.. embeddings];
+        var embeddings = new Queue<float[]>(Rows(_encoder.EncodePlanes(planes.AsSpan(0, readable.Length * length))));
+        return [.. images.Select((image, i) => new ClipEmbeddedImage(image, errors[i] is null ? embeddings.Dequeue() : null, errors[i]))];
     }
 
     /// <summary>Embeds a text.</summary>
@@ -149,7 +212,7 @@ public sealed class ClipEmbedder : IDisposable
         ArgumentNullException.ThrowIfNull(texts);
         string[] all = [.. texts];
         float[][] embeddings = new float[all.Length][];
-        foreach (int[] batch in Enumerable.Range(0, all.Length).OrderBy(i => all[i].Length).Chunk(BatchSize))
+        foreach (int[] batch in Enumerable.Range(0, all.Length).OrderBy(i => all[i].Length).Chunk(TextBatchSize))
         {
             cancellation.ThrowIfCancellationRequested();
             foreach ((int row, float[] embedding) in Rows(_encoder.EncodeTexts([.. batch.Select(i => all[i])])).Index())

@@ -19,6 +19,9 @@ namespace HiMo.MLNet.Embedding;
 /// <param name="source">The model's file, for errors.</param>
 internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, string source) : IDisposable
 {
+    /// <summary>Images or rows taken at a time where nobody says otherwise.</summary>
+    public const int BatchSize = 32;
+
     private readonly NativeMemory _memory = new(network.WeightBytes);
     private readonly Lazy<string> _fingerprint = new(() => Fingerprint(network, tokenizer));
     private int _owners = 1;

@@ -122,20 +122,26 @@ internal sealed class ZeroShotHead
 
     private sealed record SavedLabels(IReadOnlyList<string>? Labels, IReadOnlyList<string>? Templates, float? Threshold = null);
 
-    /// <summary>Reads what <see cref="Write"/> wrote; null if the model zip has none.</summary>
+    /// <summary>Reads what <see cref="Write"/> wrote; null if the model zip has none, or has other weights or settings by now than those
+    /// that the labels were embedded with.</summary>
     /// <exception cref="CheckpointFormatException">The entry has another size.</exception>
-    public static float[]? TryRead(ModelEntries entries, int labels, int d) => entries.TryRead(ModelArchive.LabelsEntry, (stream, length) =>
+    public static float[]? TryRead(ModelEntries entries, int labels, int d)
     {
-        if (length != (long)labels * d * sizeof(float))
-        {
-            throw CheckpointFormatException.At(
-                entries.Source, ModelArchive.LabelsEntry, $"expected {labels} x {d} singles, found {length} bytes");
-        }
+        return entries.HasSources(ModelArchive.LabelsSourceEntry) ? entries.TryRead(ModelArchive.LabelsEntry, Classes) : null;
 
-        float[] classes = new float[labels * d];
-        stream.ReadExactly(MemoryMarshal.AsBytes(classes.AsSpan()));
-        return classes;
-    });
+        float[] Classes(Stream stream, long length)
+        {
+            if (length != (long)labels * d * sizeof(float))
+            {
+                throw CheckpointFormatException.At(
+                    entries.Source, ModelArchive.LabelsEntry, $"expected {labels} x {d} singles, found {length} bytes");
+            }
+
+            float[] classes = new float[labels * d];
+            stream.ReadExactly(MemoryMarshal.AsBytes(classes.AsSpan()));
+            return classes;
+        }
+    }
 
     /// <summary>Writes the labels' embeddings: single precision, little endian, a row a label.</summary>
     public void Write(Stream stream) => stream.Write(MemoryMarshal.AsBytes(Classes));

@@ -8,8 +8,10 @@ namespace HiMo.MLNet.Metrics;
 /// </summary>
 internal static class Retrieval
 {
-    private const int ImagesPerBlock = 64;
-    private const int TextsPerBlock = 128;
+    // The texts of a block stay in a core's cache while the images of the block pass by; the more images pass, the fewer times all
+    // texts are read from memory.
+    private const int MostImagesPerBlock = 256, FewestImagesPerBlock = 16;
+    private const int TextsPerBlock = 66;                                     // a multiple of the columns that are computed at once
 
     /// <param name="images">Normalised image embeddings.</param>
     /// <param name="texts">Normalised caption embeddings, of the same dimension.</param>
@@ -114,17 +116,18 @@ internal static class Retrieval
     /// <summary>Workers take blocks of images in turn. All they add up are whole numbers, so the order does not matter.</summary>
     private static void Count(EmbeddingMatrix images, EmbeddingMatrix texts, Tally imageTally, Tally textTally)
     {
-        int blocks = (images.Count + ImagesPerBlock - 1) / ImagesPerBlock;
+        int perBlock = Math.Clamp(images.Count / (4 * Environment.ProcessorCount), FewestImagesPerBlock, MostImagesPerBlock);
+        int blocks = (images.Count + perBlock - 1) / perBlock;
         int workers = Math.Clamp(blocks, 1, Environment.ProcessorCount);
         int nextBlock = -1;
         ParallelLoop.For(workers, _ =>
         {
-            float[] similarities = new float[ImagesPerBlock * TextsPerBlock];
+            float[] similarities = new float[perBlock * TextsPerBlock];
             Tally ownTexts = textTally.WithOwnCounts();
             for (int block; (block = Interlocked.Increment(ref nextBlock)) < blocks;)
             {
-                int firstImage = block * ImagesPerBlock;
-                int imageCount = Math.Min(ImagesPerBlock, images.Count - firstImage);
+                int firstImage = block * perBlock;
+                int imageCount = Math.Min(perBlock, images.Count - firstImage);
                 for (int firstText = 0; firstText < texts.Count; firstText += TextsPerBlock)
                 {
                     int textCount = Math.Min(TextsPerBlock, texts.Count - firstText);

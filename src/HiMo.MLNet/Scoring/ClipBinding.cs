@@ -135,6 +135,8 @@ internal sealed class ClipBinding : RowBinding
         return builder.ToAnnotations();
     }
 
+    public override int BatchSize => _transformer.BatchSize;
+
     private static bool ReadsImage(OutputColumn kind) => kind != OutputColumn.TextEmbedding;
 
     private static bool ReadsText(OutputColumn kind) => kind is OutputColumn.TextEmbedding or OutputColumn.Similarity;
@@ -170,12 +172,18 @@ internal sealed class ClipBinding : RowBinding
         private readonly ZeroShotHead? _head = binding._transformer.ZeroShot;
         private readonly List<ImageSource?> _collectedImages = [];
         private readonly List<string> _collectedTexts = [];
+        private readonly Queue<Run> _prepared = [];
         private Func<ImageSource?>? _readImage;
         private Func<string>? _readText;
         private float[] _images = [], _texts = [], _similarities = [], _scores = [];
         private uint[] _predicted = [];
 
         private ClipEncoder Encoder => binding._transformer.Encoder;
+
+        private sealed record Run(ImageSource?[] Images, string[] Texts, PlaneBatch? Planes);
+
+        // Images in memory are planes already.
+        public override bool ReadsAhead => Wants(ReadsImage) && binding._image is { Type: TextDataViewType };
 
         private bool Wants(Func<OutputColumn, bool> use) => active.Any(added => use(binding._kinds[added]));
 
@@ -199,29 +207,41 @@ internal sealed class ClipBinding : RowBinding
             }
         }
 
+        public override void Prepare()
+        {
+            ImageSource?[] images = [.. _collectedImages];
+            ImageSource[] present = [.. images.OfType<ImageSource>()];
+            PlaneReader reader = Encoder.Planes;
+            _prepared.Enqueue(new(images, [.. _collectedTexts],
+                new PlaneBatch(reader, present.Length, (i, planes) => reader.Read(present[i], planes.Span))));
+        }
+
         public override void Score()
         {
-            _images = EmbedImages();
-            _texts = _collectedTexts.Count > 0 ? Encoder.EncodeTexts(_collectedTexts) : [];
+            using PlaneBatch? read = _prepared.TryDequeue(out Run? prepared) ? prepared.Planes : null;
+            Run run = prepared ?? new([.. _collectedImages], [.. _collectedTexts], null);
+            _images = EmbedImages(run);
+            _texts = run.Texts.Length > 0 ? Encoder.EncodeTexts(run.Texts) : [];
             if (Wants(ReadsLabels))
             {
-                Classify();
+                Classify(run.Images.Length);
             }
 
             if (Wants(kind => kind == OutputColumn.Similarity))
             {
                 int d = Encoder.Dimension;
-                _similarities = [.. Enumerable.Range(0, _collectedTexts.Count)
+                _similarities = [.. Enumerable.Range(0, run.Texts.Length)
                     .Select(i => TensorPrimitives.Dot(_images.AsSpan(i * d, d), _texts.AsSpan(i * d, d)))];
             }
         }
 
-        private float[] EmbedImages()
+        private float[] EmbedImages(Run run)
         {
             int d = Encoder.Dimension;
-            int[] present = [.. Enumerable.Range(0, _collectedImages.Count).Where(i => _collectedImages[i] is not null)];
-            float[] embeddings = Encoder.EncodeImages([.. present.Select(i => _collectedImages[i]!)]);
-            float[] all = new float[_collectedImages.Count * d];
+            int[] present = [.. Enumerable.Range(0, run.Images.Length).Where(i => run.Images[i] is not null)];
+            float[] embeddings = run.Planes is null ? Encoder.EncodeImages([.. present.Select(i => run.Images[i]!)])
+                : Encoder.EncodePlanes(Readable(run.Planes));
+            float[] all = new float[run.Images.Length * d];
             all.AsSpan().Fill(float.NaN);                                     // a missing image has no embedding
             for (int i = 0; i < present.Length; i++)
             {
@@ -231,11 +251,25 @@ internal sealed class ClipBinding : RowBinding
             return all;
         }
 
-        private void Classify()
+        private static byte[] Readable(PlaneBatch batch)
+        {
+            (byte[] planes, ImageReadException?[] errors) = batch.Wait();
+            return errors.OfType<ImageReadException>().FirstOrDefault() is { } error ? throw error : planes;
+        }
+
+        public override void Dispose()
+        {
+            while (_prepared.TryDequeue(out Run? run))
+            {
+                run.Planes?.Dispose();
+            }
+        }
+
+        private void Classify(int images)
         {
             int d = Encoder.Dimension, labels = _head!.Labels.Count;
-            _scores = new float[_collectedImages.Count * labels];
-            _predicted = new uint[_collectedImages.Count];
+            _scores = new float[images * labels];
+            _predicted = new uint[images];
             for (int i = 0; i < _predicted.Length; i++)
             {
                 _predicted[i] = _head.Classify(_images.AsSpan(i * d, d), _scores.AsSpan(i * labels, labels));

@@ -33,6 +33,9 @@ internal abstract class RowBinding : IRowToRowMapper
 
     public DataViewSchema OutputSchema { get; }
 
+    /// <summary>Rows computed at a time.</summary>
+    public abstract int BatchSize { get; }
+
     /// <summary>Which of the added columns the output column at this index is, null for a column of the input.</summary>
     public int? Added(int index) => index < InputSchema.Count ? null : index - InputSchema.Count;
 
@@ -57,16 +60,26 @@ internal abstract class RowBinding : IRowToRowMapper
 }
 
 /// <summary>Computes added columns for a run of input rows at a time.</summary>
-internal abstract class BatchScorer
+internal abstract class BatchScorer : IDisposable
 {
+    /// <summary>Whether there is something to do for the rows after these while these are scored.</summary>
+    public virtual bool ReadsAhead => false;
+
     /// <summary>Starts a new run: forgets the rows collected so far.</summary>
     public abstract void Clear();
 
     /// <summary>Takes over what is needed of the input's current row.</summary>
     public abstract void Collect();
 
-    /// <summary>Computes the added columns for the collected rows.</summary>
+    /// <summary>Ends a run that is to be scored later, after those before it.</summary>
+    public virtual void Prepare() => throw new NotSupportedException();
+
+    /// <summary>Computes the added columns for the rows of the run that was prepared first; if none was, for the collected ones.</summary>
     public abstract void Score();
+
+    public virtual void Dispose()
+    {
+    }
 
     /// <summary>A <c>ValueGetter</c> of an added column.</summary>
     /// <param name="added">Which of the added columns.</param>

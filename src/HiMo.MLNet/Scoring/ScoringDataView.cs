@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -6,10 +7,7 @@ namespace HiMo.MLNet.Scoring;
 /// <summary>The transformed data: lazy, scored in batches while a cursor moves.</summary>
 internal sealed class ScoringDataView(RowBinding binding, IDataView source) : IDataView
 {
-    /// <summary>Rows scored at a time.</summary>
-    private const int BatchSize = 32;
-
-    // Of images that are passed on; a batch ends at the row that reaches it.
+    // Of images that are passed on, in the batch and the one read ahead; a batch ends at the row that reaches its share.
     private const long PassedBytes = 64 << 20;
 
     public DataViewSchema Schema => binding.OutputSchema;
@@ -37,21 +35,31 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         private readonly bool _scores;
         private readonly BatchScorer _scorer;
         private readonly ValueGetter<DataViewRowId> _getId;
-        private readonly DataViewRowId[] _ids = new DataViewRowId[BatchSize];
-        private readonly long[] _batches = new long[BatchSize];
-        private int _row = -1, _count;
+        // Of two batches: the one that is scored and the one that is read ahead take the halves in turn.
+        private readonly DataViewRowId[] _ids;
+        private readonly long[] _batches;
+        private readonly int _batchSize;
+        private Rows? _ahead;
+        private int _row = -1, _count, _first;
         private long _position = -1;
+
+        /// <param name="First">The first slot.</param>
+        /// <param name="Count">Rows.</param>
+        /// <param name="Error">What kept the next row from being read.</param>
+        private sealed record Rows(int First, int Count, ExceptionDispatchInfo? Error = null);
 
         public Cursor(RowBinding binding, DataViewRowCursor input, DataViewSchema.Column[] active)
         {
             _binding = binding;
+            _batchSize = binding.BatchSize;
+            (_ids, _batches) = (new DataViewRowId[2 * _batchSize], new long[2 * _batchSize]);
             _input = input;
             _active = [.. active.Select(c => c.Index)];
             HashSet<int> added = [.. _active.Select(binding.Added).OfType<int>()];
             _scores = added.Count > 0;
             _scorer = binding.Start(input, added);
             _passed = _active.Where(i => binding.Added(i) is null).ToDictionary(i => i,
-                i => PassedColumn.Create(input, input.Schema[i], BatchSize));
+                i => PassedColumn.Create(input, input.Schema[i], 2 * _batchSize));
             _getId = input.GetIdGetter();
         }
 
@@ -59,11 +67,11 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
 
         public override long Position => _position;
 
-        public override long Batch => _batches[Math.Max(_row, 0)];
+        public override long Batch => _batches[_first + Math.Max(_row, 0)];
 
         public override bool IsColumnActive(DataViewSchema.Column column) => _active.Contains(column.Index);
 
-        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = _ids[CurrentRow()];
+        public override ValueGetter<DataViewRowId> GetIdGetter() => (ref DataViewRowId value) => value = _ids[CurrentSlot()];
 
         public override bool MoveNext()
         {
@@ -78,21 +86,21 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
 
         private bool Fill()
         {
-            _row = _count = 0;
-            _scorer.Clear();
-            long passed = 0;
-            while (_count < BatchSize && passed < PassedBytes && _input.MoveNext())
+            // Who stops within the first batch has nothing read ahead.
+            bool readsAhead = _scorer.ReadsAhead && _position >= 0;
+            Rows current = _ahead ?? Read(0);
+            if (readsAhead && current.Count > 0)
             {
-                foreach (PassedColumn column in _passed.Values)
+                if (_ahead is null)
                 {
-                    passed += column.Read(_count);
+                    _scorer.Prepare();
                 }
 
-                _getId(ref _ids[_count]);
-                _batches[_count] = _input.Batch;
-                _scorer.Collect();
-                _count++;
+                _ahead = ReadAhead(_batchSize - current.First);
             }
+
+            current.Error?.Throw();
+            (_row, _first, _count) = (0, current.First, current.Count);
             if (_count > 0 && _scores)
             {
                 _scorer.Score();
@@ -100,6 +108,48 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
 
             return _count > 0;
         }
+
+        /// <summary>Reads the batch after the current one; what goes wrong is told when it is its turn.</summary>
+        private Rows ReadAhead(int first)
+        {
+            try
+            {
+                Rows rows = Read(first);
+                if (rows.Count > 0)
+                {
+                    _scorer.Prepare();
+                }
+
+                return rows;
+            }
+            catch (Exception e)
+            {
+                return new(first, 0, ExceptionDispatchInfo.Capture(e));
+            }
+        }
+
+        private Rows Read(int first)
+        {
+            _scorer.Clear();
+            int count = 0;
+            long passed = 0, mostPassed = _scorer.ReadsAhead ? PassedBytes / 2 : PassedBytes;
+            while (count < _batchSize && passed < mostPassed && _input.MoveNext())
+            {
+                foreach (PassedColumn column in _passed.Values)
+                {
+                    passed += column.Read(first + count);
+                }
+
+                _getId(ref _ids[first + count]);
+                _batches[first + count] = _input.Batch;
+                _scorer.Collect();
+                count++;
+            }
+
+            return new(first, count);
+        }
+
+        private int CurrentSlot() => _first + CurrentRow();
 
         private int CurrentRow() => _position >= 0 ? _row
             : throw new InvalidOperationException("The cursor is not at a row: call MoveNext first, and stop when it returns false.");
@@ -114,13 +164,14 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
 
             return _binding.Added(column.Index) is { } added
                 ? _scorer.Getter<TValue>(column, added, CurrentRow)
-                : _passed[column.Index].Getter<TValue>(column, CurrentRow);
+                : _passed[column.Index].Getter<TValue>(column, CurrentSlot);
         }
 
         protected override void Dispose(bool disposing)
         {
             if (disposing)
             {
+                _scorer.Dispose();
                 _input.Dispose();
             }
 

@@ -26,7 +26,7 @@ internal sealed class SearchBinding : RowBinding
     public static SearchBinding Create(HiMoClipImageSearchTransformer transformer, DataViewSchema input)
     {
         SearchColumns columns = transformer.Columns;
-        int d = transformer.Images.Embeddings.Dimension;
+        int d = transformer.Images.Dimension;
         bool hasTexts = input.GetColumnOrNull(columns.TextEmbedding) is { } text && !ClipBinding.IsLacking(text);
         string name = columns.Query ?? (hasTexts ? columns.TextEmbedding : columns.Embedding);
         InputColumns.Kind kind = InputColumns.Kind.Embedding with
@@ -43,6 +43,9 @@ internal sealed class SearchBinding : RowBinding
     public static DataViewSchema.DetachedColumn[] Outputs(SearchColumns columns, int k) =>
         [new(columns.Results, new VectorDataViewType(TextDataViewType.Instance, k)),
         new(columns.Scores, new VectorDataViewType(NumberDataViewType.Single, k))];
+
+    /// <summary>All the images are read from memory once for so many queries.</summary>
+    public override int BatchSize => 64;
 
     protected override IEnumerable<DataViewSchema.Column> InputsOf(int added) => [_query];
 
@@ -76,8 +79,7 @@ internal sealed class SearchBinding : RowBinding
             int k = transformer.K;
             _results = new ReadOnlyMemory<char>[_queries.Count * k];
             _scores = new float[_queries.Count * k];
-            ParallelLoop.For(
-                _queries.Count, i => transformer.Images.Search(_queries[i], _results.AsSpan(i * k, k), _scores.AsSpan(i * k, k)));
+            transformer.Images.Search(_queries, k, _results, _scores);
         }
 
         protected override Delegate Getter(int added, Func<int> current) =>

@@ -9,6 +9,7 @@ public sealed class SimilarityBlockTests
     [InlineData(5, 7, 16)]
     [InlineData(4, 9, 37)]
     [InlineData(3, 4, 512)]
+    [InlineData(9, 8, 21)]
     public void Equals_inner_products_in_double_precision(int rows, int columns, int dimension)
     {
         EmbeddingMatrix left = RandomEmbeddings(rows, dimension, 1), right = RandomEmbeddings(columns, dimension, 2);
