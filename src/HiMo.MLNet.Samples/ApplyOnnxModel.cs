@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Samples;
 
 /// <summary>
 /// An exported image tower in a pipeline of ML.NET's own transforms: no transformer of this library, and no torch where it scores.
-/// Their images are resized by another filter, so the embeddings are near those of this library and not the same.
+/// They resize with another filter, so the embeddings of images of another size are near those of this library and not the same.
 /// </summary>
 internal static class ApplyOnnxModel
 {
@@ -63,14 +63,29 @@ internal static class ApplyOnnxModel
         mlContext.Model.Save(BuildPipeline(mlContext, graph, model.Architecture).Fit(data), data.Schema, file);
 
         ITransformer loaded = mlContext.Model.Load(file, out _);
-        float[][] theirs = [.. loaded.Transform(data).GetColumn<float[]>("ImageEmbedding")];
-        float[][] ours = model.EmbedImages([.. drawings.Select(drawing => ClipImage.FromFile(drawing.ImagePath))]);
+        Console.WriteLine($"{images.Length} drawings, ApplyOnnxModel behind ML.NET's image transforms against this library:");
+        Compare("as they are", images);
+        Compare("as 100 x 80 pixels", [.. Resized(mlContext, data, Directory.CreateDirectory("resized").FullName)]);
 
-        float[] cosines = [.. theirs.Zip(ours, (a, b) => ClipEmbedder.Similarity(a, b))];
-        int least = Array.IndexOf(cosines, cosines.Min());
-        Console.WriteLine($"{drawings.Length} drawings, ApplyOnnxModel behind ML.NET's image transforms against this library: "
-            + $"cosine {cosines.Average():f4} on average, {cosines[least]:f4} at the least ({drawings[least].Name}).");
-        float between = ours[1..].Zip(ours, (a, b) => ClipEmbedder.Similarity(a, b)).Average();
-        Console.WriteLine($"Between a drawing and the next one: {between:f4}.");
+        void Compare(string how, Input[] inputs)
+        {
+            float[][] theirs = [.. loaded.Transform(mlContext.Data.LoadFromEnumerable(inputs)).GetColumn<float[]>("ImageEmbedding")];
+            float[][] ours = model.EmbedImages([.. inputs.Select(input => ClipImage.FromFile(input.ImagePath))]);
+            float[] cosines = [.. theirs.Zip(ours, (a, b) => ClipEmbedder.Similarity(a, b))];
+            Console.WriteLine($"  {how}: cosine {cosines.Average():f4} on average, {cosines.Min():f4} at the least");
+        }
+    }
+
+    private static IEnumerable<Input> Resized(MLContext mlContext, IDataView data, string folder)
+    {
+        IEstimator<ITransformer> pipeline = mlContext.Transforms.LoadImages("Image", imageFolder: null, "ImagePath")
+            .Append(mlContext.Transforms.ResizeImages("Image", 100, 80, resizing: ImageResizingEstimator.ResizingKind.Fill));
+        int count = 0;
+        foreach (MLImage image in pipeline.Fit(data).Transform(data).GetColumn<MLImage>("Image"))
+        {
+            string path = Path.Combine(folder, $"{count++}.png");
+            image.Save(path);
+            yield return new() { ImagePath = path };
+        }
     }
 }
