@@ -133,7 +133,7 @@ internal static class EvalCommand
         {
             if (HoldsGraphs(path))
             {
-                ModelFile.Open(path, gpu).Dispose();
+                ModelFile.Open(path, args.GetValue(Context.Gpu)).Dispose();
             }
             else
             {

@@ -28,7 +28,7 @@ internal sealed class OnnxContent : IDisposable
                     {
                         throw new CheckpointFormatException(
                             $"{files.Named(graph)}: expected its weights in the file or in {Path.GetFileName(data)} beside it, found "
-                            + $"them in {CheckpointFormatException.Quote(location)}"
+                            + $"them in {location.Quoted()}"
                             + (File.Exists(data) ? "." : ", and no such file beside it."));
                     }
 
