@@ -27,8 +27,9 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     internal const string LoaderSignature = "HiMoClipTransformer";
 
     private const string ModelSignature = "HIMOCLIP";
-    // 2: similarity, threshold, columns that may be null; 3: hashes, labels' embeddings, image folder.
-    private const uint FormatVersion = 0x00010003;
+    // 2: similarity, threshold, columns that may be null; 3: hashes, labels' embeddings, image folder, any blocks; 4: graphs.
+    private const uint FormatVersion = 0x00010004;
+    private const uint AnyBlocks = 0x00010003;
     private const uint ReadableBy = 0x00010002;
     private const uint OldestReadable = 0x00010001;
 
@@ -196,13 +197,13 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
     {
         using ClipEncoder held = Encoder.Share();
         // Earlier versions would take a GELU for a QuickGELU, and heads of any width for heads of 64.
-        uint readableBy = Architecture.HasUsualBlocks ? ReadableBy : FormatVersion;
+        uint readableBy = !held.HasWeights ? FormatVersion : Architecture.HasUsualBlocks ? ReadableBy : AnyBlocks;
         MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, readableBy, OldestReadable, LoaderSignature, s_assembly);
         ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
         var settings = new ModelSettings(Architecture, Columns, ZeroShot?.Labels, ZeroShot?.Templates, ZeroShot?.Threshold, ImageFolder);
         entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
         entries.Write(ModelArchive.VocabularyEntry, held.Tokenizer.WriteMerges);
-        entries.Write(ModelArchive.WeightsEntry, held.SaveWeights);
+        held.SaveNetwork(entries);
         if (ZeroShot is not null)
         {
             entries.WriteSources(ModelArchive.LabelsSourceEntry);

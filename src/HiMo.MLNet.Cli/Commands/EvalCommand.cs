@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.IO.Compression;
 using Microsoft.ML;
 using Spectre.Console;
 
@@ -106,13 +107,38 @@ internal static class EvalCommand
         CancellationToken = cancellation,
     };
 
+    // Exported graphs, which have no weights to inspect.
+    private static bool HoldsGraphs(string path)
+    {
+        if (Directory.Exists(path))
+        {
+            return !Directory.EnumerateFiles(path, "*.safetensors").Any()
+                && Directory.EnumerateFiles(path, "vision_model*.onnx", SearchOption.AllDirectories).Any();
+        }
+
+        if (!Path.GetExtension(path).Equals(".zip", StringComparison.OrdinalIgnoreCase) || !File.Exists(path))
+        {
+            return Path.GetExtension(path).Equals(".onnx", StringComparison.OrdinalIgnoreCase);
+        }
+
+        using ZipArchive zip = ZipFile.OpenRead(path);
+        return zip.Entries.Any(entry => Path.GetExtension(entry.Name) == ".onnx");
+    }
+
     private static HiMoClipMetrics[] Measure(ParseResult args, HiMoClipEvaluationOptions options)
     {
         string[] models = args.GetRequiredValue(s_models), data = args.GetRequiredValue(s_data);
         // What is wrong with a later model or data set shows before hours with an earlier one.
         foreach (string path in models)
         {
-            _ = ClipCheckpoint.Inspect(path);
+            if (HoldsGraphs(path))
+            {
+                ModelFile.Open(path, args.GetValue(Context.Gpu)).Dispose();
+            }
+            else
+            {
+                _ = ClipCheckpoint.Inspect(path);
+            }
         }
 
         foreach (string spec in data)

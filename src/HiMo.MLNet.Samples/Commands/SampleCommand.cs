@@ -15,6 +15,8 @@ internal static class SampleCommand
         Create("image-search", "Image search by a sentence.", Search),
         Create("caption-matching", "How well long captions match an image.", Match),
         Create("product-tags", "Tags for products, and none for other images.", Tag),
+        Create("apply-onnx-model", "An exported image tower behind ML.NET's own image transforms; src/HiMo.MLNet.Samples/"
+            + "ApplyOnnxModel.cs.", ApplyOnnxModel.Run),
     };
 
     private static Command Create(string name, string description, Action<string, Drawing[]> run)

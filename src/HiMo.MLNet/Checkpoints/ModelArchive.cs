@@ -14,22 +14,29 @@ internal sealed class ModelArchive : IDisposable
     // Every transformer of a model has such an entry.
     private const string TransformerEntry = "Model.key";
 
+    private const string GraphExtension = ".onnx";
+
     private readonly ZipArchive _zip;
 
     private ModelArchive(string path, ZipArchive zip)
     {
         _zip = zip;
-        ZipArchiveEntry[] weights = [.. zip.Entries.Where(entry => entry.Name == WeightsEntry)];
-        if (weights.Length != 1)
+        ZipArchiveEntry[] vocabularies = [.. zip.Entries.Where(entry => entry.Name == VocabularyEntry)];
+        if (vocabularies.Length != 1)
         {
-            string found = weights.Length == 0 ? "without one" : $"with {weights.Length}";
+            string found = vocabularies.Length == 0 ? "without one" : $"with {vocabularies.Length}";
             throw new CheckpointFormatException(
                 $"{path}: expected an ML.NET model with a {nameof(HiMoClipTransformer)}, found an ML.NET model {found}.");
         }
 
-        string folder = weights[0].FullName[..^WeightsEntry.Length];
+        string folder = vocabularies[0].FullName[..^VocabularyEntry.Length];
         Entries = new(path, (name, read) => Open(folder + name, read));
+        HoldsGraphs = zip.Entries.Any(entry =>
+            entry.FullName == folder + entry.Name && entry.Name.EndsWith(GraphExtension, StringComparison.Ordinal));
     }
+
+    /// <summary>Whether it was saved as ONNX graphs, in the place of weights.</summary>
+    public bool HoldsGraphs { get; }
 
     /// <summary>The transformer's entries.</summary>
     public ModelEntries Entries { get; }
@@ -66,6 +73,13 @@ internal sealed class ModelArchive : IDisposable
         zip?.Dispose();
         return null;
     }
+
+    /// <exception cref="CheckpointFormatException">There are none, or they are damaged.</exception>
+    public T ReadWeights<T>(Func<Stream, long, T> read)
+        where T : class => HoldsGraphs
+            ? throw new CheckpointFormatException($"{Entries.Source}: expected weights, found a model that was saved as ONNX graphs, which "
+                + "are applied and nothing else. Take the checkpoint that they were exported from.")
+            : Entries.Read(WeightsEntry, read);
 
     /// <exception cref="CheckpointFormatException">The vocabulary is damaged.</exception>
     public static ClipTokenizer ReadVocabulary(ModelEntries entries) => entries.Read(VocabularyEntry, (stream, _) =>

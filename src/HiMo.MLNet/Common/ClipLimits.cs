@@ -31,7 +31,7 @@ public sealed record ClipLimits
     /// <summary>Dimensions of a tensor. Default 16.</summary>
     public int TensorDimensions { get; init => field = Positive(value); } = 16;
 
-    /// <summary>Bytes of one tensor in a model zip, whose length is not known beforehand. Default 8 GiB.</summary>
+    /// <summary>Bytes of one tensor, or of a file of an ONNX graph, in a model zip. Default 8 GiB.</summary>
     public long StreamedTensorBytes { get; init => field = Positive(value); } = 8L << 30;
 
     /// <summary>Bytes of a safetensors header. Default 100,000,000, as in the reference implementation.</summary>

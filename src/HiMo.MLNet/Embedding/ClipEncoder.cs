@@ -45,6 +45,14 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
             return Of(OnnxNetwork.Load(files, device), path);
         }
 
+        using (var zip = ModelArchive.TryOpen(path))
+        {
+            if (zip is { HoldsGraphs: true })
+            {
+                return Of(OnnxNetwork.TryRead(zip.Entries, device)!, path);
+            }
+        }
+
         torch.Device chosen = TorchRuntime.ChooseDevice(device);
         if (!Path.Exists(path))
         {
@@ -89,6 +97,19 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
     public static ClipEncoder Read(ModelEntries entries, ClipArchitecture architecture, DeviceChoice choice)
     {
         ClipTokenizer tokenizer = ModelArchive.ReadVocabulary(entries);
+        if (OnnxNetwork.TryRead(entries, choice) is { } graphs)
+        {
+            var encoder = new ClipEncoder(graphs, tokenizer, entries.Source);
+            if (graphs.Architecture == architecture)
+            {
+                return encoder;
+            }
+
+            encoder.Dispose();
+            throw new CheckpointFormatException($"{entries.Source}: expected the graphs of the architecture in the settings "
+                + $"({architecture}), found those of another ({graphs.Architecture}).");
+        }
+
         torch.Device device = TorchRuntime.ChooseDevice(choice);
         string source = $"{entries.Source}: {ModelArchive.WeightsEntry}";
         ClipModel model = entries.Read(
@@ -211,14 +232,17 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
     public ClipModel Weights => (network as TorchNetwork)?.Model ?? throw new InvalidOperationException(
         $"{source} runs on ONNX Runtime, and its graphs do not give the weights back: write from the model that it was exported from.");
 
-    /// <summary>Writes the weights as safetensors.</summary>
-    public void SaveWeights(Stream stream) => ClipWeights.Save(Weights, stream);
+    /// <summary>Whether the model gives its weights; one on ONNX Runtime does not.</summary>
+    public bool HasWeights => network is TorchNetwork;
+
+    /// <summary>Writes the towers into a model zip: weights, or graphs.</summary>
+    public void SaveNetwork(ModelEntriesWriter entries) => network.Save(entries);
 
     public void SaveCheckpoint(string path)
     {
         ArgumentException.ThrowIfNullOrEmpty(path);
         using ClipEncoder held = Share();
-        WholeFile.Write(path, file => SaveWeights(file));
+        WholeFile.Write(path, file => ClipWeights.Save(Weights, file));
     }
 
     public void SaveOnnx(string folder, OnnxPrecision precision = OnnxPrecision.Float32)

@@ -1,3 +1,5 @@
+using HiMo.MLNet.Checkpoints;
+
 namespace HiMo.MLNet.Embedding;
 
 /// <summary>The two towers of a model on the engine that computes them. Safe for concurrent calls.</summary>
@@ -27,6 +29,9 @@ internal abstract class ClipNetwork : IDisposable
 
     /// <summary>Writes all that decides the embeddings but the vocabulary, to be hashed.</summary>
     public abstract void WriteContent(Stream stream);
+
+    /// <summary>Writes what the towers are made of into a model zip.</summary>
+    public abstract void Save(ModelEntriesWriter entries);
 
     public abstract void Dispose();
 }

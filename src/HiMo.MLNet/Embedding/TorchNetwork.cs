@@ -1,3 +1,4 @@
+using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using TorchSharp;
 using static TorchSharp.torch;
@@ -59,6 +60,8 @@ internal sealed class TorchNetwork(ClipModel model, Device device) : ClipNetwork
         nn.functional.normalize(embeddings, dim: 1).cpu().data<float>().ToArray();
 
     public override void WriteContent(Stream stream) => ClipWeights.Save(model, stream);
+
+    public override void Save(ModelEntriesWriter entries) => entries.Write(ModelArchive.WeightsEntry, WriteContent);
 
     public override void Dispose() => model.Dispose();
 }

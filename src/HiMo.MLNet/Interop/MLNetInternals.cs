@@ -110,6 +110,6 @@ internal static class MLNetInternals
     private static Type CoreType(string name) => s_core.GetType(name) ?? throw Missing(name);
 
     private static NotSupportedException Missing(string member) => new(
-        $"This version of Microsoft.ML ({s_core.GetName().Version}, {s_core.Location}) has no internal member {member}, which HiMo.MLNet "
+        $"This version of Microsoft.ML ({s_core.GetName().Version}) has no internal member {member}, which HiMo.MLNet "
         + $"needs. HiMo.MLNet is built for Microsoft.ML 5.x.");
 }

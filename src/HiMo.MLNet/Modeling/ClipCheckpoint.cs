@@ -42,7 +42,7 @@ public sealed record ClipCheckpoint(string Path, string Format, ClipArchitecture
         using var zip = ModelArchive.TryOpen(path);
         if (zip is not null)
         {
-            SafetensorsHeader header = zip.Entries.Read(ModelArchive.WeightsEntry, (stream, _) => Safetensors.ReadHeader(stream, path));
+            SafetensorsHeader header = zip.ReadWeights((stream, _) => Safetensors.ReadHeader(stream, path));
             return Describe(path, ModelZip, new(StoredArchitecture.Of(header, path), path), header.Tensors);
         }
 

@@ -24,7 +24,7 @@ internal static class ClipWeights
         using var zip = ModelArchive.TryOpen(path);
         if (zip is not null)
         {
-            return zip.Entries.Read(ModelArchive.WeightsEntry, (stream, length) =>
+            return zip.ReadWeights((stream, length) =>
                 Read(stream, length, path, null, found => StoredArchitecture.Decide(new(found, path), activation, path, warn)));
         }
 

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Text.Json;
 using HiMo.MLNet.Checkpoints;
+using HiMo.MLNet.Images;
 
 namespace HiMo.MLNet.Modeling;
 
@@ -12,13 +14,16 @@ internal sealed class ConfigurationFile
 {
     private const double LayerNormEpsilon = 1e-5;
     private const int LegacyEndToken = 2;
+    private const double ColourTolerance = 1e-4;                              // some files have CLIP's numbers rounded
 
     private readonly JsonElement _vision, _text, _root;
     private readonly bool _isHuggingFace;
+    private readonly (string Path, string Part, JsonElement? Fields) _preprocessing;
 
-    private ConfigurationFile(string path, JsonElement root, JsonElement vision, JsonElement text, bool isHuggingFace)
+    private ConfigurationFile(string path, JsonElement root, JsonElement vision, JsonElement text, bool isHuggingFace,
+        (string Path, string Part, JsonElement? Fields) preprocessing)
     {
-        Path = path;
+        (Path, _preprocessing) = (path, preprocessing);
         (_root, _vision, _text, _isHuggingFace) = (root, vision, text, isHuggingFace);
     }
 
@@ -44,7 +49,9 @@ internal sealed class ConfigurationFile
             .OfType<ConfigurationFile>();
     }
 
-    private static ConfigurationFile? TryRead(string path)
+    private static ConfigurationFile? TryRead(string path) => Recognize(path, Parse(path));
+
+    private static JsonElement Parse(string path)
     {
         const string place = "configuration";
         using var file = new CheckpointFile(path);
@@ -52,7 +59,7 @@ internal sealed class ConfigurationFile
         try
         {
             using var document = JsonDocument.Parse(json, new JsonDocumentOptions { MaxDepth = 32, AllowDuplicateProperties = false });
-            return Recognize(path, document.RootElement.Clone());
+            return document.RootElement.Clone();
         }
         catch (JsonException e)
         {
@@ -64,12 +71,18 @@ internal sealed class ConfigurationFile
     {
         if (Part(root, "vision_config") is { } vision && Part(root, "text_config") is { } text)
         {
-            return new(path, root, vision, text, isHuggingFace: true);
+            return new(path, root, vision, text, isHuggingFace: true, BesideIt(path));
         }
 
         JsonElement model = Part(root, "model_cfg") ?? root;
         return Part(model, "vision_cfg") is { } visionPart && Part(model, "text_cfg") is { } textPart
-            ? new(path, model, visionPart, textPart, isHuggingFace: false) : null;
+            ? new(path, model, visionPart, textPart, isHuggingFace: false, (path, "preprocess_cfg.", Part(root, "preprocess_cfg"))) : null;
+    }
+
+    private static (string Path, string Part, JsonElement? Fields) BesideIt(string path)
+    {
+        string preprocessor = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(path)!, "preprocessor_config.json");
+        return (preprocessor, "", File.Exists(preprocessor) ? Parse(preprocessor) : null);
     }
 
     /// <summary>The architecture with what the file says, which must be possible with its sizes.</summary>
@@ -79,6 +92,7 @@ internal sealed class ConfigurationFile
     /// <exception cref="CheckpointFormatException">The file says other sizes, or something that no network here does.</exception>
     public ClipArchitecture Apply(ClipArchitecture sizes, int positions, string checkpoint)
     {
+        CheckColours();
         Compare(_text, _isHuggingFace ? "max_position_embeddings" : "context_length", positions, checkpoint);
         return _isHuggingFace ? ApplyHuggingFace(sizes, checkpoint) : ApplyOpenClip(sizes, checkpoint);
     }
@@ -154,6 +168,38 @@ internal sealed class ConfigurationFile
                 + $"(or {LegacyEndToken}, as old files have it), found {end}");
         }
     }
+
+    /// <summary>Pixels are normalised with CLIP's mean and deviation, and so a model that was trained with others must be.</summary>
+    private void CheckColours()
+    {
+        if (_preprocessing.Fields is not { ValueKind: JsonValueKind.Object } fields)
+        {
+            return;
+        }
+
+        if (Value(fields, "do_normalize") is { ValueKind: JsonValueKind.False })
+        {
+            throw CheckpointFormatException.At(_preprocessing.Path, "configuration", "do_normalize: expected true, found false");
+        }
+
+        string prefix = _isHuggingFace ? "image_" : "";
+        Check(prefix + "mean", ClipPreprocessor.Mean);
+        Check(prefix + "std", ClipPreprocessor.Std);
+
+        void Check(string name, float[] expected)
+        {
+            if (Value(fields, name) is { } found && !IsNear(found, expected))
+            {
+                throw CheckpointFormatException.At(_preprocessing.Path, "configuration", string.Create(CultureInfo.InvariantCulture,
+                    $"{_preprocessing.Part}{name}: expected CLIP's [{expected[0]}, {expected[1]}, {expected[2]}], found {Shown(found)}"));
+            }
+        }
+    }
+
+    private static bool IsNear(JsonElement found, float[] expected) => found.ValueKind == JsonValueKind.Array
+        && found.GetArrayLength() == expected.Length
+        && found.EnumerateArray().Zip(expected).All(pair => pair.First.ValueKind == JsonValueKind.Number
+            && pair.First.TryGetDouble(out double value) && Math.Abs(value - pair.Second) < ColourTolerance);
 
     private void Expect<T>(JsonElement part, string name, T expected)
     {

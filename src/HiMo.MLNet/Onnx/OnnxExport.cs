@@ -24,7 +24,9 @@ internal static class OnnxExport
     /// <param name="model">The model, on any device.</param>
     /// <param name="folder">Made if need be.</param>
     /// <param name="precision">Of the weights.</param>
-    public static void Save(ClipModel model, string folder, OnnxPrecision precision)
+    /// <param name="maxInlineBytes">Weights of more bytes go into a file of their own.</param>
+    public static void Save(
+        ClipModel model, string folder, OnnxPrecision precision, long maxInlineBytes = OnnxGraph.MaxInlineBytes)
     {
         Directory.CreateDirectory(Path.Combine(folder, "onnx"));
         Dictionary<string, torch.Tensor> tensors = ClipWeights.Tensors(model);
@@ -36,7 +38,7 @@ internal static class OnnxExport
         {
             graph.Metadata(OnnxNetwork.ArchitectureKey, JsonSerializer.Serialize(model.Architecture));
             graph.Metadata(OnnxNetwork.LogitScaleKey, JsonSerializer.Serialize(Read(tensors["logit_scale"])[0]));
-            graph.Save(path);
+            graph.Save(path, maxInlineBytes);
         }
     }
 

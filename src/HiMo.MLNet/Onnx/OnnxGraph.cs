@@ -22,10 +22,13 @@ internal sealed class OnnxGraph(string name)
     /// <summary>The first with LayerNormalization.</summary>
     public const int Opset = 17;
 
+    /// <summary>Behind a graph's name: the file with its weights, where they are beyond 2 GiB.</summary>
+    public const string DataSuffix = "_data";
+
     private const int IrVersion = 8;
 
     // A protobuf message ends at 2 GiB; the graph itself needs little.
-    private const long MaxInlineBytes = int.MaxValue - (64L << 20);
+    public const long MaxInlineBytes = int.MaxValue - (64L << 20);
 
     private readonly List<ProtobufWriter> _nodes = [], _inputs = [], _outputs = [], _metadata = [];
     private readonly List<Initializer> _initializers = [];
@@ -35,6 +38,9 @@ internal sealed class OnnxGraph(string name)
     private sealed record Initializer(string Name, OnnxType Type, long[] Shape, Func<ReadOnlyMemory<byte>> Bytes)
     {
         public long Length => Shape.Aggregate(SizeOf(Type), (product, size) => product * size);
+
+        // Shapes and indices are needed to check the graph, before ONNX Runtime reads other files.
+        public bool MayBeOutside => Type != OnnxType.Int64;
     }
 
     /// <summary>The bytes of all constants.</summary>
@@ -95,10 +101,10 @@ internal sealed class OnnxGraph(string name)
     }
 
     /// <summary>Writes the model; with weights beyond 2 GiB, they go into a second file beside it, <c>model.onnx_data</c>.</summary>
-    public void Save(string path)
+    public void Save(string path, long maxInlineBytes)
     {
-        bool external = WeightBytes > MaxInlineBytes;
-        string data = path + "_data";
+        bool external = WeightBytes > maxInlineBytes;
+        string data = path + DataSuffix;
         WholeFile.Write(path, stream =>
         {
             if (external)
@@ -127,7 +133,7 @@ internal sealed class OnnxGraph(string name)
         // The weights are the bulk: what stands before each is made first, so that the lengths are known and they can be streamed.
         long offset = 0;
         ProtobufWriter[] tensors = [.. _initializers.Select(i => TensorHead(i, location, ref offset))];
-        long[] sizes = [.. _initializers.Select((i, n) => tensors[n].Bytes.Length + (location is null ? i.Length : 0))];
+        long[] sizes = [.. _initializers.Select((i, n) => tensors[n].Bytes.Length + (location is null || !i.MayBeOutside ? i.Length : 0))];
         ProtobufWriter[] prefixes = [.. sizes.Select(size => new ProtobufWriter().Prefix(5, size))];
         long graph = head.Bytes.Length + tail.Bytes.Length + sizes.Sum() + prefixes.Sum(p => (long)p.Bytes.Length);
 
@@ -138,7 +144,7 @@ internal sealed class OnnxGraph(string name)
         {
             stream.Write(prefixes[i].Bytes);
             stream.Write(tensors[i].Bytes);
-            (weights ?? stream).Write(_initializers[i].Bytes().Span);
+            (_initializers[i].MayBeOutside ? weights ?? stream : stream).Write(_initializers[i].Bytes().Span);
         }
 
         stream.Write(tail.Bytes);
@@ -156,7 +162,7 @@ internal sealed class OnnxGraph(string name)
         }
 
         tensor.Number(2, (long)initializer.Type).Text(8, initializer.Name);
-        if (location is null)
+        if (location is null || !initializer.MayBeOutside)
         {
             return tensor.Prefix(9, initializer.Length);
         }

@@ -1,5 +1,6 @@
 using System.Numerics.Tensors;
 using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Modeling;
@@ -17,13 +18,13 @@ internal sealed class OnnxNetwork : ClipNetwork
     private const int BatchSize = 8;
 
     private readonly InferenceSession _vision, _text;
-    private readonly Action<Stream> _writeContent;
+    private readonly OnnxContent _content;
     private readonly string _engine;
+    private string? _folder;
 
-    private OnnxNetwork(
-        InferenceSession vision, InferenceSession text, string source, string engine, long bytes, Action<Stream> writeContent)
+    private OnnxNetwork(InferenceSession vision, InferenceSession text, string source, string engine, OnnxContent content)
     {
-        (_vision, _text, _engine, _writeContent, WeightBytes) = (vision, text, engine, writeContent, bytes);
+        (_vision, _text, _engine, _content, WeightBytes) = (vision, text, engine, content, content.Length);
         Architecture = Metadata(vision, source, ArchitectureKey, json => JsonSerializer.Deserialize<ClipArchitecture>(json)!);
         Architecture.Validate();
         LogitScale = MathF.Exp(Metadata(vision, source, LogitScaleKey, number => JsonSerializer.Deserialize<float>(number)));
@@ -40,37 +41,73 @@ internal sealed class OnnxNetwork : ClipNetwork
     /// <param name="device">Where they run.</param>
     /// <exception cref="CheckpointFormatException">They are not the graphs of one model that this library exported.</exception>
     /// <exception cref="InvalidOperationException">There is no native ONNX Runtime, or no such GPU and no leave to fall back.</exception>
-    public static OnnxNetwork Load(OnnxFiles files, DeviceChoice device) => Create(
-        files.Vision, device, options => Session(files.Vision, () => new(files.Vision, options)),
-            options => Session(files.Text, () => new(files.Text, options)),
-        new FileInfo(files.Vision).Length + new FileInfo(files.Text).Length, stream =>
-        {
-            foreach (string path in (string[])[files.Vision, files.Text])
-            {
-                using FileStream file = File.OpenRead(path);
-                file.CopyTo(stream);
-            }
-        });
-
-    private static OnnxNetwork Create(string source, DeviceChoice device, Func<SessionOptions, InferenceSession> openVision,
-        Func<SessionOptions, InferenceSession> openText, long bytes, Action<Stream> writeContent)
+    public static OnnxNetwork Load(OnnxFiles files, DeviceChoice device)
     {
         (SessionOptions options, string engine) = Options(device);
-        using (options)
+        InferenceSession? vision = null, text = null;
+        OnnxContent? content = null;
+        try
         {
-            InferenceSession vision = openVision(options);
-            InferenceSession? text = null;
-            try
+            content = new(files);
+            vision = Session(files, files.Vision, options);
+            text = Session(files, files.Text, options);
+            return new(vision, text, files.Named(files.Vision), engine, content);
+        }
+        catch
+        {
+            vision?.Dispose();
+            text?.Dispose();
+            content?.Dispose();
+            throw;
+        }
+        finally
+        {
+            options.Dispose();
+        }
+    }
+
+    /// <summary>Reads the graphs of a model zip.</summary>
+    /// <param name="entries">What a transformer keeps.</param>
+    /// <param name="device">Where they run.</param>
+    /// <returns>Null if it keeps none.</returns>
+    /// <inheritdoc cref="Load"/>
+    public static OnnxNetwork? TryRead(ModelEntries entries, DeviceChoice device)
+    {
+        // ONNX Runtime takes weights beyond 2 GiB from files alone; and what is there once need not be in memory twice.
+        var folder = new Lazy<string>(() => Directory.CreateTempSubdirectory("himo-graphs-").FullName);
+        try
+        {
+            if (OnnxContent.TryExtract(entries, folder) is not { } files)
             {
-                text = openText(options);
-                return new(vision, text, source, engine, bytes, writeContent);
+                return null;
             }
-            catch
+
+            OnnxNetwork network = Load(files, device);
+            network._folder = folder.Value;
+            return network;
+        }
+        finally
+        {
+            if (folder.IsValueCreated)
             {
-                vision.Dispose();
-                text?.Dispose();
-                throw;
+                Delete(folder.Value);
             }
+        }
+    }
+
+    // The network holds the files open, so they go with the process however it ends. A system that keeps names of open files, or a
+    // mapped file, gets its second call when the network is disposed of.
+    private static void Delete(string? folder)
+    {
+        try
+        {
+            if (Directory.Exists(folder))
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
         }
     }
 
@@ -114,15 +151,15 @@ internal sealed class OnnxNetwork : ClipNetwork
         }
     }
 
-    private static InferenceSession Session(string source, Func<InferenceSession> open)
+    private static InferenceSession Session(OnnxFiles files, string path, SessionOptions options)
     {
         try
         {
-            return open();
+            return new(path, options);
         }
         catch (OnnxRuntimeException e)
         {
-            throw new CheckpointFormatException($"{source}: ONNX Runtime cannot load the graph: {e.Message}", e);
+            throw new CheckpointFormatException($"{files.Named(path)}: ONNX Runtime cannot load the graph: {e.Message}", e);
         }
     }
 
@@ -221,11 +258,15 @@ internal sealed class OnnxNetwork : ClipNetwork
         }
     }
 
-    public override void WriteContent(Stream stream) => _writeContent(stream);
+    public override void WriteContent(Stream stream) => _content.WriteTo(stream);
+
+    public override void Save(ModelEntriesWriter entries) => _content.Save(entries);
 
     public override void Dispose()
     {
         _vision.Dispose();
         _text.Dispose();
+        _content.Dispose();
+        Delete(_folder);
     }
 }

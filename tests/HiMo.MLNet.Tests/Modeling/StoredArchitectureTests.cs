@@ -53,7 +53,7 @@ public sealed class StoredArchitectureTests : IDisposable
 
     [Theory]
     [InlineData("config.json", HuggingFaceGelu)]
-    [InlineData("open_clip_config.json", $$"""{ "model_cfg": {{OpenClipGelu}}, "preprocess_cfg": { "mean": [0.5, 0.5, 0.5] } }""")]
+    [InlineData("open_clip_config.json", $$"""{ "model_cfg": {{OpenClipGelu}}, "preprocess_cfg": { "mean": [0.4815, 0.4578, 0.4082] } }""")]
     [InlineData("model.json", OpenClipGelu)]
     public void A_configuration_beside_the_weights_says_the_activation_and_the_heads(string name, string json)
     {
@@ -141,6 +141,27 @@ public sealed class StoredArchitectureTests : IDisposable
         CheckpointFormatException error = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Load(path));
 
         Assert.All(told.Append(configuration), part => Assert.Contains(part, error.Message, StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("open_clip_config.json", "\"mean\": [0.5, 0.5, 0.5]",
+        "preprocess_cfg.mean: expected CLIP's [0.48145467, 0.4578275, 0.40821072], found '[0.5, 0.5, 0.5]'")]
+    [InlineData("open_clip_config.json", "\"std\": [0.26862954, 0.26130258]", "preprocess_cfg.std: expected CLIP's [0.26862955, ")]
+    [InlineData("preprocessor_config.json", "\"image_mean\": [0.485, 0.456, 0.406]", "image_mean: expected CLIP's")]
+    [InlineData("preprocessor_config.json", "\"image_std\": \"0.5\"", "image_std: expected CLIP's")]
+    [InlineData("preprocessor_config.json", "\"do_normalize\": false", "do_normalize: expected true, found false")]
+    public void Pixels_that_are_normalised_otherwise_are_refused(string name, string field, string told)
+    {
+        string path = Checkpoint(s_gelu), configuration = Configure(name, name == "open_clip_config.json"
+            ? $$"""{ "model_cfg": {{OpenClipGelu}}, "preprocess_cfg": { {{field}} } }""" : $$"""{ {{field}} }""");
+        if (name != "open_clip_config.json")
+        {
+            Configure("config.json", HuggingFaceGelu);
+        }
+
+        string message = Assert.Throws<CheckpointFormatException>(() => ClipWeights.Load(path)).Message;
+
+        Assert.StartsWith($"{configuration}: configuration: {told}", message, StringComparison.Ordinal);
     }
 
     [Fact]

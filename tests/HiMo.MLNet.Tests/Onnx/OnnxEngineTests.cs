@@ -116,7 +116,7 @@ public sealed class OnnxEngineTests : IDisposable
         Assert.Contains("cannot load the graph", Refused(), StringComparison.Ordinal);
         File.Copy(text, vision, overwrite: true);
         Assert.Contains("expected 'pixel_values'", Refused(), StringComparison.Ordinal);
-        new OnnxGraph("foreign").Save(vision);
+        new OnnxGraph("foreign").Save(vision, OnnxGraph.MaxInlineBytes);
         Assert.Contains(vision, Refused(), StringComparison.Ordinal);
         File.WriteAllBytes(vision, whole);
         using (var other = ClipEmbedder.Load(GoldenFile.PathOf("tiny-vit.pt")))

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using HiMo.MLNet.Tests.Samples;
+using Microsoft.ML;
 
 namespace HiMo.MLNet.Tests.Onnx;
 
@@ -42,6 +43,31 @@ public sealed class OnnxProgramTests
         Assert.Equal(expected.Label, lines[1]);
         float[] probabilities = [.. lines[2].Split(' ').Select(p => float.Parse(p, CultureInfo.CurrentCulture))];
         Assert.All(probabilities.Zip(expected.Probabilities), pair => Assert.Equal(pair.Second, pair.First, 1e-4f));
+    }
+
+    [Fact]
+    public void It_loads_an_ML_NET_zip_that_was_saved_in_another_process()
+    {
+        using var images = new ToyImages();
+        string folder = Path.Combine(images.Folder, "exported"), zip = Path.Combine(images.Folder, "model.zip"), image = images.Rows[1].ImagePath;
+        using (var model = ClipEmbedder.Load(images.Checkpoint()))
+        {
+            model.SaveOnnx(folder);
+        }
+
+        var mlContext = new MLContext();
+        IDataView data = mlContext.Data.LoadFromEnumerable(images.Rows);
+        using HiMoClipTransformer saved = mlContext.Transforms.HiMoClip(folder, labels: ["red", "green", "blue"]).Fit(data);
+        mlContext.Model.Save(saved, data.Schema, zip);
+        Directory.Delete(folder, recursive: true);
+
+        (int exitCode, string[] lines, string errors) = Run(zip, image);
+
+        Assert.True(exitCode == 0, errors);
+        Assert.StartsWith("ONNX Runtime", lines[0], StringComparison.Ordinal);
+        ClipPrediction expected = new ClipEmbedder(saved.Encoder.Share(), saved.ZeroShot).SavedClassifier!.Classify(image);
+        Assert.Equal(expected.Label, lines[1]);
+        Assert.Equal(expected.Probabilities, lines[2].Split(' ').Select(p => float.Parse(p, CultureInfo.CurrentCulture)));
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class ModelBuilderSamplesTests : IDisposable
     [InlineData("image-search", @"tropical fish\.\n(  -?0\.\d{3} .+\n){5}Transport")]
     [InlineData("caption-matching", @":\n(  -?0\.\d{3} .+\.\n){4}")]
     [InlineData("product-tags", @"\d+ of \d+ products have their tag; \d+ of \d+ others have none")]
+    [InlineData("apply-onnx-model", @"40 drawings, .+:\n  as they are: cosine 1\.0000 on average, .+\n  as 100 x 80 pixels: cosine 0\.\d+ on")]
     public void A_sample_trains_saves_loads_and_predicts(string name, string expected)
     {
         string folder = Path.Combine(_images.Folder, "sample");
