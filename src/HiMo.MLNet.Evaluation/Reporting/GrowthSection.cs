@@ -73,9 +73,11 @@ internal static class GrowthSection
             chart.Dot($"mean {model.Colour}", x, y);
         }
 
+        var some = Markup.If(drawn.Length < lines.Length, $"; {drawn.Length} are drawn");
         return $"""
-            <figure><figcaption>{model.Label} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every step{
-                Markup.If(drawn.Length < lines.Length, $"; {drawn.Length} are drawn")}</figcaption>{chart.ToMarkup()}
+            <figure>
+            <figcaption>{model.Label} <strong>{share:0.0} %</strong> of {lines.Length} captions rise at every step{some}</figcaption>
+            {chart.ToMarkup()}
             {Figures(growth, lines, mean)}</figure>
             """;
     }
@@ -91,8 +93,8 @@ internal static class GrowthSection
 
         return $"""
             <details><summary>The figures</summary><table>
-            <thead><tr><th scope="col">told</th><th scope="col">mean, scaled</th>{
-                Markup.If(even, $"""<th scope="col">mean similarity</th><th scope="col">captions that fall here</th>""")}</tr></thead>
+            <thead><tr><th scope="col">told</th><th scope="col">mean, scaled</th>
+            {Markup.If(even, $"""<th scope="col">mean similarity</th><th scope="col">captions that fall here</th>""")}</tr></thead>
             <tbody>{Markup.Each(mean.Index(), p => $"""
                 <tr><th scope="row">{p.Item.X:0 %}</th><td>{p.Item.Y:0.00}</td>{(even ? Steps(p.Index) : default)}</tr>
                 """)}</tbody></table></details>
@@ -117,14 +119,15 @@ internal static class GrowthSection
                 <div class="cards {(fits ? "two" : "one")}">{Markup.Each(chosen, caption => Example(models, set, caption, k))}</div>
                 """;
         });
-        return $"{Group("Rise most",
+        Markup rise = Group("Rise most",
             several ? "for every model, from the first words to the whole caption" : "from the first words to the whole caption",
-            scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))))
-        }{Group("Divide the models", "rise for one and fall for another",
+            scored.Where(c => all.All(m => Rises(c, m))).OrderByDescending(c => all.Sum(m => Gain(c, m))));
+        Markup divide = Group("Divide the models", "rise for one and fall for another",
             scored.Where(c => all.Any(m => Rises(c, m)) && !all.All(m => Rises(c, m)))
-                .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))))
-        }{Group("Fall most", several ? "for all models together" : "wherever they fall",
-            scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))))}";
+                .OrderByDescending(c => all.Max(m => Fall(c, m)) - all.Min(m => Fall(c, m)) + all.Max(m => Gain(c, m))));
+        Markup fall = Group("Fall most", several ? "for all models together" : "wherever they fall",
+            scored.Where(c => all.Any(m => !Rises(c, m))).OrderByDescending(c => all.Sum(m => Fall(c, m))));
+        return $"{rise}{divide}{fall}";
     }
 
     private static Markup Example((ReportedModel Model, Growth Growth)[] models, EvaluatedSet set, int caption, int? k)
@@ -136,10 +139,10 @@ internal static class GrowthSection
             Markup shortened = $"{ReportedData.Shorten(words, 400)}";
             bool FallsHere(Growth growth) => part > 0 && growth.Similarities[caption] is var s && s[part] <= s[part - 1];
             return $"""
-                <tr><th scope="row">{(models.Any(m => FallsHere(m.Growth)) ? $"<mark>{shortened}</mark>" : shortened)}</th>{
-                Markup.Each(models, m => $"""
-                    <td class="number{Markup.If(FallsHere(m.Growth), $" falls")}">{m.Growth.Similarities[caption][part]:0.000}{
-                        Markup.If(part > 0, Arrow(FallsHere(m.Growth)))}</td>
+                <tr><th scope="row">{(models.Any(m => FallsHere(m.Growth)) ? $"<mark>{shortened}</mark>" : shortened)}</th>
+                {Markup.Each(models, m => $"""
+                    <td class="number{Markup.If(FallsHere(m.Growth), $" falls")}">{m.Growth.Similarities[caption][part]:0.000}
+                    {Markup.If(part > 0, Arrow(FallsHere(m.Growth)))}</td>
                     """)}</tr>
                 """;
         }
@@ -147,8 +150,8 @@ internal static class GrowthSection
         return $"""
             <article class="card growing">
             <div class="image">{Thumbnail.Of(set.ImagePaths[set.ImageOfCaption[caption]], 224, "The image of this caption")}</div>
-            <table><thead><tr><th scope="col">part</th>{
-                Markup.Each(models, m => $"""<th scope="col" class="number">{m.Model.Label}</th>""")}</tr></thead>
+            <table><thead><tr><th scope="col">part</th>
+            {Markup.Each(models, m => $"""<th scope="col" class="number">{m.Model.Label}</th>""")}</tr></thead>
             <tbody>{Markup.Each(Enumerable.Range(0, texts.Count), Part)}</tbody></table></article>
             """;
     }

@@ -35,12 +35,14 @@ internal static class RetrievalSection
         var examples = new Examples(ExamplesEach);
         Markup Group(string name, IEnumerable<int> candidates) => examples.Group(candidates, chosen =>
             $"""<h5>{name}</h5><div class="cards">{Markup.Each(chosen, card)}</div>""");
-        return $"{Group("Best: the right answer highest on the list, and nearest",
-            queries.OrderBy(q => ranks.Sum(r => LogRank(r, q))).ThenByDescending(q => ranks.Sum(r => (double)r.Best[q])))
-        }{Group("Where the models disagree most", queries.Where(q => ranks.Max(r => r.Rank(q)) > ranks.Min(r => r.Rank(q)))
-            .OrderByDescending(q => ranks.Max(r => LogRank(r, q)) - ranks.Min(r => LogRank(r, q))))
-        }{Group("Worst: the right answer lowest on the list",
-            queries.Where(q => ranks.Any(r => r.Rank(q) > 1)).OrderByDescending(q => ranks.Sum(r => LogRank(r, q))))}";
+        Markup best = Group("Best: the right answer highest on the list, and nearest",
+            queries.OrderBy(q => ranks.Sum(r => LogRank(r, q))).ThenByDescending(q => ranks.Sum(r => (double)r.Best[q])));
+        Markup disagreed = Group("Where the models disagree most",
+            queries.Where(q => ranks.Max(r => r.Rank(q)) > ranks.Min(r => r.Rank(q)))
+                .OrderByDescending(q => ranks.Max(r => LogRank(r, q)) - ranks.Min(r => LogRank(r, q))));
+        Markup worst = Group("Worst: the right answer lowest on the list",
+            queries.Where(q => ranks.Any(r => r.Rank(q) > 1)).OrderByDescending(q => ranks.Sum(r => LogRank(r, q))));
+        return $"{best}{disagreed}{worst}";
     }
 
     private static Markup ImageQuery(ReportedModel[] models, EvaluatedSet set, int image)
@@ -54,8 +56,8 @@ internal static class RetrievalSection
                 return Answer(right, $"{Similarity($"{found.Similarity:0.000}")}<span>{caption}{Tick(right)}</span>");
             })));
         return $"""
-            <article class="card"><div class="query"><div class="image">{
-            Thumbnail.Of(set.ImagePaths[image], 224, "The image that looks for its caption")}</div>
+            <article class="card"><div class="query"><div class="image">
+            {Thumbnail.Of(set.ImagePaths[image], 224, "The image that looks for its caption")}</div>
             <p>{ReportedData.Shorten(own, 240)}</p></div>{answers}</article>
             """;
     }
