@@ -33,7 +33,7 @@ internal sealed class Evaluator : IDisposable
     /// <summary>Writes what the cache has not yet on disk.</summary>
     public void Dispose() => _cache?.Dispose();
 
-    /// <summary>Embeds the images. Rows with the same path are one image.</summary>
+    /// <summary>Embeds the images. Rows with the same path, or the same bytes, are one image.</summary>
     /// <param name="rows">The data.</param>
     /// <param name="total">How many rows there are, if that is known.</param>
     /// <param name="captionsPerRow">For COLA 2: captions are left out together with those of the same row.</param>
@@ -43,7 +43,7 @@ internal sealed class Evaluator : IDisposable
     {
         var images = new EmbeddedImages(_embedder, total ?? 0, Options.MaxUnreadableShare);
         int done = 0;
-        foreach (ImageWithCaptions[] batch in rows.Chunk(BatchEmbedder.BatchSize))
+        foreach (ImageWithCaptions[] batch in EmbeddedImages.Batches(rows))
         {
             images.Add(batch);
             Report("images", done += batch.Length, total);
@@ -54,7 +54,7 @@ internal sealed class Evaluator : IDisposable
         if (UnreadableCount > 0)
         {
             Notes.Add(
-                $"{UnreadableCount} of {images.FileCount} images cannot be read and are left out "
+                $"{UnreadableCount} of {images.ImageCount} images cannot be read and are left out "
                 + $"with {pairs.CaptionsLeftOut} captions. "
                 + images.FirstFailure!.Message);
         }

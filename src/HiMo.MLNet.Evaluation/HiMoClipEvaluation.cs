@@ -4,7 +4,7 @@ using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Scoring;
 using Microsoft.ML;
-using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 
 namespace HiMo.MLNet;
 
@@ -96,7 +96,8 @@ public static class HiMoClipEvaluation
         return new(images, captions, [.. imageOfCaption]);
     }
 
-    /// <summary>Recall both ways and HiMo@K. Rows with the same image path are one image with several captions.</summary>
+    /// <summary>Recall both ways and HiMo@K. Rows with the same image path, or the same bytes, are one image with several
+    /// captions.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the model's image and caption columns.</param>
     /// <param name="options">What to measure; null for the defaults.</param>
@@ -109,10 +110,11 @@ public static class HiMoClipEvaluation
         return Evaluate(embedder, Rows(model, data, model.Columns.Text), data, options ?? new());
     }
 
-    /// <summary>Recall both ways and HiMo@K. Rows with the same image path are one image with several captions.</summary>
+    /// <summary>Recall both ways and HiMo@K. Rows with the same image path, or the same bytes, are one image with several
+    /// captions.</summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with images and captions.</param>
-    /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>).</param>
+    /// <param name="imageColumnName">File paths (text), images (<c>MLImage</c>) or image files' bytes.</param>
     /// <param name="captionColumnName">Captions: text.</param>
     /// <param name="imageFolder">A folder that relative image paths start from; null for the working folder.</param>
     /// <param name="options">What to measure; null for the defaults.</param>
@@ -138,7 +140,7 @@ public static class HiMoClipEvaluation
 
     /// <summary>
     /// Recall of the right caption among all captions, for every image, and of the right image, for every caption.
-    /// Rows with the same image path are one image with several captions.
+    /// Rows with the same image path, or the same bytes, are one image with several captions.
     /// </summary>
     /// <param name="model">The model.</param>
     /// <param name="data">Rows with the model's image and caption columns.</param>
@@ -169,7 +171,7 @@ public static class HiMoClipEvaluation
     /// of them; the score is the mean Pearson correlation of (1, 2, …) with the similarities.
     /// </summary>
     /// <param name="model">The model.</param>
-    /// <param name="data">Rows with the model's caption column and, as text, its image column:
+    /// <param name="data">Rows with the model's caption column and, as text or bytes, its image column:
     /// <c>LoadFromImageCaptions("himo-docci:PATH")</c>.</param>
     /// <exception cref="ArgumentOutOfRangeException">A column is missing or of the wrong type.</exception>
     /// <exception cref="ImageReadException">An image cannot be read.</exception>
@@ -177,11 +179,10 @@ public static class HiMoClipEvaluation
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(data);
-        if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: not TextDataViewType } column)
+        if (InputColumns.Image(data.Schema, model.Columns.Image) is { Type: ImageDataViewType } column)
         {
-            throw InputColumns.WrongType(
-                column.Name, InputColumns.Kind.Image with { Expected = "text (file paths tell which rows are of one image)" },
-                column.Type);
+            const string expected = "text or bytes (files tell which rows are of one image)";
+            throw InputColumns.WrongType(column.Name, InputColumns.Kind.Image with { Expected = expected }, column.Type);
         }
 
         return Run(model, data, null, (evaluator, set, images) =>

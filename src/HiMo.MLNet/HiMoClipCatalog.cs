@@ -11,8 +11,8 @@ public static class HiMoClipCatalog
     /// <param name="checkpoint">A PyTorch (<c>.pt</c>), TorchScript or <c>.safetensors</c> file, a folder of shards, or an ML.NET model zip
     /// with one
     /// <see cref="HiMoClipTransformer"/>, whose vocabulary is used, too. A 77-token CLIP is stretched to 248 tokens.</param>
-    /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>). May be missing if the data has captions; null for
-    /// captions alone, even in data with such a column.</param>
+    /// <param name="imageColumnName">File paths (text), images (<c>MLImage</c>) or image files' bytes (<c>byte[]</c>). May be missing if
+    /// the data has captions; null for captions alone, even in data with such a column.</param>
     /// <param name="captionColumnName">Captions (text). May be missing if the data has images; null for images alone.</param>
     /// <param name="labels">Labels of a zero-shot classifier, or null.</param>
     /// <param name="templates">Texts with <c>{0}</c> in the place of the label, or null for the bare label.</param>
@@ -26,6 +26,8 @@ public static class HiMoClipCatalog
     /// <param name="similarityColumnName">Output for data with both: their cosine, a single in [-1, 1]. Null for no such column.</param>
     /// <param name="predictedLabelColumnName">Output with labels: the best label, a key.</param>
     /// <param name="scoreColumnName">Output with labels: the probabilities of all labels, a vector.</param>
+    /// <param name="imageErrorColumnName">Output: why an image cannot be read, a text, empty where it can; with it an unreadable image is a
+    /// missing value. Null for no such column: it is an error.</param>
     /// <exception cref="ArgumentException">A column name, label, template or the threshold is out of range; the message names
     /// it.</exception>
     /// <example>
@@ -41,7 +43,8 @@ public static class HiMoClipCatalog
         IReadOnlyList<string>? labels = null, IReadOnlyList<string>? templates = null, float? threshold = null, string? imageFolder = null,
         ClipActivation? activation = null, string imageEmbeddingColumnName = "ImageEmbedding",
         string textEmbeddingColumnName = "TextEmbedding",
-        string? similarityColumnName = "Similarity", string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score")
+        string? similarityColumnName = "Similarity", string predictedLabelColumnName = "PredictedLabel", string scoreColumnName = "Score",
+        string? imageErrorColumnName = null)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(checkpoint);
         return catalog.HiMoClip(new HiMoClipOptions
@@ -60,12 +63,13 @@ public static class HiMoClipCatalog
             SimilarityColumnName = similarityColumnName,
             PredictedLabelColumnName = predictedLabelColumnName,
             ScoreColumnName = scoreColumnName,
+            ImageErrorColumnName = imageErrorColumnName,
         });
     }
 
     /// <summary>Trains a small CLIP model from scratch on images and captions with HiMo-CLIP's objective.</summary>
     /// <param name="catalog">The catalog of transforms.</param>
-    /// <param name="imageColumnName">File paths (text) or images (<c>MLImage</c>).</param>
+    /// <param name="imageColumnName">File paths (text), images (<c>MLImage</c>) or image files' bytes (<c>byte[]</c>).</param>
     /// <param name="captionColumnName">Captions (text).</param>
     /// <param name="epochs">Passes over the data, at least 1.</param>
     /// <example>

@@ -1,12 +1,10 @@
 using System.Globalization;
 using HiMo.MLNet.Embedding;
-using HiMo.MLNet.Images;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Scoring;
 using HiMo.MLNet.Training;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Microsoft.ML.Runtime;
 using static System.FormattableString;
 
@@ -36,7 +34,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
     private HiMoClipColumns Columns => new HiMoClipColumns(
         _options.ImageColumnName, _options.CaptionColumnName, _options.ImageEmbeddingColumnName, _options.TextEmbeddingColumnName,
-        _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.SimilarityColumnName).Checked();
+        _options.PredictedLabelColumnName, _options.ScoreColumnName, _options.SimilarityColumnName,
+        _options.ImageErrorColumnName).Checked();
 
     /// <summary>
     /// Trains. Reads the data once a pass, in batches; images are decoded as they are needed. An estimator that applies a
@@ -179,13 +178,10 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         DataViewSchema.Column image = InputColumns.Image(data.Schema, _options.ImageColumnName),
             caption = InputColumns.Text(data.Schema, _options.CaptionColumnName);
         using DataViewRowCursor cursor = data.GetRowCursor([image, caption]);
-        Func<Func<RgbImage>?> readImage = InputColumns.ImageReader(cursor, image, _options.ImageFolder);
-        Func<string> readCaption = InputColumns.TextReader(cursor, caption);
-        Func<string>? readPath = image.Type is TextDataViewType ? InputColumns.TextReader(cursor, image) : null;
+        Func<TrainingPair?> read = InputColumns.TrainingReader(cursor, image, caption, _options.ImageFolder);
         while (cursor.MoveNext())
         {
-            Func<RgbImage> load = readImage() ?? throw InputColumns.NoImage(cursor, image);
-            yield return readPath is null ? new(null, load, readCaption(), load().Pixels.Length) : new(readPath(), load, readCaption());
+            yield return read() ?? throw InputColumns.NoImage(cursor, image);
         }
     }
 

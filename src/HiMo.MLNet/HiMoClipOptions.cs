@@ -6,8 +6,9 @@ namespace HiMo.MLNet;
 public sealed class HiMoClipOptions : TrainingOptions
 {
     /// <summary>
-    /// Images: a text column of file paths, or an image column (<c>MLImage</c>). Null for a checkpoint that is applied to
-    /// captions alone; training needs images. Default: <c>ImagePath</c>.
+    /// Images: a text column of file paths, an image column (<c>MLImage</c>), or a column of bytes (a <c>byte[]</c> property, or what
+    /// <c>LoadRawImageBytes</c> gives), each row an image file's. Null for a checkpoint that is applied to captions alone; training needs
+    /// images. Default: <c>ImagePath</c>.
     /// </summary>
     public string? ImageColumnName { get; set; } = "ImagePath";
 
@@ -30,6 +31,13 @@ public sealed class HiMoClipOptions : TrainingOptions
     /// Null for no such column. Default: <c>Similarity</c>.
     /// </summary>
     public string? SimilarityColumnName { get; set; } = "Similarity";
+
+    /// <summary>
+    /// Output for data with images, when scoring: why an image cannot be read, a text; empty where it can, or where there is none. With
+    /// such a column an unreadable image is a missing value; without one it is an <see cref="ImageReadException"/>. For training see
+    /// <see cref="TrainingOptions.MaxUnreadableShare"/>. Default: null, no such column.
+    /// </summary>
+    public string? ImageErrorColumnName { get; set; }
 
     /// <summary>
     /// Labels of a zero-shot classifier on top of the embeddings; see <see cref="HiMoClipTransformer.ForZeroShot"/>. Default: null, no
@@ -80,8 +88,8 @@ public sealed class HiMoClipOptions : TrainingOptions
             $"a column name where there are {nameof(Labels)}: they are for images");
         Require(Threshold is null or (>= -1 and <= 1), Threshold, "a cosine, in [-1, 1], or null");
         Require(Threshold is null || Labels is not null, Threshold, $"null where there are no {nameof(Labels)}");
-        Require(SimilarityColumnName is null || !string.IsNullOrWhiteSpace(SimilarityColumnName), SimilarityColumnName,
-            "a column name, or null");
+        RequireNameOrNull(SimilarityColumnName);
+        RequireNameOrNull(ImageErrorColumnName);
         RequireName(ImageEmbeddingColumnName);
         RequireName(TextEmbeddingColumnName);
         RequireName(PredictedLabelColumnName);
@@ -93,6 +101,9 @@ public sealed class HiMoClipOptions : TrainingOptions
     private void RequireInput(string? column, [CallerArgumentExpression(nameof(column))] string name = "") =>
         Require(column is null ? Applies : !string.IsNullOrWhiteSpace(column), column,
             Applies ? "a column name, or null" : "a column name: training needs images and captions", name);
+
+    private void RequireNameOrNull(string? column, [CallerArgumentExpression(nameof(column))] string name = "") =>
+        Require(column is null || !string.IsNullOrWhiteSpace(column), column, "a column name, or null", name);
 
     private void RequireName(string column, [CallerArgumentExpression(nameof(column))] string name = "") =>
         Require(!string.IsNullOrWhiteSpace(column), column, "a column name", name);

@@ -14,13 +14,13 @@ namespace HiMo.MLNet;
 /// their cosine and, given labels (<see cref="ForZeroShot"/>), the predicted label with the probabilities of all of them.
 /// </summary>
 /// <remarks>
-/// Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>. Values are computed only for the
-/// columns that are read. Data that lacks one of the two input columns gets the columns of the other side. A missing
-/// image (a null or empty path) has an embedding, a similarity and scores of NaN and a missing predicted label; a null or
-/// empty text is embedded as the empty text. A checkpoint whose vocabulary is not CLIP's embeds images; reading a text
-/// embedding is a <see cref="CheckpointFormatException"/>. Safe for concurrent use: prediction engines on many threads share
-/// one copy of the weights. Owns native memory: dispose it when it is not needed any more. ML.NET's prediction engines dispose
-/// the model with themselves, unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false.
+/// Saved and loaded by <c>mlContext.Model.Save</c> and <c>mlContext.Model.Load</c>. Values are computed only for the columns that are
+/// read. Data that lacks one of the two input columns gets the columns of the other side. A missing image (a null or empty path, no
+/// image or no bytes; an unreadable one with <see cref="ImageErrorColumnName"/>) has an embedding, a similarity and scores of NaN and a
+/// missing predicted label; a null or empty text is embedded as the empty text. A checkpoint whose vocabulary is not CLIP's embeds
+/// images; reading a text embedding is a <see cref="CheckpointFormatException"/>. Safe for concurrent use: prediction engines on many
+/// threads share one copy of the weights. Owns native memory: dispose it when it is not needed any more. ML.NET's prediction engines
+/// dispose the model with themselves, unless <see cref="PredictionEngineOptions.OwnsTransformer"/> is false.
 /// </remarks>
 public sealed class HiMoClipTransformer : ITransformer, IDisposable
 {
@@ -56,7 +56,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         }
     }
 
-    internal HiMoClipColumns Columns { get; }
+    internal HiMoClipColumns Columns { get; private set; }
 
     internal ZeroShotHead? ZeroShot { get; }
 
@@ -110,6 +110,23 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
 
     /// <summary>The column of probabilities that a zero-shot classifier adds.</summary>
     public string ScoreColumnName => Columns.Score;
+
+    /// <summary>
+    /// The column that it adds to data with images: why an image cannot be read, a text; empty where it can, or where there is none. With
+    /// such a column an unreadable image is a missing value. Null, the default: no such column, and an unreadable image is an
+    /// <see cref="ImageReadException"/>. Saved with the model, and settable; it holds for what is transformed from then on.
+    /// </summary>
+    /// <exception cref="ArgumentException">Set to white space, or to another added column's name.</exception>
+    public string? ImageErrorColumnName
+    {
+        get => Columns.ImageError;
+        set
+        {
+            OptionCheck.Require(value is null || !string.IsNullOrWhiteSpace(value), nameof(HiMoClipTransformer),
+                nameof(ImageErrorColumnName), value, "a column name, or null");
+            Columns = (Columns with { ImageError = value }).Checked();
+        }
+    }
 
     /// <summary>True: every row is transformed by itself.</summary>
     public bool IsRowToRowMapper => true;

@@ -25,7 +25,12 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
         if (cache is not null)
         {
             InParallel([.. Enumerable.Range(0, images.Count)], failures,
-                i => keys[i] = images[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfImage) : null);
+                i => keys[i] = images[i] switch
+                {
+                    { Path: { } path } => ImageDecoder.Read(path, ContentKey.OfImage),
+                    { Encoded: { } bytes } => ContentKey.OfImage(bytes),
+                    _ => null,
+                });
         }
 
         List<int> missing = [];
@@ -54,7 +59,7 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
         for (int row = 0; row < missing.Count; row++)
         {
             ReadOnlySpan<float> embedding = computed.AsSpan(row * d, d);
-            CheckFinite(embedding, $"the image '{images[missing[row]].Path ?? "without a path"}'");
+            CheckFinite(embedding, $"the image '{images[missing[row]].Path ?? images[missing[row]].Name ?? "without a path"}'");
             embedding.CopyTo(embeddings.Slice(missing[row] * d, d));
             if (keys[missing[row]] is { } key)
             {

@@ -182,13 +182,8 @@ public sealed class ClipEmbedder : IDisposable
     private ClipEmbeddedImage[] Embed(ClipImage[] images, byte[] planes, ImageReadException?[] errors)
     {
         int length = _encoder.Planes.Length;
-        int[] readable = [.. Enumerable.Range(0, images.Length).Where(i => errors[i] is null)];
-        for (int row = 0; row < readable.Length; row++)
-        {
-            planes.AsSpan(readable[row] * length, length).CopyTo(planes.AsSpan(row * length));
-        }
-
-        var embeddings = new Queue<float[]>(Rows(_encoder.EncodePlanes(planes.AsSpan(0, readable.Length * length))));
+        int readable = _encoder.Planes.Compact(planes, errors).Length;
+        var embeddings = new Queue<float[]>(Rows(_encoder.EncodePlanes(planes.AsSpan(0, readable * length))));
         return [.. images.Select((image, i) => new ClipEmbeddedImage(image, errors[i] is null ? embeddings.Dequeue() : null, errors[i]))];
     }
 

@@ -191,15 +191,6 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
         }
     }
 
-    /// <returns>Row-major (count, d), normalised.</returns>
-    /// <exception cref="ImageReadException">A file cannot be read as an image.</exception>
-    public float[] EncodeImages(IReadOnlyList<ImageSource> images)
-    {
-        byte[] planes = new byte[images.Count * Planes.Length];
-        ParallelLoop.For(images.Count, i => Planes.Read(images[i], planes.AsSpan(i * Planes.Length, Planes.Length)));
-        return EncodePlanes(planes);
-    }
-
     /// <param name="planes">What <see cref="Planes"/> made, one image after the other.</param>
     /// <returns>Row-major (count, d), normalised.</returns>
     public float[] EncodePlanes(ReadOnlySpan<byte> planes)

@@ -14,7 +14,7 @@ internal readonly record struct ImageWithCaptions(ImageSource Image, IReadOnlyLi
 internal sealed record EmbeddedPairs(
     IReadOnlyList<string?> Paths, EmbeddingMatrix Images, IReadOnlyList<string> Captions, int[] ImageOfCaption, int CaptionsLeftOut);
 
-/// <summary>The images of rows, each path embedded once, with the captions of those that could be read.</summary>
+/// <summary>The images of rows, each file embedded once, with the captions of those that could be read.</summary>
 /// <param name="embedder">Embeds them.</param>
 /// <param name="expected">About how many there are.</param>
 /// <param name="maxUnreadableShare">The share of the images that may be left out because they cannot be read; with 0, the first is an
@@ -22,6 +22,9 @@ internal sealed record EmbeddedPairs(
 internal sealed class EmbeddedImages(BatchEmbedder embedder, int expected, double maxUnreadableShare)
 {
     private const int Unreadable = -1;
+
+    // Of files' bytes: a batch ends at the row that reaches it.
+    private const long HeldBytes = 64 << 20;
 
     private readonly Dictionary<string, int> _known = new(StringComparer.Ordinal);
     private readonly List<string?> _paths = [];
@@ -32,23 +35,51 @@ internal sealed class EmbeddedImages(BatchEmbedder embedder, int expected, doubl
     /// <summary>Images left out.</summary>
     public int UnreadableCount { get; private set; }
 
-    /// <summary>Different paths, with those that cannot be read.</summary>
-    public int FileCount => _known.Count;
+    /// <summary>Different images, with those that cannot be read.</summary>
+    public int ImageCount { get; private set; }
 
     public ImageReadException? FirstFailure { get; private set; }
+
+    /// <summary>Rows for <see cref="Add"/>.</summary>
+    public static IEnumerable<ImageWithCaptions[]> Batches(IEnumerable<ImageWithCaptions> rows)
+    {
+        List<ImageWithCaptions> batch = [];
+        long held = 0;
+        foreach (ImageWithCaptions row in rows)
+        {
+            batch.Add(row);
+            held += row.Image.Encoded?.Length ?? 0;
+            if (batch.Count == BatchEmbedder.BatchSize || held >= HeldBytes)
+            {
+                yield return [.. batch];
+                batch.Clear();
+                held = 0;
+            }
+        }
+
+        if (batch.Count > 0)
+        {
+            yield return [.. batch];
+        }
+    }
 
     /// <param name="batch">At most <see cref="BatchEmbedder.BatchSize"/> rows.</param>
     /// <exception cref="ImageReadException">An image cannot be read, and none may be left out.</exception>
     public void Add(ImageWithCaptions[] batch)
     {
-        ImageSource[] fresh =
-            [.. batch.Select(row => row.Image).Where(image => image.Path is null || _known.TryAdd(image.Path, Unreadable))];
+        string?[] identities = [.. batch.Select(row => row.Image.Identity)];
+        int[] freshRows = [.. Enumerable.Range(0, batch.Length)
+            .Where(i => identities[i] is not { } identity || _known.TryAdd(identity, Unreadable))];
+        ImageSource[] fresh = [.. freshRows.Select(i => batch[i].Image)];
+        ImageCount += fresh.Length;
         int d = embedder.Dimension;
         float[] computed = new float[fresh.Length * d];
         ImageReadException?[] failures = embedder.EmbedImages(fresh, computed);
-        Queue<int> unnamed = [];
+        int[] places = new int[batch.Length];
         for (int i = 0; i < fresh.Length; i++)
         {
+            int row = freshRows[i];
+            places[row] = Unreadable;
             if (failures[i] is { } failure)
             {
                 UnreadableCount++;
@@ -58,21 +89,21 @@ internal sealed class EmbeddedImages(BatchEmbedder embedder, int expected, doubl
                     throw failure;
                 }
             }
-            else if (fresh[i].Path is { } path)
-            {
-                _known[path] = Keep(path, computed.AsSpan(i * d, d));
-            }
             else
             {
-                unnamed.Enqueue(Keep(null, computed.AsSpan(i * d, d)));
+                places[row] = Keep(fresh[i].Path, computed.AsSpan(i * d, d));
+                if (identities[row] is { } identity)
+                {
+                    _known[identity] = places[row];
+                }
             }
         }
 
-        foreach (ImageWithCaptions row in batch)
+        for (int i = 0; i < batch.Length; i++)
         {
-            int image = row.Image.Path is { } path ? _known[path] : unnamed.Dequeue();
-            _captions.AddRange(row.Captions);
-            _imageOfCaption.AddRange(Enumerable.Repeat(image, row.Captions.Count));
+            int image = identities[i] is { } identity ? _known[identity] : places[i];
+            _captions.AddRange(batch[i].Captions);
+            _imageOfCaption.AddRange(Enumerable.Repeat(image, batch[i].Captions.Count));
         }
     }
 
@@ -93,10 +124,10 @@ internal sealed class EmbeddedImages(BatchEmbedder embedder, int expected, doubl
     /// <exception cref="InvalidDataException">More images cannot be read than may be left out.</exception>
     public EmbeddedPairs Finish(int captionsPerRow = 1)
     {
-        if (UnreadableCount > maxUnreadableShare * FileCount)
+        if (UnreadableCount > maxUnreadableShare * ImageCount)
         {
             throw new InvalidDataException(
-                $"{UnreadableCount} of {FileCount} images cannot be read; {nameof(TrainingOptions.MaxUnreadableShare)} allows "
+                $"{UnreadableCount} of {ImageCount} images cannot be read; {nameof(TrainingOptions.MaxUnreadableShare)} allows "
                 + $"{maxUnreadableShare:p0}. {FirstFailure!.Message}", FirstFailure);
         }
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
@@ -11,10 +12,15 @@ internal readonly record struct ContentKey(UInt128 Value)
 
     public static ContentKey OfImage(Stream file) => Of("image", SHA256.HashData(file));
 
+    public static ContentKey OfImage(byte[] file) => Of("image", SHA256.HashData(file));
+
     public static ContentKey OfText(string text) => Of("text", SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private static ContentKey Of(string kind, byte[] content) =>
         new(MemoryMarshal.Read<UInt128>(SHA256.HashData([.. Encoding.ASCII.GetBytes(kind), .. content])));
+
+    /// <summary>32 hexadecimal digits.</summary>
+    public override string ToString() => Value.ToString("x32", CultureInfo.InvariantCulture);
 }
 
 /// <summary>Embeddings of one model that were computed before.</summary>

@@ -28,15 +28,31 @@ internal sealed class PlaneReader(int size, ByteGate gate)
 
     /// <param name="image">The image.</param>
     /// <param name="planes">Receives <see cref="Length"/> bytes: the planes of red, green and blue.</param>
-    /// <exception cref="ImageReadException">The file cannot be read as an image.</exception>
+    /// <exception cref="ImageReadException">It cannot be read as an image.</exception>
     public void Read(ImageSource image, Span<byte> planes)
     {
-        if (image.Path is not { } path)
+        if (image.Failure is { } failure)
         {
-            image.Planes.CopyTo(planes);
-            return;
+            throw failure;
         }
 
+        if (image.Encoded is { } encoded)
+        {
+            using var stream = new MemoryStream(encoded, writable: false);
+            Read(stream, image.Name!, planes);
+        }
+        else if (image.Path is { } path)
+        {
+            Read(path, planes);
+        }
+        else
+        {
+            image.Planes.CopyTo(planes);
+        }
+    }
+
+    private void Read(string path, Span<byte> planes)
+    {
         long held = 0;
         try
         {
@@ -81,6 +97,41 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         byte[] planes = new byte[Length];
         _preprocessor.Process(image, planes);
         return planes;
+    }
+
+    /// <summary>Reads images on all cores.</summary>
+    /// <returns>Their planes, one image after the other, and why images could not be read.</returns>
+    public (byte[] Planes, ImageReadException?[] Errors) ReadEach(IReadOnlyList<ImageSource> images)
+    {
+        byte[] planes = new byte[images.Count * Length];
+        var errors = new ImageReadException?[images.Count];
+        ParallelLoop.For(images.Count, i =>
+        {
+            try
+            {
+                Read(images[i], planes.AsSpan(i * Length, Length));
+            }
+            catch (ImageReadException e)
+            {
+                errors[i] = e;
+            }
+        });
+        return (planes, errors);
+    }
+
+    /// <summary>Moves the planes of the images that could be read to the front.</summary>
+    /// <param name="planes">Of all images.</param>
+    /// <param name="errors">For each image null if it could be read.</param>
+    /// <returns>Where the images that could be read stand among all.</returns>
+    public int[] Compact(byte[] planes, ImageReadException?[] errors)
+    {
+        int[] readable = [.. Enumerable.Range(0, errors.Length).Where(i => errors[i] is null)];
+        foreach ((int to, int from) in readable.Index().Where(move => move.Index != move.Item))
+        {
+            planes.AsSpan(from * Length, Length).CopyTo(planes.AsSpan(to * Length));
+        }
+
+        return readable;
     }
 
     // By the header alone; decoding says what is wrong with a file that has none.

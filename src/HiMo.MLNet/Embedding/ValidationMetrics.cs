@@ -8,7 +8,8 @@ internal static class ValidationMetrics
 {
     /// <param name="encoder">The model.</param>
     /// <param name="metric">Any but the loss.</param>
-    /// <param name="rows">The validation pairs; those with the same image file are one image with several captions.</param>
+    /// <param name="rows">The validation pairs; those with the same image file, or the same bytes of one, are one image with several
+    /// captions.</param>
     /// <param name="options">The share of these images that may be unreadable, and when to stop.</param>
     /// <exception cref="ImageReadException">An image cannot be read, and none may be left out.</exception>
     /// <exception cref="InvalidDataException">More images cannot be read than may be left out.</exception>
@@ -16,7 +17,7 @@ internal static class ValidationMetrics
     {
         var embedder = new BatchEmbedder(encoder, null, options.CancellationToken);
         var images = new EmbeddedImages(embedder, 0, options.MaxUnreadableShare);
-        foreach (ImageWithCaptions[] batch in rows.Chunk(BatchEmbedder.BatchSize))
+        foreach (ImageWithCaptions[] batch in EmbeddedImages.Batches(rows))
         {
             images.Add(batch);
         }

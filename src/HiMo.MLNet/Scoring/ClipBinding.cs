@@ -2,6 +2,7 @@ using System.Numerics.Tensors;
 using HiMo.MLNet.Embedding;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Image;
 
 namespace HiMo.MLNet.Scoring;
 
@@ -13,6 +14,7 @@ internal enum OutputColumn
     Similarity,
     PredictedLabel,
     Score,
+    ImageError,
 }
 
 /// <summary>
@@ -26,14 +28,15 @@ internal sealed class ClipBinding : RowBinding
     private const string TextEmbeddingAnnotation = "HiMoClip.TextEmbedding", LackingAnnotation = "HiMoClip.Lacking";
 
     private readonly HiMoClipTransformer _transformer;
+    private readonly HiMoClipColumns _names;
     private readonly DataViewSchema.Column? _image, _text;
     private readonly OutputColumn[] _kinds;
 
     private ClipBinding(
-        HiMoClipTransformer transformer, DataViewSchema input, DataViewSchema.Column? image, DataViewSchema.Column? text,
-        List<(OutputColumn Kind, DataViewSchema.DetachedColumn Column)> added)
+        HiMoClipTransformer transformer, HiMoClipColumns names, DataViewSchema input, DataViewSchema.Column? image,
+        DataViewSchema.Column? text, List<(OutputColumn Kind, DataViewSchema.DetachedColumn Column)> added)
         : base(input, added.Select(c => c.Column)) =>
-        (_transformer, _image, _text, _kinds) = (transformer, image, text, [.. added.Select(c => c.Kind)]);
+        (_transformer, _names, _image, _text, _kinds) = (transformer, names, image, text, [.. added.Select(c => c.Kind)]);
 
     /// <param name="transformer">The transformer.</param>
     /// <param name="input">The schema of the input.</param>
@@ -56,7 +59,7 @@ internal sealed class ClipBinding : RowBinding
                 .Select(c => (c.Kind, Lacking(c.Column, sides.Image ? names.Text! : names.Image!))));
         }
 
-        return new(transformer, input, image, text, columns);
+        return new(transformer, names, input, image, text, columns);
     }
 
     /// <summary>The added columns, for data with these sides.</summary>
@@ -87,6 +90,11 @@ internal sealed class ClipBinding : RowBinding
             columns.Add((OutputColumn.PredictedLabel, new(names.PredictedLabel, key, Names("KeyValues", labels))));
             var scores = new VectorDataViewType(NumberDataViewType.Single, labels.Count);
             columns.Add((OutputColumn.Score, new(names.Score, scores, Names("SlotNames", labels))));
+        }
+
+        if (sides.Image && names.ImageError is not null)
+        {
+            columns.Add((OutputColumn.ImageError, new(names.ImageError, TextDataViewType.Instance)));
         }
 
         return columns;
@@ -139,16 +147,18 @@ internal sealed class ClipBinding : RowBinding
 
     private static bool ReadsImage(OutputColumn kind) => kind != OutputColumn.TextEmbedding;
 
+    private static bool NeedsEmbedding(OutputColumn kind) => ReadsImage(kind) && kind != OutputColumn.ImageError;
+
     private static bool ReadsText(OutputColumn kind) => kind is OutputColumn.TextEmbedding or OutputColumn.Similarity;
 
     private static bool ReadsLabels(OutputColumn kind) => kind is OutputColumn.PredictedLabel or OutputColumn.Score;
 
     public override Exception? Lacks(int added)
     {
-        (OutputColumn kind, HiMoClipColumns names) = (_kinds[added], _transformer.Columns);
+        OutputColumn kind = _kinds[added];
         string output = OutputSchema[InputSchema.Count + added].Name;
-        return ReadsImage(kind) && _image is null ? InputColumns.Missing(output, names.Image!, InputColumns.Kind.Image, InputSchema)
-            : ReadsText(kind) && _text is null ? InputColumns.Missing(output, names.Text!, InputColumns.Kind.Caption, InputSchema)
+        return ReadsImage(kind) && _image is null ? InputColumns.Missing(output, _names.Image!, InputColumns.Kind.Image, InputSchema)
+            : ReadsText(kind) && _text is null ? InputColumns.Missing(output, _names.Text!, InputColumns.Kind.Caption, InputSchema)
             : null;
     }
 
@@ -177,13 +187,14 @@ internal sealed class ClipBinding : RowBinding
         private Func<string>? _readText;
         private float[] _images = [], _texts = [], _similarities = [], _scores = [];
         private uint[] _predicted = [];
+        private ReadOnlyMemory<char>[] _errors = [];
 
         private ClipEncoder Encoder => binding._transformer.Encoder;
 
         private sealed record Run(ImageSource?[] Images, string[] Texts, PlaneBatch? Planes);
 
-        // Images in memory are planes already.
-        public override bool ReadsAhead => Wants(ReadsImage) && binding._image is { Type: TextDataViewType };
+        // Of decoded images the planes are there already.
+        public override bool ReadsAhead => Wants(ReadsImage) && binding._image is { Type: not ImageDataViewType };
 
         private bool Wants(Func<OutputColumn, bool> use) => active.Any(added => use(binding._kinds[added]));
 
@@ -193,18 +204,21 @@ internal sealed class ClipBinding : RowBinding
             _collectedTexts.Clear();
         }
 
-        public override void Collect()
+        public override long Collect()
         {
+            ImageSource? image = null;
             if (Wants(ReadsImage))
             {
                 _readImage ??= InputColumns.ImageReader(input, binding._image!.Value, binding._transformer.ImageFolder, Encoder.Planes);
-                _collectedImages.Add(_readImage());
+                _collectedImages.Add(image = _readImage());
             }
 
             if (Wants(ReadsText))
             {
                 _collectedTexts.Add((_readText ??= InputColumns.TextReader(input, binding._text!.Value))());
             }
+
+            return image?.Encoded?.Length ?? 0;
         }
 
         public override void Prepare()
@@ -220,7 +234,7 @@ internal sealed class ClipBinding : RowBinding
         {
             using PlaneBatch? read = _prepared.TryDequeue(out Run? prepared) ? prepared.Planes : null;
             Run run = prepared ?? new([.. _collectedImages], [.. _collectedTexts], null);
-            _images = EmbedImages(run);
+            EmbedImages(run);
             _texts = run.Texts.Length > 0 ? Encoder.EncodeTexts(run.Texts) : [];
             if (Wants(ReadsLabels))
             {
@@ -235,26 +249,32 @@ internal sealed class ClipBinding : RowBinding
             }
         }
 
-        private float[] EmbedImages(Run run)
+        private void EmbedImages(Run run)
         {
             int d = Encoder.Dimension;
+            PlaneReader reader = Encoder.Planes;
             int[] present = [.. Enumerable.Range(0, run.Images.Length).Where(i => run.Images[i] is not null)];
-            float[] embeddings = run.Planes is null ? Encoder.EncodeImages([.. present.Select(i => run.Images[i]!)])
-                : Encoder.EncodePlanes(Readable(run.Planes));
-            float[] all = new float[run.Images.Length * d];
-            all.AsSpan().Fill(float.NaN);                                     // a missing image has no embedding
-            for (int i = 0; i < present.Length; i++)
+            (byte[] planes, ImageReadException?[] errors) =
+                run.Planes?.Wait() ?? reader.ReadEach([.. present.Select(i => run.Images[i]!)]);
+            if (binding._names.ImageError is null && errors.OfType<ImageReadException>().FirstOrDefault() is { } error)
             {
-                embeddings.AsSpan(i * d, d).CopyTo(all.AsSpan(present[i] * d));
+                throw error;
             }
 
-            return all;
-        }
+            _errors = new ReadOnlyMemory<char>[run.Images.Length];
+            for (int i = 0; i < present.Length; i++)
+            {
+                _errors[present[i]] = errors[i]?.Reason.AsMemory() ?? default;
+            }
 
-        private static byte[] Readable(PlaneBatch batch)
-        {
-            (byte[] planes, ImageReadException?[] errors) = batch.Wait();
-            return errors.OfType<ImageReadException>().FirstOrDefault() is { } error ? throw error : planes;
+            int[] readable = reader.Compact(planes, errors);
+            _images = new float[run.Images.Length * d];
+            _images.AsSpan().Fill(float.NaN);                                 // a missing image has no embedding
+            float[] embeddings = Wants(NeedsEmbedding) ? Encoder.EncodePlanes(planes.AsSpan(0, readable.Length * reader.Length)) : [];
+            for (int i = 0; i < embeddings.Length / d; i++)
+            {
+                embeddings.AsSpan(i * d, d).CopyTo(_images.AsSpan(present[readable[i]] * d));
+            }
         }
 
         public override void Dispose()
@@ -282,6 +302,7 @@ internal sealed class ClipBinding : RowBinding
             OutputColumn.TextEmbedding => Vector(() => _texts, Encoder.Dimension, current),
             OutputColumn.Similarity => Scalar(() => _similarities, current),
             OutputColumn.PredictedLabel => Scalar(() => _predicted, current),
+            OutputColumn.ImageError => Scalar(() => _errors, current),
             _ => Vector(() => _scores, _head!.Labels.Count, current),
         };
     }

@@ -1,5 +1,6 @@
 using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Images;
+using HiMo.MLNet.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
@@ -9,18 +10,24 @@ namespace HiMo.MLNet.Scoring;
 /// <summary>Reads images and captions out of the rows of a data view, with errors that name the column.</summary>
 internal static class InputColumns
 {
-    /// <summary>A kind of input column: what it is for and which types it may have.</summary>
-    public sealed record Kind(string Role, string Expected, Func<DataViewType, bool> Accepts, bool IsVector = false)
+    /// <summary>A kind of input column.</summary>
+    /// <param name="Role">What it is for.</param>
+    /// <param name="Expected">Which types it may have.</param>
+    /// <param name="Accepts">Whether a type that is no vector is one of them.</param>
+    /// <param name="AcceptsItems">Whether vectors of a type are among them.</param>
+    /// <param name="AnySize">Whether these may differ in size from row to row.</param>
+    public sealed record Kind(
+        string Role, string Expected, Func<DataViewType, bool> Accepts, Func<DataViewType, bool> AcceptsItems, bool AnySize = false)
     {
-        public static Kind Image { get; } = new("image", "text (a file path) or an image (MLImage)",
-            type => type is ImageDataViewType or TextDataViewType);
+        public static Kind Image { get; } = new("image", "text (a file path), an image (MLImage) or a vector of bytes (an image file's)",
+            type => type is ImageDataViewType or TextDataViewType, item => item == NumberDataViewType.Byte, AnySize: true);
 
-        public static Kind Caption { get; } = new("caption", "text", type => type is TextDataViewType);
+        public static Kind Caption { get; } = new("caption", "text", type => type is TextDataViewType, _ => false);
 
-        public static Kind Name { get; } = new("name", "text", type => type is TextDataViewType);
+        public static Kind Name { get; } = new("name", "text", type => type is TextDataViewType, _ => false);
 
-        public static Kind Embedding { get; } = new("embedding", "a vector of singles of known size",
-            type => type == NumberDataViewType.Single, IsVector: true);
+        public static Kind Embedding { get; } = new("embedding", "a vector of singles of known size", _ => false,
+            item => item == NumberDataViewType.Single);
     }
 
     /// <exception cref="ArgumentOutOfRangeException">The column is missing or of another type; the message names it.</exception>
@@ -41,7 +48,7 @@ internal static class InputColumns
     {
         DataViewSchema.Column column = schema.GetColumnOrNull(name)
             ?? throw Missing(name, kind, schema.Where(c => !c.IsHidden).Select(c => c.Name));
-        bool fits = kind.IsVector ? column.Type is VectorDataViewType { Size: > 0 } vector && kind.Accepts(vector.ItemType)
+        bool fits = column.Type is VectorDataViewType vector ? kind.AcceptsItems(vector.ItemType) && (kind.AnySize || vector.Size > 0)
             : kind.Accepts(column.Type);
         return fits ? column : throw WrongType(name, kind, column.Type);
     }
@@ -51,8 +58,9 @@ internal static class InputColumns
     {
         SchemaShape.Column found = schema.Cast<SchemaShape.Column?>().FirstOrDefault(c => c!.Value.Name == name)
             ?? throw Missing(name, kind, schema.Select(c => c.Name));
-        if (found.Kind != (kind.IsVector ? SchemaShape.Column.VectorKind.Vector : SchemaShape.Column.VectorKind.Scalar)
-            || !kind.Accepts(found.ItemType))
+        bool fits = found.Kind == SchemaShape.Column.VectorKind.Scalar ? kind.Accepts(found.ItemType)
+            : kind.AcceptsItems(found.ItemType) && (kind.AnySize || found.Kind == SchemaShape.Column.VectorKind.Vector);
+        if (!fits)
         {
             throw WrongType(name, kind, found.Kind == SchemaShape.Column.VectorKind.Scalar ? found.ItemType
                 : $"{found.Kind} of {found.ItemType}");
@@ -74,23 +82,65 @@ internal static class InputColumns
         nameof(name), $"Column '{name}' has the wrong type: expected {kind.Expected}; found {found}.");
 
     /// <summary>
-    /// Reads the current row's image as a deferred load: a path decodes when it is called, an image is copied at once.
-    /// Null stands for a missing value: an empty path or no image.
+    /// Reads the current row's image and caption to train on: a path and bytes are decoded when they are loaded, an image is copied at
+    /// once. Null stands for a missing image: an empty path, no image or no bytes.
     /// </summary>
-    public static Func<Func<RgbImage>?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder) =>
-        Reader<Func<RgbImage>>(row, column, folder, path => () => ImageDecoder.Decode(path), image => () => image);
+    public static Func<TrainingPair?> TrainingReader(
+        DataViewRow row, DataViewSchema.Column image, DataViewSchema.Column caption, string? folder)
+    {
+        Func<string> readCaption = TextReader(row, caption);
+        return Reader<TrainingPair>(row, image, folder,
+            path => new(path, () => ImageDecoder.Decode(path), readCaption()),
+            (bytes, name) => new(ContentKey.OfImage(bytes).ToString(), () => Decode(bytes, name), readCaption(), bytes.Length),
+            lent =>
+            {
+                RgbImage copy = ImageDecoder.FromMLImage(lent);
+                return new(null, () => copy, readCaption(), copy.Pixels.Length);
+            });
+    }
+
+    private static RgbImage Decode(byte[] encoded, string name)
+    {
+        using var stream = new MemoryStream(encoded, writable: false);
+        return ImageDecoder.Decode(stream, name);
+    }
 
     /// <summary>
-    /// Reads the current row's image: its path, or at once the planes of an image. Null stands for a missing value: an empty
-    /// path or no image.
+    /// Reads the current row's image to embed: its path, its bytes, or at once the planes of an image. Null stands for a missing value: an
+    /// empty path, no image or no bytes.
     /// </summary>
     public static Func<ImageSource?> ImageReader(DataViewRow row, DataViewSchema.Column column, string? folder, PlaneReader planes) =>
-        Reader<ImageSource>(row, column, folder, path => new(path, null), image => new(null, planes.Read(image)));
+        Reader<ImageSource>(row, column, folder, path => new(path), (bytes, name) => new(null, null, bytes, name), lent =>
+        {
+            try
+            {
+                using RgbImage copy = ImageDecoder.FromMLImage(lent);
+                return new(null, planes.Read(copy));
+            }
+            catch (ImageReadException e)
+            {
+                return new(null) { Failure = e };
+            }
+        });
 
     private static Func<T?> Reader<T>(
-        DataViewRow row, DataViewSchema.Column column, string? folder, Func<string, T> ofPath, Func<RgbImage, T> ofImage)
+        DataViewRow row, DataViewSchema.Column column, string? folder, Func<string, T> ofPath, Func<byte[], string, T> ofBytes,
+        Func<MLImage, T> ofImage)
         where T : class
     {
+        if (column.Type is VectorDataViewType)
+        {
+            ValueGetter<VBuffer<byte>> getBytes = row.GetGetter<VBuffer<byte>>(column);
+            VBuffer<byte> lent = default;
+            return () =>
+            {
+                getBytes(ref lent);
+                byte[] own = new byte[lent.Length];                           // the getter writes the next row's into what it was given
+                lent.CopyTo(own);
+                return own.Length == 0 ? null : ofBytes(own, $"row {row.Position} of column {column.Name}");
+            };
+        }
+
         if (column.Type is TextDataViewType)
         {
             Func<string> readPath = TextReader(row, column);
@@ -102,11 +152,11 @@ internal static class InputColumns
         return () =>
         {
             getImage(ref image!);
-            return image is null ? null : ofImage(ImageDecoder.FromMLImage(image));
+            return image is null ? null : ofImage(image);
         };
     }
 
-    /// <summary>Reads rows with an image and a caption each; an image without a file becomes planes at once.</summary>
+    /// <summary>Reads rows with an image and a caption each; an image that is decoded becomes planes at once.</summary>
     /// <exception cref="InvalidOperationException">A row has no image; or the model reads no images, or no captions.</exception>
     public static IEnumerable<ImageWithCaptions> Pairs(
         IDataView data, string? imageColumn, string? textColumn, string? folder, PlaneReader planes)

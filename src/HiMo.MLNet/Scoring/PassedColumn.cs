@@ -44,8 +44,14 @@ internal sealed class PassedValues<T>(DataViewRow input, DataViewSchema.Column c
 
     public override long Read(int slot)
     {
+        if (typeof(T) == typeof(VBuffer<byte>))
+        {
+            // An image file, as a rule: a buffer that is used again would keep the size of the largest.
+            _values[slot] = default!;
+        }
+
         _get(ref _values[slot]);
-        return 0;
+        return _values[slot] is VBuffer<byte> bytes ? bytes.Length : 0;
     }
 
     public override ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column, Func<int> current)

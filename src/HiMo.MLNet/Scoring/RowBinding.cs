@@ -69,7 +69,8 @@ internal abstract class BatchScorer : IDisposable
     public abstract void Clear();
 
     /// <summary>Takes over what is needed of the input's current row.</summary>
-    public abstract void Collect();
+    /// <returns>The bytes it takes, where they may be many.</returns>
+    public abstract long Collect();
 
     /// <summary>Ends a run that is to be scored later, after those before it.</summary>
     public virtual void Prepare() => throw new NotSupportedException();

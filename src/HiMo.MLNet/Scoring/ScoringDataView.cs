@@ -7,8 +7,8 @@ namespace HiMo.MLNet.Scoring;
 /// <summary>The transformed data: lazy, scored in batches while a cursor moves.</summary>
 internal sealed class ScoringDataView(RowBinding binding, IDataView source) : IDataView
 {
-    // Of images that are passed on, in the batch and the one read ahead; a batch ends at the row that reaches its share.
-    private const long PassedBytes = 64 << 20;
+    // Of images that are held or passed on, in the batch and the one read ahead; a batch ends at the row that reaches its share.
+    private const long HeldBytes = 64 << 20;
 
     public DataViewSchema Schema => binding.OutputSchema;
 
@@ -132,17 +132,17 @@ internal sealed class ScoringDataView(RowBinding binding, IDataView source) : ID
         {
             _scorer.Clear();
             int count = 0;
-            long passed = 0, mostPassed = _scorer.ReadsAhead ? PassedBytes / 2 : PassedBytes;
-            while (count < _batchSize && passed < mostPassed && _input.MoveNext())
+            long held = 0, mostHeld = _scorer.ReadsAhead ? HeldBytes / 2 : HeldBytes;
+            while (count < _batchSize && held < mostHeld && _input.MoveNext())
             {
                 foreach (PassedColumn column in _passed.Values)
                 {
-                    passed += column.Read(first + count);
+                    held += column.Read(first + count);
                 }
 
                 _getId(ref _ids[first + count]);
                 _batches[first + count] = _input.Batch;
-                _scorer.Collect();
+                held += _scorer.Collect();
                 count++;
             }
 

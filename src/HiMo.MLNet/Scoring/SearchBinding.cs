@@ -63,15 +63,15 @@ internal sealed class SearchBinding : RowBinding
 
         public override void Clear() => _queries.Clear();
 
-        public override void Collect()
+        public override long Collect()
         {
-            if (active.Count == 0)
+            if (active.Count > 0)
             {
-                return;
+                (_read ??= input.GetGetter<VBuffer<float>>(query))(ref _vector);
+                _queries.Add([.. _vector.DenseValues()]);
             }
 
-            (_read ??= input.GetGetter<VBuffer<float>>(query))(ref _vector);
-            _queries.Add([.. _vector.DenseValues()]);
+            return 0;
         }
 
         public override void Score()

@@ -18,7 +18,7 @@ internal sealed class BatchBuilder(
     private readonly byte[] _pixels = new byte[checked(size * 3 * architecture.ImageSize * architecture.ImageSize)];
     private readonly long[][] _tokens = [.. captions.Select(_ => new long[size * architecture.ContextLength])];
     private readonly int[][] _lengths = [.. captions.Select(_ => new int[size])];
-    private readonly string?[] _paths = new string?[size];
+    private readonly string?[] _identities = new string?[size];
     private readonly ImageReadException?[] _failures = new ImageReadException?[size];
 
     /// <summary>Pairs so far, with those that could not be read.</summary>
@@ -48,7 +48,7 @@ internal sealed class BatchBuilder(
             return;
         }
 
-        _paths[place] = pair.Path;
+        _identities[place] = pair.Identity;
         Random generator = random(place);
         Span<byte> planes = _pixels.AsSpan(place * _preprocessor.Length, _preprocessor.Length);
         using (image)
@@ -88,7 +88,8 @@ internal sealed class BatchBuilder(
         }
 
         var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
-        long[] images = [.. readable.Select((place, i) => _paths[place] is not { } path || numbers.TryAdd(path, i) ? i : numbers[path])];
+        long[] images = [.. readable
+            .Select((place, i) => _identities[place] is not { } known || numbers.TryAdd(known, i) ? i : numbers[known])];
         return new(readable.Length, architecture.ImageSize, _pixels, [.. captions.Select((_, c) => Cut(c, readable))], images);
     }
 

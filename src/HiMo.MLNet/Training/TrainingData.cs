@@ -5,11 +5,11 @@ using HiMo.MLNet.Text;
 namespace HiMo.MLNet.Training;
 
 /// <summary>An image, decoded when it is needed, with its caption.</summary>
-/// <param name="Path">The image's file; null where it is no file.</param>
+/// <param name="Identity">What tells images apart: the file's path, or a hash of its bytes; null for one that is decoded already.</param>
 /// <param name="Load">Decodes the image.</param>
 /// <param name="Caption">The whole caption.</param>
-/// <param name="HeldBytes">The memory that the image takes already; 0 for a file.</param>
-internal sealed record TrainingPair(string? Path, Func<RgbImage> Load, string Caption, long HeldBytes = 0);
+/// <param name="HeldBytes">The memory that the image takes already, decoded or encoded; 0 for a file.</param>
+internal sealed record TrainingPair(string? Identity, Func<RgbImage> Load, string Caption, long HeldBytes = 0);
 
 /// <summary>
 /// Turns pairs into augmented, tokenised batches on worker threads, one batch ahead of the training.

@@ -12,6 +12,8 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
 
     private IDataView Captions => tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select(r => new { r.Caption }).ToArray());
 
+    private IDataView Bytes => tiny.MLContext.Data.LoadFromEnumerable(tiny.Images.Rows.Select(r => new { ImagePath = File.ReadAllBytes(r.ImagePath) }).ToArray());
+
     [Fact]
     public void Added_columns_have_fixed_sizes_and_named_labels()
     {
@@ -43,6 +45,8 @@ public sealed class SchemaTests(TinyModel tiny) : IClassFixture<TinyModel>
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, captionColumnName: null, labels: s_labels)),
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, imageColumnName: null)),
             (Images, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
+            (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels, imageErrorColumnName: "ImageError")),
+            (Bytes, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, imageErrorColumnName: "ImageError")),
             (Captions, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, labels: s_labels)),
             (tiny.Data, tiny.MLContext.Transforms.HiMoClip(tiny.Checkpoint, textEmbeddingColumnName: "Caption")),
             (model.Transform(tiny.Data), search),
