@@ -1,5 +1,5 @@
 @echo off
-rem himo demo | test | fidelity | fuzz | bench | stress | format | anything the command line or the samples know
+rem himo demo | web | test | fidelity | fuzz | bench | stress | format | anything the command line or the samples know
 setlocal
 set DOTNET_CLI_TELEMETRY_OPTOUT=1
 set DOTNET_NOLOGO=1
@@ -9,7 +9,7 @@ where dotnet >nul 2>nul || (echo himo: the .NET 10 SDK is needed: https://dotnet
 
 rem %args:*demo=% is what follows the word demo.
 set args=%*
-for %%v in (demo test fidelity fuzz bench stress format help) do if "%~1"=="%%v" goto %%v
+for %%v in (demo web test fidelity fuzz bench stress format help) do if "%~1"=="%%v" goto %%v
 for %%v in (-h --help) do if "%~1"=="%%v" goto help
 if "%~1"=="" goto help
 for %%v in (quickstart compare-objectives sample) do if "%~1"=="%%v" goto samples
@@ -22,6 +22,10 @@ exit /b
 
 :demo
 dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples" -- quickstart %args:*demo=%
+exit /b
+
+:web
+dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Samples.Web" -- %args:*web=%
 exit /b
 
 :test
@@ -59,6 +63,7 @@ exit /b
 
 :help
 echo usage: himo demo      train on the sample images, save, load in another process, classify, report
+echo        himo web       a page that searches images by sentences and classifies images, with the demo's model or --model FILE
 echo        himo test      build and run all tests
 echo        himo fidelity  compare every stage with the original's numbers, and print the largest differences
 echo        himo fuzz      damage untrusted input of every kind, 20,000 times each or 'fuzz N' times, and read it

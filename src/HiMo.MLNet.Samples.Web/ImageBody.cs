@@ -1,28 +1,35 @@
+using Microsoft.Extensions.Primitives;
 using Microsoft.Net.Http.Headers;
 
 namespace HiMo.MLNet.Samples.Web;
 
 /// <summary>The image in a request, in memory: as the body, or as the first file of a form.</summary>
-internal static class ImageBody
+/// <param name="Image">The bytes of an image file.</param>
+/// <param name="Labels">Of the form or, where it has none, of the query.</param>
+/// <param name="Template">Likewise.</param>
+internal sealed record ImageBody(byte[] Image, string? Labels, string? Template)
 {
     /// <exception cref="BadHttpRequestException">There is no image, or the body is too large, too slow or malformed; with the status to
     /// answer.</exception>
-    public static async Task<byte[]> ReadAsync(HttpRequest request, CancellationToken cancellation)
+    public static async Task<ImageBody> ReadAsync(HttpRequest request, CancellationToken cancellation)
     {
         if (!IsForm(request))
         {
-            return await ReadAsync(request.Body, cancellation);
+            return new(await ReadAsync(request.Body, cancellation), request.Query["labels"], request.Query["template"]);
         }
 
         try
         {
-            if ((await request.ReadFormAsync(cancellation)).Files is not [IFormFile file, ..])
+            IFormCollection form = await request.ReadFormAsync(cancellation);
+            if (form.Files is not [IFormFile file, ..])
             {
                 throw new BadHttpRequestException("Expected a form with an image, found no file in it.");
             }
 
             await using Stream image = file.OpenReadStream();
-            return await ReadAsync(image, cancellation);
+            return new(await ReadAsync(image, cancellation), Field("labels"), Field("template"));
+
+            string? Field(string name) => form.TryGetValue(name, out StringValues value) ? value : request.Query[name];
         }
         catch (Exception e) when (e is InvalidDataException or IOException and not BadHttpRequestException
             && !cancellation.IsCancellationRequested)

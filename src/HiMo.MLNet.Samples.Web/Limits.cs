@@ -27,6 +27,19 @@ internal sealed class Limits(IConfiguration configuration)
     /// <summary>Width times height of an image; decoded, each pixel takes about 8 bytes.</summary>
     public int MaxPixels { get; } = Read(configuration, 50_000_000);
 
+    /// <summary>Characters of a text to search for, or of the labels to classify against.</summary>
+    public int MaxText { get; } = Read(configuration, 4_000);
+
+    /// <exception cref="BadHttpRequestException">The text is longer.</exception>
+    public void CheckText(string name, string? text)
+    {
+        if (text?.Length > MaxText)
+        {
+            throw new BadHttpRequestException($"{name}: expected at most {MaxText} characters, found {text.Length}.",
+                StatusCodes.Status413PayloadTooLarge);
+        }
+    }
+
     private static int Read(IConfiguration configuration, int standard, [CallerMemberName] string name = "") =>
         configuration[name] is not { } text ? standard
         : int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value > 0 ? value

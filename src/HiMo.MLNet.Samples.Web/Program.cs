@@ -1,27 +1,55 @@
+using System.Text.Json.Serialization;
+using HiMo.MLNet;
 using HiMo.MLNet.Samples.Web;
-using Microsoft.AspNetCore.Diagnostics.HealthChecks;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.RateLimiting;
 
-WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
-if (builder.Configuration["model"] is not { } path)
+const string demo = "himo-demo/emoji-model.zip";
+const string usage = """
+    usage: himo web [--model MODEL] [--images FOLDER] [--urls http://localhost:5000]
+           [--concurrency COUNT] [--queue COUNT] [--timeout SECONDS] [--minrate BYTES] [--maxbytes BYTES] [--maxpixels COUNT]
+           [--maxtext CHARACTERS]
+    A page that searches images by sentences and classifies images. The model is a checkpoint or an ML.NET zip; without one
+    it is that of './himo demo', himo-demo/emoji-model.zip where you stand. The demo's model searches the sample drawings.
+    """;
+
+if (args.Any(argument => argument is "--help" or "-h" or "-?"))
 {
-    Console.Error.WriteLine(
-        "usage: himo-web --model MODEL.zip [--urls http://localhost:5000] [--concurrency COUNT] [--queue COUNT] [--timeout SECONDS] "
-        + "[--minrate BYTES] [--maxbytes BYTES] [--maxpixels COUNT]\n"
-        + "The model is one that was saved with labels, such as the emoji-model.zip of './himo demo'.");
+    Console.WriteLine(usage);
+    return 0;
+}
+
+WebApplicationBuilder builder = WebApplication.CreateSlimBuilder(args);
+if ((builder.Configuration["model"] ?? (File.Exists(demo) ? demo : null)) is not { } path)
+{
+    Console.Error.WriteLine($"himo-web: expected --model MODEL, or {demo} where you stand: run './himo demo' first.\n" + usage);
     return 2;
 }
 
 Limits limits;
-Classifier loaded;
+ClipEmbedder? model = null;
+Gallery gallery;
+string? example = null;
 try
 {
     limits = new Limits(builder.Configuration);
-    loaded = new Classifier(path, limits);
+    ClipLimits.Current = ClipLimits.Current with { ImagePixels = limits.MaxPixels };
+    model = ClipEmbedder.Load(path, warning: Console.Error.WriteLine);
+    IReadOnlyList<ImageFile> images = [];
+    if (builder.Configuration["images"] is { } folder)
+    {
+        images = ImageFolder.Read(folder);
+    }
+    else if (Path.GetFileName(path) == Path.GetFileName(demo))
+    {
+        (images, example) = ImageFolder.Drawings();
+    }
+
+    gallery = images.Count > 0 ? Gallery.Embed(model, images, Console.Error.WriteLine) : Gallery.Empty;
 }
 catch (Exception e)
 {
+    model?.Dispose();
     while (e is System.Reflection.TargetInvocationException && e.InnerException is { } inner)
     {
         e = inner;
@@ -31,12 +59,14 @@ catch (Exception e)
     return e is ArgumentException ? 2 : 1;
 }
 
-using Classifier classifier = loaded;
+using ClipEmbedder loaded = model;
 builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
 builder.WebHost.ConfigureKestrel(server =>
 {
     server.AddServerHeader = false;
     server.Limits.MaxConcurrentConnections = 1_000;
+    server.Limits.MaxRequestLineSize = 1_000 + 9 * Math.Min(limits.MaxText, 1 << 20);          // what a character becomes in an address
+    server.Limits.MaxRequestBufferSize = Math.Max(1 << 20, server.Limits.MaxRequestLineSize);
     server.Limits.MaxRequestBodySize = limits.MaxBytes;
     // Clients that dawdle.
     server.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(10);
@@ -54,54 +84,31 @@ builder.Services.Configure<FormOptions>(form =>
 builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(limits.Timeout + 5));
 builder.Services.AddProblemDetails();
 builder.Services.AddHealthChecks();
+builder.Services.ConfigureHttpJsonOptions(json => json.SerializerOptions.NumberHandling = JsonNumberHandling.Strict);
+builder.Services.AddOpenApi(options => options.AddDocumentTransformer((document, _, _) =>
+{
+    document.Info = new() { Title = "HiMo.MLNet", Version = "1", Description = "Search images by sentences, and classify them." };
+    return Task.CompletedTask;
+}));
 builder.Services.AddRateLimiter(limiter =>
 {
     // Uploading and waiting count; images take turns behind this, so that a slow upload keeps none from being classified.
-    limiter.AddConcurrencyLimiter("classify",
-        classify => (classify.PermitLimit, classify.QueueLimit) = (limits.Concurrency + limits.Queue, 0));
+    foreach (string kind in (string[])[Endpoints.SearchLimit, Endpoints.ClassifyLimit])
+    {
+        limiter.AddConcurrencyLimiter(kind,
+            requests => (requests.PermitLimit, requests.QueueLimit) = (limits.Concurrency + limits.Queue, 0));
+    }
+
     limiter.OnRejected = async (rejected, _) =>
-        await Busy(rejected.HttpContext, StatusCodes.Status429TooManyRequests).ExecuteAsync(rejected.HttpContext);
+        await Endpoints.Busy(rejected.HttpContext, StatusCodes.Status429TooManyRequests).ExecuteAsync(rejected.HttpContext);
 });
 
+using Turns turns = new(limits.Concurrency);
+using Classifier classifier = new(model, turns, limits);
+using Search search = new(model, gallery, turns, limits);
 WebApplication app = builder.Build();
-app.UseExceptionHandler();
-app.UseStatusCodePages();
-app.UseRateLimiter();
-app.MapHealthChecks("/health/live", new HealthCheckOptions { Predicate = _ => false });
-app.MapHealthChecks("/health/ready");
-app.MapGet("/",
-    () => $"POST an image to /classify, as the body or as a form's file:\ncurl --data-binary @tom.jpg HOST/classify\ncurl -F "
-    + $"image=@tom.jpg HOST/classify\nLabels: {string.Join(", ", classifier.Labels)}\n");
-app.MapPost("/classify", async (HttpContext context) =>
-{
-    using var timeout = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
-    timeout.CancelAfter(TimeSpan.FromSeconds(limits.Timeout));
-    byte[]? image = null;
-    try
-    {
-        image = await ImageBody.ReadAsync(context.Request, timeout.Token);
-        return Results.Ok(await classifier.ClassifyAsync(image, timeout.Token));
-    }
-    catch (BadHttpRequestException e)
-    {
-        return Results.Problem(e.Message, statusCode: e.StatusCode);
-    }
-    catch (Exception e) when (e is OperationCanceledException or IOException && context.RequestAborted.IsCancellationRequested)
-    {
-        return Results.StatusCode(StatusCodes.Status499ClientClosedRequest);  // nobody reads it
-    }
-    catch (OperationCanceledException)
-    {
-        return image is null
-            ? Results.Problem($"Expected the image within {limits.Timeout} seconds.", statusCode: StatusCodes.Status408RequestTimeout)
-            : Busy(context, StatusCodes.Status503ServiceUnavailable);
-    }
-}).RequireRateLimiting("classify");
+new Endpoints(model, gallery, example, classifier, search, limits).Map(app);
+app.Lifetime.ApplicationStarted.Register(() =>
+    Console.WriteLine($"Open {string.Join(" or ", app.Urls)} in a browser. Ctrl+C ends it."));
 await app.RunAsync();
 return 0;
-
-static IResult Busy(HttpContext context, int status)
-{
-    context.Response.Headers.RetryAfter = "1";
-    return Results.Problem("The server is busy: try again.", statusCode: status);
-}

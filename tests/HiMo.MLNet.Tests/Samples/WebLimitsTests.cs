@@ -205,6 +205,7 @@ public sealed class WebLimitsTests : IDisposable
 
     [Theory]
     [InlineData("no-such.zip", "", 1, "no-such.zip")]
+    [InlineData("", "--images no-such-folder", 1, "--images: expected a folder, found no 'no-such-folder'")]
     [InlineData("", "--queue none", 2, "--queue: expected a number of at least 1, found 'none'")]
     public void What_it_cannot_start_with_is_one_line(string model, string arguments, int exitCode, string expected)
     {
@@ -215,5 +216,46 @@ public sealed class WebLimitsTests : IDisposable
 
         Assert.Equal(exitCode, result.ExitCode);
         Assert.Contains(expected, Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Without_a_model_it_says_where_one_comes_from()
+    {
+        using System.Diagnostics.Process web = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", _images.Folder);
+
+        var result = ProgramResult.Of(web);
+
+        Assert.Equal(2, result.ExitCode);
+        Assert.Contains("run './himo demo' first", result.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Takes_the_model_of_the_demo_where_the_user_stands()
+    {
+        Directory.CreateDirectory(Path.Combine(_images.Folder, "himo-demo"));
+        File.WriteAllText(Path.Combine(_images.Folder, "himo-demo", "emoji-model.zip"), "no model");
+        using System.Diagnostics.Process web = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", _images.Folder);
+
+        var result = ProgramResult.Of(web);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("emoji-model.zip", Assert.Single(result.Errors.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Images_that_cannot_be_read_are_told_one_by_one()
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_images.Folder, "broken")).FullName;
+        File.WriteAllText(Path.Combine(folder, "first.png"), "no image");
+        File.WriteAllText(Path.Combine(folder, "second.jpg"), "");
+        using System.Diagnostics.Process web = BuiltProgram.Start("src/HiMo.MLNet.Samples.Web", "himo-web.dll", _images.Folder,
+            "--model", WebProgramTests.SaveModel(_images), "--images", folder);
+
+        var result = ProgramResult.Of(web);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("first.png' could not be read: it is not an image of a known format", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("second.jpg' could not be read: it is empty", result.Errors, StringComparison.Ordinal);
+        Assert.Contains("himo-web: Expected images to search, found none that can be read.", result.Errors, StringComparison.Ordinal);
     }
 }

@@ -18,8 +18,12 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
             using HiMoClipTransformer model = WebProgramTests.Classifier(mlContext, Images);
             using PredictionEngine<ToyImages.Row, Prediction> engine = mlContext.Model.CreatePredictionEngine<ToyImages.Row, Prediction>(model, new PredictionEngineOptions { OwnsTransformer = false });
             Expected = [.. Images.Rows.Select(row => engine.Predict(row).Score)];
-            _web = new(Save(mlContext, model, Images));
+            Model = Save(mlContext, model, Images);
+            _web = new(Model);
         }
+
+        /// <summary>The zip.</summary>
+        public string Model { get; }
 
         public ToyImages Images { get; } = new();
 
@@ -104,6 +108,68 @@ public sealed class WebProgramTests(WebProgramTests.Server server) : IClassFixtu
         Assert.Contains(expected, (await response.Content.ReadFromJsonAsync<Problem>())!.Detail, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("red, blue", "{0}", new[] { "red", "blue" })]
+    [InlineData("red", "", new[] { "red" })]
+    [InlineData("red\r\na dark, deep blue\n\n", "a photo of a {0}.", new[] { "red", "a dark, deep blue" })]
+    public async Task Classifies_against_the_labels_of_a_request(string labels, string template, string[] expected)
+    {
+        byte[] bytes = await File.ReadAllBytesAsync(server.Images.Rows[5].ImagePath);
+        using var model = ClipEmbedder.Load(server.Model);
+        ClipPrediction prediction = model.CreateClassifier(expected, [template.Length == 0 ? "{0}" : template]).Classify(ClipImage.FromBytes(bytes));
+        using var form = new MultipartFormDataContent
+        {
+            { new ByteArrayContent(bytes), "image", "toy.png" }, { new StringContent(labels), "labels" }, { new StringContent(template), "template" },
+        };
+
+        using HttpResponseMessage asForm = await server.Client.PostAsync("/classify", form),
+            asBody = await server.Client.PostAsync($"/classify?labels={Uri.EscapeDataString(labels)}&template={Uri.EscapeDataString(template)}", new ByteArrayContent(bytes));
+
+        foreach (HttpResponseMessage response in (HttpResponseMessage[])[asForm, asBody])
+        {
+            Answer answer = (await response.Content.ReadFromJsonAsync<Answer>())!;
+            Assert.Equal(prediction.Label, answer.Label);
+            Assert.Equal(expected.Order(), answer.Probabilities.Keys.Order());
+            Assert.All(expected.Zip(prediction.Probabilities), label => Assert.Equal(label.Second, answer.Probabilities[label.First], 1e-5));
+        }
+    }
+
+    [Theory]
+    [InlineData("red, red", "{0}", HttpStatusCode.BadRequest, "The label 'red' is given 2 times; labels must differ.")]
+    [InlineData("red, blue", "a photo", HttpStatusCode.BadRequest, "The template 'a photo' has no {0} in the place of the label.")]
+    [InlineData("", "a photo of a {0}", HttpStatusCode.BadRequest, "Expected labels for the template, found none.")]
+    [InlineData(" , ,", "", HttpStatusCode.BadRequest, "Zero-shot classification needs at least one label.")]
+    public async Task Labels_that_make_no_sense_are_a_bad_request(string labels, string template, HttpStatusCode status, string expected)
+    {
+        using var image = new ByteArrayContent(await File.ReadAllBytesAsync(server.Images.Rows[0].ImagePath));
+        using HttpResponseMessage response = await server.Client.PostAsync($"/classify?labels={labels}&template={template}", image);
+
+        Assert.Equal(status, response.StatusCode);
+        Assert.Equal(expected, (await response.Content.ReadFromJsonAsync<Problem>())!.Detail);
+    }
+
     [Fact]
-    public async Task Tells_its_use() => Assert.Contains("red, green, blue", await server.Client.GetStringAsync("/"), StringComparison.Ordinal);
+    public async Task Takes_a_bounded_number_of_labels()
+    {
+        byte[] bytes = await File.ReadAllBytesAsync(server.Images.Rows[0].ImagePath);
+        async Task<string> Refusal(string labels)
+        {
+            using var form = new MultipartFormDataContent { { new ByteArrayContent(bytes), "image", "toy.png" }, { new StringContent(labels), "labels" } };
+            using HttpResponseMessage response = await server.Client.PostAsync("/classify", form);
+            Assert.Equal(HttpStatusCode.RequestEntityTooLarge, response.StatusCode);
+            return (await response.Content.ReadFromJsonAsync<Problem>())!.Detail;
+        }
+
+        Assert.Equal("Expected at most 256 labels, found 257.", await Refusal(string.Join(',', Enumerable.Range(0, 257))));
+        Assert.Equal("the labels: expected at most 4000 characters, found 4001.", await Refusal(new string('x', 4_001)));
+    }
+
+    [Fact]
+    public async Task Without_images_there_is_nothing_to_search()
+    {
+        using HttpResponseMessage response = await server.Client.GetAsync("/search?text=red");
+
+        Assert.Equal(HttpStatusCode.NotFound, response.StatusCode);
+        Assert.Contains("without images", (await response.Content.ReadFromJsonAsync<Problem>())!.Detail, StringComparison.Ordinal);
+    }
 }
