@@ -132,7 +132,7 @@ public sealed class WebPageTests(WebSearchTests.Server server, WebPageTests.Brow
         await Type(" Blue.");
         await Shown("2. Blue.");
 
-        Assert.Equal(first.Url, await aborted.Task);
+        Assert.Equal(first.Url, await aborted.Task.WaitAsync(TimeSpan.FromMinutes(2)));
         Assert.Equal(Ranked("Red. Blue."), await Names());
         Assert.Empty(_errors);
     }
