@@ -138,12 +138,16 @@ internal static class GrowthSection
             string words = part == 0 ? texts[0] : texts[part][ReportedData.SharedWords(texts[part], texts[part - 1])..].Trim();
             Markup shortened = $"{ReportedData.Shorten(words, 400)}";
             bool FallsHere(Growth growth) => part > 0 && growth.Similarities[caption] is var s && s[part] <= s[part - 1];
+            Markup Cell((ReportedModel Model, Growth Growth) m)
+            {
+                bool falls = FallsHere(m.Growth);
+                var arrow = Markup.If(part > 0, Arrow(falls));
+                return $"""<td class="number{Markup.If(falls, $" falls")}">{m.Growth.Similarities[caption][part]:0.000}{arrow}</td>""";
+            }
+
             return $"""
                 <tr><th scope="row">{(models.Any(m => FallsHere(m.Growth)) ? $"<mark>{shortened}</mark>" : shortened)}</th>
-                {Markup.Each(models, m => $"""
-                    <td class="number{Markup.If(FallsHere(m.Growth), $" falls")}">{m.Growth.Similarities[caption][part]:0.000}
-                    {Markup.If(part > 0, Arrow(FallsHere(m.Growth)))}</td>
-                    """)}</tr>
+                {Markup.Each(models, Cell)}</tr>
                 """;
         }
 
