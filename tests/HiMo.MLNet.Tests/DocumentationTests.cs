@@ -35,6 +35,12 @@ public sealed partial class DocumentationTests
         }
         """;
 
+    private static readonly MetadataReference[] s_references =
+    [
+        .. ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Select(assembly => MetadataReference.CreateFromFile(assembly)),
+    ];
+
     [GeneratedRegex("^```(?<language>\\w+)\n(?<text>.*?)^```", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex Blocks { get; }
 
@@ -100,8 +106,7 @@ public sealed partial class DocumentationTests
         var options = new CSharpParseOptions(LanguageVersion.Latest);
         return CSharpCompilation.Create("example",
             [CSharpSyntaxTree.ParseText(Usings, options), CSharpSyntaxTree.ParseText(program, options), CSharpSyntaxTree.ParseText(types, options)],
-            ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-                .Select(assembly => MetadataReference.CreateFromFile(assembly)),
+            s_references,
             new(OutputKind.ConsoleApplication));
     }
 

@@ -20,18 +20,10 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
     {
         cancellation.ThrowIfCancellationRequested();
         int d = Dimension;
-        var failures = new ImageReadException?[images.Count];
         var keys = new ContentKey?[images.Count];
-        if (cache is not null)
-        {
-            InParallel([.. Enumerable.Range(0, images.Count)], failures,
-                i => keys[i] = images[i] switch
-                {
-                    { Path: { } path } => ImageDecoder.Read(path, ContentKey.OfImage),
-                    { Encoded: { } bytes } => ContentKey.OfImage(bytes),
-                    _ => null,
-                });
-        }
+        ImageReadException?[] failures = cache is null ? new ImageReadException?[images.Count]
+            : PlaneReader.TryEach(images.Count, i =>
+                keys[i] = images[i].Path is { } path ? ImageDecoder.Read(path, ContentKey.OfImage) : images[i].EncodedKey);
 
         List<int> missing = [];
         for (int i = 0; i < images.Count; i++)
@@ -46,22 +38,21 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
             }
         }
 
-        int length = encoder.Planes.Length;
-        byte[] planes = new byte[images.Count * length];
-        InParallel(missing, failures, i => encoder.Planes.Read(images[i], planes.AsSpan(i * length, length)));
-        missing.RemoveAll(i => failures[i] is not null);
-        for (int row = 0; row < missing.Count; row++)
+        (byte[] planes, ImageReadException?[] errors) = encoder.Planes.ReadEach([.. missing.Select(i => images[i])]);
+        foreach ((int at, ImageReadException? error) in errors.Index())
         {
-            planes.AsSpan(missing[row] * length, length).CopyTo(planes.AsSpan(row * length));
+            failures[missing[at]] = error;
         }
 
-        float[] computed = encoder.EncodePlanes(planes.AsSpan(0, missing.Count * length));
-        for (int row = 0; row < missing.Count; row++)
+        int[] readable = encoder.Planes.Compact(planes, errors);
+        float[] computed = encoder.EncodePlanes(planes.AsSpan(0, readable.Length * encoder.Planes.Length));
+        for (int row = 0; row < readable.Length; row++)
         {
+            int i = missing[readable[row]];
             ReadOnlySpan<float> embedding = computed.AsSpan(row * d, d);
-            CheckFinite(embedding, $"the image '{images[missing[row]].Path ?? images[missing[row]].Name ?? "without a path"}'");
-            embedding.CopyTo(embeddings.Slice(missing[row] * d, d));
-            if (keys[missing[row]] is { } key)
+            CheckFinite(embedding, $"the image '{images[i].Path ?? images[i].Name ?? "without a path"}'");
+            embedding.CopyTo(embeddings.Slice(i * d, d));
+            if (keys[i] is { } key)
             {
                 cache!.Add(key, embedding);
             }
@@ -135,18 +126,4 @@ internal sealed class BatchEmbedder(ClipEncoder encoder, IEmbeddingCache? cache,
             }
         }
     }
-
-    private static void InParallel(IReadOnlyList<int> indices, ImageReadException?[] failures, Action<int> read) =>
-        ParallelLoop.For(indices.Count, at =>
-    {
-        int i = indices[at];
-        try
-        {
-            read(i);
-        }
-        catch (ImageReadException e)
-        {
-            failures[i] = e;
-        }
-    });
 }

@@ -10,6 +10,9 @@ internal sealed record ImageSource(string? Path, byte[]? Planes = null, byte[]? 
     /// <summary>Why there are no planes; null if there are.</summary>
     public ImageReadException? Failure { get; init; }
 
-    /// <summary>What tells images apart: the path, or a hash of the bytes. Null where every row is an image of its own.</summary>
-    public string? Identity => Path ?? (Encoded is null ? null : ContentKey.OfImage(Encoded).ToString());
+    /// <summary>The key of the bytes; null without.</summary>
+    public ContentKey? EncodedKey => Encoded is null ? null : field ??= ContentKey.OfImage(Encoded);
+
+    /// <summary>What tells images apart: the path, or the key of the bytes. Null where every row is an image of its own.</summary>
+    public string? Identity => Path ?? EncodedKey?.ToString();
 }

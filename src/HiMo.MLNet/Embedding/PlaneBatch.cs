@@ -5,9 +5,9 @@ namespace HiMo.MLNet.Embedding;
 internal sealed class PlaneBatch : IDisposable
 {
     private readonly CancellationTokenSource _stop = new();
-    private readonly ImageReadException?[] _errors;
     private readonly byte[] _planes;
     private readonly OwnThread _thread;
+    private ImageReadException?[] _errors = [];
 
     /// <summary>Begins.</summary>
     /// <param name="reader">Makes the planes, of few images at a time.</param>
@@ -15,21 +15,9 @@ internal sealed class PlaneBatch : IDisposable
     /// <param name="read">Reads the image of an index; called from several threads.</param>
     public PlaneBatch(PlaneReader reader, int count, Action<int, Memory<byte>> read)
     {
-        _errors = new ImageReadException?[count];
         _planes = new byte[count * reader.Length];
-        _thread = new OwnThread("HiMo-CLIP images", () => ParallelLoop.For(count, Read, _stop.Token));
-
-        void Read(int i)
-        {
-            try
-            {
-                read(i, _planes.AsMemory(i * reader.Length, reader.Length));
-            }
-            catch (ImageReadException e)
-            {
-                _errors[i] = e;
-            }
-        }
+        _thread = new OwnThread("HiMo-CLIP images", () => _errors =
+            PlaneReader.TryEach(count, i => read(i, _planes.AsMemory(i * reader.Length, reader.Length)), _stop.Token));
     }
 
     /// <summary>Waits for all planes.</summary>

@@ -104,19 +104,26 @@ internal sealed class PlaneReader(int size, ByteGate gate)
     public (byte[] Planes, ImageReadException?[] Errors) ReadEach(IReadOnlyList<ImageSource> images)
     {
         byte[] planes = new byte[images.Count * Length];
-        var errors = new ImageReadException?[images.Count];
-        ParallelLoop.For(images.Count, i =>
+        return (planes, TryEach(images.Count, i => Read(images[i], planes.AsSpan(i * Length, Length))));
+    }
+
+    /// <summary>Reads images on all cores, past those that cannot be read.</summary>
+    /// <returns>For each image why it cannot be read; null if it can.</returns>
+    public static ImageReadException?[] TryEach(int count, Action<int> read, CancellationToken cancellation = default)
+    {
+        var errors = new ImageReadException?[count];
+        ParallelLoop.For(count, i =>
         {
             try
             {
-                Read(images[i], planes.AsSpan(i * Length, Length));
+                read(i);
             }
             catch (ImageReadException e)
             {
                 errors[i] = e;
             }
-        });
-        return (planes, errors);
+        }, cancellation);
+        return errors;
     }
 
     /// <summary>Moves the planes of the images that could be read to the front.</summary>
