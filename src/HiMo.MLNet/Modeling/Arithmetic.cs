@@ -57,6 +57,13 @@ internal static class Arithmetic
         return a.add_(b, number);
     }
 
+    /// <summary>a ← a + b.</summary>
+    public static Tensor Raise(Tensor a, double b)
+    {
+        using Scalar number = b;
+        return a.add_(number, s_one);
+    }
+
     /// <summary>a ← a + factor · b · c.</summary>
     public static Tensor AddProduct(Tensor a, Tensor b, Tensor c, double factor)
     {

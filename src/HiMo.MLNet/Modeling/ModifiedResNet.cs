@@ -41,7 +41,9 @@ internal sealed class ModifiedResNet : Module<Tensor, Tensor>
     public override Tensor forward(Tensor images)                             // (B, 3, n, n), normalised
     {
         using DisposeScope scope = NewDisposeScope();
-        Tensor x = functional.relu(bn1.forward(conv1.forward(images)));
+        // Channels last in memory, the same tensor: on a CPU such convolutions and norms take two thirds of the time.
+        Tensor x = images.permute(0, 2, 3, 1).contiguous().permute(0, 3, 1, 2);
+        x = functional.relu(bn1.forward(conv1.forward(x)));
         x = functional.relu(bn2.forward(conv2.forward(x)));
         x = functional.relu(bn3.forward(conv3.forward(x)));
         x = functional.avg_pool2d(x, 2);                                      // (B, width, n/4, n/4)

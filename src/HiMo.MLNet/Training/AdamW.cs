@@ -13,6 +13,7 @@ namespace HiMo.MLNet.Training;
 internal sealed class AdamW : IDisposable
 {
     private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-8;
+    private const long BlockElements = 1 << 16;
 
     /// <summary>A parameter with its running averages.</summary>
     /// <param name="Name">Its name.</param>
@@ -69,14 +70,30 @@ internal sealed class AdamW : IDisposable
         using IDisposable _ = no_grad();
         foreach (State state in States)
         {
-            using DisposeScope scope = NewDisposeScope();
-            Tensor gradient = state.Parameter.grad!;
             double rate = state.Rate * factor;
-            Arithmetic.Scale(state.Parameter, 1 - rate * _weightDecay);
-            Arithmetic.Add(Arithmetic.Scale(state.Average, Beta1), gradient, 1 - Beta1);
-            Arithmetic.AddProduct(Arithmetic.Scale(state.Square, Beta2), gradient, gradient, 1 - Beta2);
-            Arithmetic.AddQuotient(state.Parameter, state.Average, state.Square.sqrt().Times(1 / Math.Sqrt(bias2)).Plus(Epsilon),
-                -rate / bias1);
+            foreach ((long first, long count) in Blocks(state.Parameter))
+            {
+                using DisposeScope scope = NewDisposeScope();
+                Tensor Block(Tensor whole) => count == 0 ? whole : whole.narrow(0, first, count);
+                Tensor parameter = Block(state.Parameter), gradient = Block(state.Parameter.grad!);
+                Tensor average = Block(state.Average), square = Block(state.Square);
+                Arithmetic.Scale(parameter, 1 - rate * _weightDecay);
+                Arithmetic.Add(Arithmetic.Scale(average, Beta1), gradient, 1 - Beta1);
+                Arithmetic.AddProduct(Arithmetic.Scale(square, Beta2), gradient, gradient, 1 - Beta2);
+                Tensor root = Arithmetic.Scale(square.sqrt(), 1 / Math.Sqrt(bias2));
+                Arithmetic.AddQuotient(parameter, average, Arithmetic.Raise(root, Epsilon), -rate / bias1);
+            }
+        }
+    }
+
+    // On a CPU, rows that stay in its cache from the first of these operations to the last; otherwise the whole, as (0, 0).
+    private static IEnumerable<(long First, long Count)> Blocks(Tensor tensor)
+    {
+        long rows = tensor.device_type == DeviceType.CPU && tensor.numel() > BlockElements ? tensor.shape[0] : 0;
+        long most = rows == 0 ? 1 : Math.Max(1, BlockElements * rows / tensor.numel());
+        for (long first = 0; first == 0 || first < rows; first += most)
+        {
+            yield return (first, Math.Min(most, rows - first));
         }
     }
 
