@@ -56,6 +56,8 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
         }
     }
 
+    internal PlaneReader Planes => ReduceJpegs ? Encoder.ReducedPlanes : Encoder.Planes;
+
     internal HiMoClipColumns Columns { get; private set; }
 
     internal ZeroShotHead? ZeroShot { get; }
@@ -80,6 +82,13 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
             field = value;
         }
     } = ClipEncoder.BatchSize;
+
+    /// <summary>
+    /// Whether JPEG files are decoded at the smallest eighths of their size whose shorter side has at least twice the network's pixels,
+    /// and resized from there. That is several times as fast with large photographs, and the embeddings differ a little from those of
+    /// CLIP's own preprocessing (docs/performance.md has both). Not saved with the model. Default: false.
+    /// </summary>
+    public bool ReduceJpegs { get; set; }
 
     /// <summary>The sizes of the model.</summary>
     public ClipArchitecture Architecture => _encoder.Architecture;
@@ -178,7 +187,7 @@ public sealed class HiMoClipTransformer : ITransformer, IDisposable
 
         HiMoClipColumns columns = (Columns with { PredictedLabel = predictedLabelColumnName, Score = scoreColumnName }).Checked();
         var head = new ZeroShotHead(encoder, names, texts, threshold);
-        return new(encoder.Share(), columns, ImageFolder, head) { BatchSize = BatchSize };
+        return new(encoder.Share(), columns, ImageFolder, head) { BatchSize = BatchSize, ReduceJpegs = ReduceJpegs };
     }
 
     /// <summary>The model without a pipeline, to embed single images and texts. Shares this model's weights; to be disposed of by

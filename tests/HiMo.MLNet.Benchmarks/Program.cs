@@ -26,6 +26,12 @@ switch (args)
     case ["speed", "--json", var file]:
         SpeedBenchmark.Run(file);
         return 0;
+    case ["original"]:
+        OriginalBenchmark.Run("python3");
+        return 0;
+    case ["original", var python]:
+        OriginalBenchmark.Run(python);
+        return 0;
     case ["search"]:
         SearchBenchmark.Search(1_000_000);
         return 0;
@@ -77,7 +83,7 @@ switch (args)
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

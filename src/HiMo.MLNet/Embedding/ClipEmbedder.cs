@@ -91,9 +91,18 @@ public sealed class ClipEmbedder : IDisposable
         }
     } = ClipEncoder.BatchSize;
 
+    /// <summary>
+    /// Whether JPEG files are decoded at the smallest eighths of their size whose shorter side has at least twice the network's pixels,
+    /// and resized from there. That is several times as fast with large photographs, and the embeddings differ a little from those of
+    /// CLIP's own preprocessing (docs/performance.md has both). Not saved with the model. Default: false.
+    /// </summary>
+    public bool ReduceJpegs { get; set; }
+
     /// <summary>The classifier over the labels that an ML.NET model was saved with; null for a checkpoint, or a model without
     /// labels.</summary>
     public ClipClassifier? SavedClassifier { get; }
+
+    private PlaneReader Planes => ReduceJpegs ? _encoder.ReducedPlanes : _encoder.Planes;
 
     internal ClipEncoder Encoder
     {
@@ -118,8 +127,8 @@ public sealed class ClipEmbedder : IDisposable
     public float[] EmbedImage(ClipImage image)
     {
         ArgumentNullException.ThrowIfNull(image);
-        byte[] planes = new byte[_encoder.Planes.Length];
-        image.Read(_encoder.Planes, planes);
+        byte[] planes = new byte[Planes.Length];
+        image.Read(Planes, planes);
         return _encoder.EncodePlanes(planes);
     }
 
@@ -163,7 +172,7 @@ public sealed class ClipEmbedder : IDisposable
                     using PlaneBatch? ready = next;
                     (byte[] Planes, ImageReadException?[] Errors)? read = ready?.Wait();
                     next = batch.Length == 0 ? null
-                        : new PlaneBatch(_encoder.Planes, batch.Length, (i, planes) => batch[i].Read(_encoder.Planes, planes));
+                        : new PlaneBatch(Planes, batch.Length, (i, planes) => batch[i].Read(Planes, planes));
                     foreach (ClipEmbeddedImage image in read is { } done ? Embed(current, done.Planes, done.Errors) : [])
                     {
                         yield return image;
@@ -181,8 +190,8 @@ public sealed class ClipEmbedder : IDisposable
 
     private ClipEmbeddedImage[] Embed(ClipImage[] images, byte[] planes, ImageReadException?[] errors)
     {
-        int length = _encoder.Planes.Length;
-        int readable = _encoder.Planes.Compact(planes, errors).Length;
+        int length = Planes.Length;
+        int readable = Planes.Compact(planes, errors).Length;
         var embeddings = new Queue<float[]>(Rows(_encoder.EncodePlanes(planes.AsSpan(0, readable * length))));
         return [.. images.Select((image, i) => new ClipEmbeddedImage(image, errors[i] is null ? embeddings.Dequeue() : null, errors[i]))];
     }

@@ -127,6 +127,9 @@ internal sealed class ClipEncoder(ClipNetwork network, ClipTokenizer tokenizer, 
     /// <summary>Makes images ready for this network.</summary>
     public PlaneReader Planes { get; } = new(network.Architecture.ImageSize);
 
+    /// <summary>The same, with JPEG files decoded at a part of their size.</summary>
+    public PlaneReader ReducedPlanes { get; } = new(network.Architecture.ImageSize, reduceJpegs: true);
+
     /// <summary>d</summary>
     public int Dimension => network.Architecture.EmbeddingDimension;
 

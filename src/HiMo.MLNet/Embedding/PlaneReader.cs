@@ -9,7 +9,8 @@ namespace HiMo.MLNet.Embedding;
 /// </summary>
 /// <param name="size">n, the side of the network's input in pixels.</param>
 /// <param name="gate">Bounds what is decoded at a time.</param>
-internal sealed class PlaneReader(int size, ByteGate gate)
+/// <param name="reduceJpegs">Whether JPEG files are decoded no larger than twice the network's input, where they can be.</param>
+internal sealed class PlaneReader(int size, ByteGate gate, bool reduceJpegs = false)
 {
     private const int BytesPerPixel = RgbImage.PixelBytes;
 
@@ -18,8 +19,10 @@ internal sealed class PlaneReader(int size, ByteGate gate)
 
     private readonly ClipPreprocessor _preprocessor = new(size);
 
-    public PlaneReader(int size)
-        : this(size, s_gate)
+    private readonly int? _leastSide = reduceJpegs ? 2 * size : null;
+
+    public PlaneReader(int size, bool reduceJpegs = false)
+        : this(size, s_gate, reduceJpegs)
     {
     }
 
@@ -62,7 +65,7 @@ internal sealed class PlaneReader(int size, ByteGate gate)
                 long bytes = file.CanSeek ? BytesPerPixel * CountPixels(file) : 0;
                 gate.Enter(bytes);
                 held = bytes;
-                return ImageDecoder.Decode(file, path);
+                return ImageDecoder.Decode(file, path, _leastSide);
             });
             _preprocessor.Process(decoded, planes);
         }
@@ -82,7 +85,7 @@ internal sealed class PlaneReader(int size, ByteGate gate)
         gate.Enter(bytes);
         try
         {
-            using RgbImage image = ImageDecoder.Decode(encoded, name);
+            using RgbImage image = ImageDecoder.Decode(encoded, name, _leastSide);
             _preprocessor.Process(image, planes);
         }
         finally

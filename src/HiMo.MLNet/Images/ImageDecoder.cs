@@ -42,16 +42,18 @@ internal static class ImageDecoder
 
     /// <param name="stream">The encoded image, from the current position to the end.</param>
     /// <param name="name">The image's name in error messages.</param>
+    /// <param name="leastSide">Decodes a JPEG at the smallest eighths of its size whose shorter side has this many pixels: several times
+    /// as fast, with other pixels. Null for the whole size, as of every other format.</param>
     /// <returns>An image that the caller owns and may dispose.</returns>
     /// <exception cref="ImageReadException">The stream is empty, no image, truncated or too large
     /// (<see cref="ClipLimits"/>).</exception>
-    public static RgbImage Decode(Stream stream, string name)
+    public static RgbImage Decode(Stream stream, string name, int? leastSide = null)
     {
         byte[] buffer = ReadToEnd(stream, name, out int length);
         try
         {
             ReadOnlySpan<byte> file = buffer.AsSpan(0, length);
-            return GifFile.Read(file, name) ?? PngFile.Read(file, name) ?? BmpFile.Read(file, name) ?? ReadBySkia(file, name);
+            return GifFile.Read(file, name) ?? PngFile.Read(file, name) ?? BmpFile.Read(file, name) ?? ReadBySkia(file, name, leastSide);
         }
         finally
         {
@@ -131,7 +133,7 @@ internal static class ImageDecoder
             : $"{ClipLimits.AtMost(ClipLimits.Current.ImageFileBytes, "bytes")}, found {expected} or more");
     }
 
-    private static unsafe RgbImage ReadBySkia(ReadOnlySpan<byte> file, string name)
+    private static unsafe RgbImage ReadBySkia(ReadOnlySpan<byte> file, string name, int? leastSide = null)
     {
         fixed (byte* bytes = file)
         {
@@ -149,6 +151,14 @@ internal static class ImageDecoder
             if ((long)width * height > file.Length * MaxPixelsPerByte(codec.EncodedFormat))
             {
                 throw new ImageReadException(name, "it is truncated");
+            }
+
+            int shorter = Math.Min(width, height);
+            if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && leastSide < shorter)
+            {
+                // The decoder's inverse cosine transform leaves out what a smaller image does not show.
+                SKSizeI reduced = codec.GetScaledDimensions(MathF.Ceiling(8f * leastSide.Value / shorter) / 8);
+                (width, height) = (reduced.Width, reduced.Height);
             }
 
             PixelMode mode = codec.EncodedFormat switch

@@ -209,7 +209,8 @@ internal sealed class ClipBinding : RowBinding
             ImageSource? image = null;
             if (Wants(ReadsImage))
             {
-                _readImage ??= InputColumns.ImageReader(input, binding._image!.Value, binding._transformer.ImageFolder, Encoder.Planes);
+                _readImage ??= InputColumns.ImageReader(
+                    input, binding._image!.Value, binding._transformer.ImageFolder, binding._transformer.Planes);
                 _collectedImages.Add(image = _readImage());
             }
 
@@ -225,7 +226,7 @@ internal sealed class ClipBinding : RowBinding
         {
             ImageSource?[] images = [.. _collectedImages];
             ImageSource[] present = [.. images.OfType<ImageSource>()];
-            PlaneReader reader = Encoder.Planes;
+            PlaneReader reader = binding._transformer.Planes;
             _prepared.Enqueue(new(images, [.. _collectedTexts],
                 new PlaneBatch(reader, present.Length, (i, planes) => reader.Read(present[i], planes.Span))));
         }
@@ -252,7 +253,7 @@ internal sealed class ClipBinding : RowBinding
         private void EmbedImages(Run run)
         {
             int d = Encoder.Dimension;
-            PlaneReader reader = Encoder.Planes;
+            PlaneReader reader = binding._transformer.Planes;
             int[] present = [.. Enumerable.Range(0, run.Images.Length).Where(i => run.Images[i] is not null)];
             (byte[] planes, ImageReadException?[] errors) =
                 run.Planes?.Wait() ?? reader.ReadEach([.. present.Select(i => run.Images[i]!)]);

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HiMo.MLNet.Tests.Composition;
+using Microsoft.ML;
 using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Tests.Embedding;
@@ -26,6 +27,24 @@ public sealed class ClipEmbedderTests(TinyModel tiny) : IClassFixture<TinyModel>
         float[] expected = Column("ImageEmbedding")[0];
         Assert.All(embedded, embedding => TinyModel.Close(expected, embedding));
         Assert.Equal(1, ClipEmbedder.Similarity(embedded[0], embedded[0]), 1e-5f);
+    }
+
+    [Fact]
+    public void Reduced_JPEGs_are_embedded_a_little_otherwise_and_everywhere_alike()
+    {
+        string photograph = GoldenFile.PathOf("images/rocket.jpg");
+        using var clip = ClipEmbedder.Load(tiny.Checkpoint);
+        float[] whole = clip.EmbedImage(photograph);
+        clip.ReduceJpegs = true;
+        float[] reduced = clip.EmbedImage(photograph);
+        using HiMoClipTransformer model = tiny.Fit();
+        model.ReduceJpegs = true;
+        IDataView data = tiny.MLContext.Data.LoadFromEnumerable(new[] { new ToyImages.Row { ImagePath = photograph, Caption = "" } });
+
+        Assert.NotEqual(whole, reduced);
+        Assert.InRange(ClipEmbedder.Similarity(whole, reduced), 0.99f, 0.9999999f);
+        TinyModel.Close(reduced, model.Transform(data).GetColumn<float[]>("ImageEmbedding").Single());
+        TinyModel.Close(reduced, clip.EmbedImages([ClipImage.FromBytes(File.ReadAllBytes(photograph))])[0]);
     }
 
     [Fact]

@@ -49,6 +49,46 @@ public sealed class ImageDecoderTests
         Assert.Equal(Colours(ImageDecoder.Decode(GoldenFile.PathOf("images/rocket.jpg"))), Colours(turned));
     }
 
+    [Theory]
+    [InlineData(100, 160, 107)]                                      // two eighths: one eighth has 54 rows
+    [InlineData(107, 240, 161)]                                      // three: two have 106.75 rows
+    [InlineData(427, 640, 427)]
+    [InlineData(1000, 640, 427)]
+    public void A_JPEG_is_decoded_at_the_eighths_that_have_the_pixels_asked_for(int leastSide, int width, int height)
+    {
+        using FileStream file = File.OpenRead(GoldenFile.PathOf("images/rocket.jpg"));           // 640 x 427
+        using RgbImage image = ImageDecoder.Decode(file, "rocket.jpg", leastSide);
+        Assert.Equal((width, height), (image.Width, image.Height));
+    }
+
+    [Fact]
+    public void Only_a_JPEG_is_decoded_at_a_part_of_its_size()
+    {
+        using RgbImage image = ImageDecoder.Decode(new MemoryStream(PngFile.Create(2, 8, 0, [[7, 200], [7, 200]])), "two.png", 1);
+        Assert.Equal((2, 2), (image.Width, image.Height));
+    }
+
+    [Fact]
+    public void A_reduced_JPEG_looks_the_same_to_a_network()
+    {
+        string path = GoldenFile.PathOf("images/rocket.jpg");
+        var preprocessor = new ClipPreprocessor(96);
+        byte[] whole = new byte[preprocessor.Length], reduced = new byte[preprocessor.Length];
+        using (RgbImage image = ImageDecoder.Decode(path))
+        {
+            preprocessor.Process(image, whole);
+        }
+
+        using (FileStream file = File.OpenRead(path))
+        using (RgbImage image = ImageDecoder.Decode(file, path, 2 * 96))
+        {
+            preprocessor.Process(image, reduced);
+        }
+
+        double difference = whole.Zip(reduced).Average(pair => Math.Abs(pair.First - pair.Second));
+        Assert.InRange(difference, 0.01, 1.5);                                       // of 255
+    }
+
     [Fact]
     public void Reads_from_the_streams_position()
     {
