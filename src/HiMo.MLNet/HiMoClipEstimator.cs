@@ -129,13 +129,26 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
     private sealed class Log(HiMoClipEstimator estimator, IChannel channel) : ITrainingLog
     {
+        private IProgress<TrainingProgress>? _progress = estimator._options.Progress;
+
         public void Info(string message) => channel.Info(MessageSensitivity.None, message);
 
         public void Warn(string message) => channel.Warning(MessageSensitivity.None, message);
 
         public void Report(TrainingProgress progress)
         {
-            estimator._options.Progress?.Report(progress);
+            try
+            {
+                _progress?.Report(progress);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // A disk that is full costs the event file, not the training.
+                Warn($"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Progress)} could not write step {progress.Step}: {e.Message} "
+                    + "Training goes on, and reports to it no more.");
+                _progress = null;
+            }
+
             if (progress.Step == 1 || progress.Step % 10 == 0 || progress.Step == progress.TotalSteps
                 || progress.ValidationScore is not null)
             {

@@ -222,6 +222,30 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         Assert.Equal(["red", "green"], model.Labels);
     }
 
+    private sealed class FullDisk : IProgress<TrainingProgress>
+    {
+        public int Calls { get; private set; }
+
+        public void Report(TrainingProgress value)
+        {
+            Calls++;
+            throw new IOException("No space left on device.");
+        }
+    }
+
+    [Fact]
+    public void Progress_that_cannot_be_written_costs_a_warning()
+    {
+        HiMoClipOptions options = ToyImages.Options(epochs: 2);
+        var disk = new FullDisk();
+        options.Progress = disk;
+
+        string warning = Assert.Single(Warnings(new MLContext(seed: 1), options));
+
+        Assert.Contains("HiMoClipOptions.Progress could not write step 1: No space left on device. Training goes on", warning, StringComparison.Ordinal);
+        Assert.Equal(1, disk.Calls);
+    }
+
     private List<string> Warnings(MLContext mlContext, HiMoClipOptions? options = null)
     {
         var warnings = new List<string>();

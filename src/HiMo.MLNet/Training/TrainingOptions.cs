@@ -168,7 +168,8 @@ public abstract class TrainingOptions
     /// </summary>
     public string? ResumeFrom { get; set; }
 
-    /// <summary>Receives every training step. Default: null; progress also goes to <c>mlContext.Log</c>.</summary>
+    /// <summary>Receives every training step; where it cannot write to its disk, reports end with a warning and the training goes on.
+    /// Default: null; progress also goes to <c>mlContext.Log</c>.</summary>
     public IProgress<TrainingProgress>? Progress { get; set; }
 
     /// <summary>
