@@ -1,5 +1,5 @@
 @echo off
-rem himo demo | web | test | fidelity | fuzz | bench | stress | format | anything the command line or the samples know
+rem himo demo | web | test | fidelity | fuzz | bench | stress | reliability | format | anything the command line or the samples know
 setlocal
 set DOTNET_CLI_TELEMETRY_OPTOUT=1
 set DOTNET_NOLOGO=1
@@ -9,7 +9,7 @@ where dotnet >nul 2>nul || (echo himo: the .NET 10 SDK is needed: https://dotnet
 
 rem %args:*demo=% is what follows the word demo.
 set args=%*
-for %%v in (demo web test fidelity fuzz bench stress format help) do if "%~1"=="%%v" goto %%v
+for %%v in (demo web test fidelity fuzz bench stress reliability format help) do if "%~1"=="%%v" goto %%v
 for %%v in (-h --help) do if "%~1"=="%%v" goto help
 if "%~1"=="" goto help
 for %%v in (quickstart compare-objectives sample) do if "%~1"=="%%v" goto samples
@@ -56,6 +56,16 @@ exit /b
 dotnet run -c Release --project "%~dp0tests\HiMo.MLNet.Benchmarks" -- stress %args:*stress=%
 exit /b
 
+:reliability
+set works="fuzz 20000" "bench kills 200" "bench web 30" "bench soak" "stress 30"
+if "%~2"=="--quick" set works="fuzz 500" "bench kills 12" "bench web 1" "bench soak 2000 500 100 20" "stress 2"
+set status=0
+for %%w in (%works%) do (
+  echo == himo %%~w
+  call "%~f0" %%~w || set status=1
+)
+exit /b %status%
+
 :format
 cd /d "%~dp0"
 dotnet format HiMo.MLNet.sln %args:*format=%
@@ -70,6 +80,7 @@ echo        himo fuzz      damage untrusted input of every kind, 20,000 times ea
 echo        himo bench     measure time and peak memory of loading and of a training step
 echo        himo bench soak ^| web ^| kills   long runs, the web sample at its limit, kills at random moments: see docs\reliability.md
 echo        himo stress    repeat all kinds of work under constant garbage collections for some MINUTES (default 10), and compare results bit for bit
+echo        himo reliability   all of docs\reliability.md anew, some hours; --quick for a quarter of an hour
 echo        himo format    apply the code style (--verify-no-changes to check)
 echo        himo inspect   tell what a checkpoint or model holds, embed an image or a text
 echo        himo embed     write the embeddings of images or of texts to a file
