@@ -17,6 +17,7 @@ RootCommand root = new("CLIP models that understand long captions, in ML.NET: in
     TrainCommand.Create(),
     EvalCommand.Create(),
     ExportCommand.Create(),
+    CompletionCommand.Create(),
 };
 root.HelpName = "himo";
 return await root.Parse(args).RunAsync();

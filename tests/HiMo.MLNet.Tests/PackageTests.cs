@@ -1,45 +1,102 @@
 using System.Diagnostics;
 using System.IO.Compression;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Xml.Linq;
 using HiMo.MLNet.Tests.Samples;
 
 namespace HiMo.MLNet.Tests;
 
-/// <summary>The NuGet package, made of what was built with the tests.</summary>
-public sealed class PackageTests
+/// <summary>The NuGet packages, made of what was built with the tests.</summary>
+public sealed class PackageTests(CommandLineTests.Files files) : IClassFixture<CommandLineTests.Files>, IDisposable
 {
+    private static readonly string s_configuration =
+        Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)))!;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("himo-package").FullName;
+
+    public void Dispose() => Directory.Delete(_folder, recursive: true);
+
     [Fact]
     public void The_package_is_for_its_framework_alone_and_declares_what_it_uses()
     {
-        string folder = Directory.CreateTempSubdirectory("himo-package").FullName;
-        string configuration = Path.GetFileName(Path.GetDirectoryName(Path.TrimEndingDirectorySeparator(AppContext.BaseDirectory)))!;
-        var start = new ProcessStartInfo("dotnet",
-            ["pack", Path.Combine(BuiltProgram.Root, "src", "HiMo.MLNet"), "--no-build", "-c", configuration, "-o", folder, "-v", "q"])
-        {
-            RedirectStandardOutput = true,
-        };
-        using (Process pack = Process.Start(start)!)
-        {
-            string output = pack.StandardOutput.ReadToEnd();
-            pack.WaitForExit();
-            Assert.True(pack.ExitCode == 0, output);
-        }
+        using ZipArchive package = Pack("HiMo.MLNet");
 
-        using (ZipArchive package = ZipFile.OpenRead(Directory.GetFiles(folder, "*.nupkg").Single()))
+        // A folder for all frameworks would make it look compatible with every one.
+        string[] assets = [.. package.Entries.Select(e => e.FullName).Where(name => name.Split('/')[0] is "lib" or "build" or "buildTransitive")];
+        Assert.All(assets, name => Assert.Equal("net10.0", name.Split('/')[1]));
+        Assert.Contains("buildTransitive/net10.0/HiMo.MLNet.targets", assets);
+        Assert.Equal(
+            [
+                "BitMiracle.LibJpeg.NET", "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.OnnxRuntime.Managed",
+                "Microsoft.ML.Tokenizers", "SkiaSharp", "System.Numerics.Tensors", "TorchSharp",
+            ],
+            Elements(package, ".nuspec", "dependency").Select(e => e.Attribute("id")!.Value).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void The_tool_installs_and_runs_in_an_empty_folder_with_torch_and_with_ONNX_Runtime()
+    {
+        string system = RuntimeInformation.RuntimeIdentifier, tools = Path.Combine(_folder, "tools"), model = Path.Combine(_folder, "model");
+        // As 'dotnet pack' makes them after a build for every system: one that leads to the others, and this system's.
+        using (ZipArchive leads = Pack("HiMo.MLNet.Cli", "-p:CreateRidSpecificToolPackages=false"))
         {
-            // A folder for all frameworks would make it look compatible with every one.
-            string[] assets = [.. package.Entries.Select(e => e.FullName).Where(name => name.Split('/')[0] is "lib" or "build" or "buildTransitive")];
-            Assert.All(assets, name => Assert.Equal("net10.0", name.Split('/')[1]));
-            Assert.Contains("buildTransitive/net10.0/HiMo.MLNet.targets", assets);
-            using Stream nuspec = package.Entries.Single(e => e.Name == "HiMo.MLNet.nuspec").Open();
             Assert.Equal(
-                [
-                    "BitMiracle.LibJpeg.NET", "Microsoft.ML", "Microsoft.ML.ImageAnalytics", "Microsoft.ML.OnnxRuntime.Managed",
-                    "Microsoft.ML.Tokenizers", "SkiaSharp", "System.Numerics.Tensors", "TorchSharp",
-                ],
-                XDocument.Load(nuspec).Descendants().Where(e => e.Name.LocalName == "dependency").Select(e => e.Attribute("id")!.Value).Order(StringComparer.Ordinal));
+                ["HiMo.MLNet.Cli.linux-x64", "HiMo.MLNet.Cli.win-x64", "HiMo.MLNet.Cli.osx-arm64"],
+                Elements(leads, "DotnetToolSettings.xml", "RuntimeIdentifierPackage").Select(e => e.Attribute("Id")!.Value));
         }
 
-        Directory.Delete(folder, recursive: true);
+        using (ZipArchive holds = Pack("HiMo.MLNet.Cli", $"-p:RuntimeIdentifier={system}", "-p:AppendRuntimeIdentifierToOutputPath=false"))
+        {
+            Assert.All(holds.Entries, entry => Assert.DoesNotMatch(@"torch_python|_test|\.dbg$|\.dwarf$|HiMo.*\.xml$", entry.Name));
+        }
+
+        Run("dotnet", "tool", "install", "--tool-path", tools, "--add-source", _folder, "HiMo.MLNet.Cli");
+        string himo = Path.Combine(tools, "himo"), image = files.Images[0];
+        Run(himo, "export", files.Checkpoint, "--to", "onnx", "--output", model);
+        string torch = Run(himo, "inspect", files.Checkpoint, "--image", image), onnx = Run(himo, "embed", "--model", model, "--images", image, "--output", "one.tsv");
+
+        Assert.Contains("norm 1.0000", torch, StringComparison.Ordinal);
+        Assert.StartsWith("one.tsv: 1 embeddings", onnx, StringComparison.Ordinal);
+        string native = Directory.EnumerateFiles(tools, "libLibTorchSharp.so", SearchOption.AllDirectories).FirstOrDefault("");
+        Assert.NotEqual("cf33b1b0bb6bbb9754a768fb5c5d04d9f498603be50e73f55621a0b40ee608b8", native.Length == 0 ? "" : Hash(native));
+    }
+
+    /// <summary>Packs a project of the repository.</summary>
+    private ZipArchive Pack(string project, params string[] properties)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(_folder, Path.GetRandomFileName())).FullName;
+        Run("dotnet", ["pack", Path.Combine(BuiltProgram.Root, "src", project), "--no-build", "-c", s_configuration, "-o", folder, "-v", "q", .. properties]);
+        string made = Directory.GetFiles(folder, "*.nupkg").Single(), package = Path.Combine(_folder, Path.GetFileName(made));
+        File.Move(made, package);
+        return ZipFile.OpenRead(package);
+    }
+
+    /// <summary>Runs a program in the folder of the packages.</summary>
+    private string Run(string program, params string[] arguments)
+    {
+        var start = new ProcessStartInfo(program, arguments)
+        {
+            WorkingDirectory = _folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["OMP_NUM_THREADS"] = "1";
+        using Process process = Process.Start(start)!;
+        var result = ProgramResult.Of(process);
+        Assert.True(result.ExitCode == 0, $"{program} {string.Join(' ', arguments)}: {result.Output}{result.Errors}");
+        return result.Output;
+    }
+
+    private static IEnumerable<XElement> Elements(ZipArchive package, string file, string name)
+    {
+        using Stream stream = package.Entries.Single(e => e.FullName.EndsWith(file, StringComparison.Ordinal)).Open();
+        return XDocument.Load(stream).Descendants().Where(e => e.Name.LocalName == name);
+    }
+
+    private static string Hash(string path)
+    {
+        using FileStream file = File.OpenRead(path);
+        return Convert.ToHexStringLower(SHA256.HashData(file));
     }
 }

@@ -65,17 +65,20 @@ internal static class ExportCommand
 
     private static void Check(CommandResult result, Option<string> form, Option<string> output, Option<OnnxPrecision[]> precisions)
     {
-        string? chosen = result.GetResult(form)?.GetValueOrDefault<string>()?.ToLowerInvariant();
+        // Not their values: of an option without one, which is told elsewhere or being completed, those throw.
+        string? chosen = Given(form)?.ToLowerInvariant();
         if (result.GetResult(precisions) is { Implicit: false } && chosen is Safetensors or MLNet)
         {
             result.AddError($"Expected no --precision with --to {chosen}: the weights stay in the types that they have.");
         }
 
-        string? file = result.GetResult(output)?.GetValueOrDefault<string>();
+        string? file = Given(output);
         if (chosen == MLNet && !".zip".Equals(Path.GetExtension(file), StringComparison.OrdinalIgnoreCase))
         {
             result.AddError($"--output: expected a file that ends in .zip with --to {MLNet}, found '{file}'.");
         }
+
+        string? Given(Option<string> option) => result.GetResult(option)?.Tokens.FirstOrDefault()?.Value;
     }
 
     // The model as it is, for both columns under their usual names.
