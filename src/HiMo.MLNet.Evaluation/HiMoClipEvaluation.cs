@@ -44,7 +44,7 @@ public static class HiMoClipEvaluation
         {
             count++;
             firstImage ??= image;
-            if (!File.Exists(image.ImagePath))
+            if (image.Encoded is null && !File.Exists(image.ImagePath))
             {
                 missing++;
                 firstMissing ??= image;
@@ -76,7 +76,8 @@ public static class HiMoClipEvaluation
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(new(image.ImagePath, null), image.Captions));
+        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(
+            image.Encoded is { } encoded ? new(null, null, encoded(), image.ImagePath) : new(image.ImagePath), image.Captions));
         return Evaluate(evaluator, name, data.Format, rows, count);
     }
 
