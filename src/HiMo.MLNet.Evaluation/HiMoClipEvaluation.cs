@@ -76,9 +76,20 @@ public static class HiMoClipEvaluation
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(
-            image.Encoded is { } encoded ? new(null, null, encoded(), image.ImagePath) : new(image.ImagePath), image.Captions));
+        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(Source(image), image.Captions));
         return Evaluate(evaluator, name, data.Format, rows, count);
+    }
+
+    private static ImageSource Source(CaptionedImage image)
+    {
+        try
+        {
+            return image.Encoded is { } encoded ? new(null, null, encoded(), image.ImagePath) : new(image.ImagePath);
+        }
+        catch (ImageReadException e)
+        {
+            return new(null) { Failure = e };
+        }
     }
 
     /// <summary>The captions of a data set whose images are not there.</summary>

@@ -6,7 +6,7 @@ namespace HiMo.MLNet.Data;
 /// <param name="Source">Where the data set says so, for errors.</param>
 internal sealed record CaptionedImage(string ImagePath, IReadOnlyList<string> Captions, SourceLocation Source)
 {
-    /// <summary>Reads the image file's bytes out of the shard or table that holds them; null where <see cref="ImagePath"/> is a
-    /// file.</summary>
+    /// <summary>Reads the image file's bytes out of the shard or table that holds them; an <see cref="ImageReadException"/> where there
+    /// are none, or too many. Null where <see cref="ImagePath"/> is a file.</summary>
     public Func<byte[]>? Encoded { get; init; }
 }

@@ -49,13 +49,15 @@ internal sealed class ParquetTable
                 TextRows.CheckLength(caption.Length, source);
                 string[] own = caption.Length > 0 ? [caption] : [];
                 yield return paths is null
-                    ? new($"{_name}/{number}", own, source) { Encoded = () => images.Value[place] ?? throw NoImage(source) }
-                    : new(_root.Resolve(paths[row] ?? throw NoImage(source), source), own, source);
+                    ? new($"{_name}/{number}", own, source)
+                    {
+                        Encoded = () => images.Value[place] ?? throw new ImageReadException(source.ToString(), "the field is empty"),
+                    }
+                    : new(_root.Resolve(paths[row] ?? throw source.Error("expected the path of an image, found none."), source), own,
+                        source);
             }
         }
     }
-
-    private static InvalidDataException NoImage(SourceLocation source) => source.Error("expected an image, found an empty field.");
 
     private DataField? Find(ParquetReader reader, string? name, string[] usual, string what)
     {

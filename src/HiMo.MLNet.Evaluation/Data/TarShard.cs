@@ -109,7 +109,8 @@ internal sealed class TarShard(string file, string name, string? captionField)
         int limit = ClipLimits.Current.ImageFileBytes;
         if (image.Length > limit)
         {
-            throw At(image.Name).Error($"{ClipLimits.AtMost(limit, "bytes of an image file")}, found {image.Length}.");
+            throw new ImageReadException($"{name}/{image.Name}",
+                $"{ClipLimits.AtMost(limit, "bytes of an image file")}, found {image.Length}");
         }
 
         using SafeFileHandle handle = File.OpenHandle(file);

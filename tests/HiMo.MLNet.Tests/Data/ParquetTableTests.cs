@@ -59,9 +59,10 @@ public sealed class ParquetTableTests : IDisposable
         string outside = Shards.Table(_folder.At("outside.parquet"), "image", ["../1.jpg"], ["one"]);
         string noBytes = Shards.Table<byte[]>(_folder.At("bytes.parquet"), "image", [[1], null], ["one", "two"]);
 
-        Assert.StartsWith($"{empty}, row 2: expected an image", Assert.Throws<InvalidDataException>(() => DataSets.Open(empty).Count()).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{empty}, row 2: expected the path of an image", Assert.Throws<InvalidDataException>(() => DataSets.Open(empty).Count()).Message, StringComparison.Ordinal);
         Assert.StartsWith($"{outside}, row 1: the path '../1.jpg'", Assert.Throws<InvalidDataException>(() => DataSets.Open(outside).Count()).Message, StringComparison.Ordinal);
-        Assert.StartsWith($"{noBytes}, row 2: expected an image", Assert.Throws<InvalidDataException>(() => DataSets.Open(noBytes).Last().Encoded!()).Message, StringComparison.Ordinal);
+        ImageReadException unreadable = Assert.Throws<ImageReadException>(() => DataSets.Open(noBytes).Last().Encoded!());
+        Assert.Equal(($"{noBytes}, row 2", "the field is empty"), (unreadable.Path, unreadable.Reason));
     }
 
     [Fact]
