@@ -8,14 +8,23 @@ namespace HiMo.MLNet.Cli;
 internal static class CaptionedData
 {
     public const string Help =
-        "A table (.tsv with a header), or a data set (urban1k:FOLDER, sharegpt4v:FILE, docci:FOLDER, coco:FOLDER …; the format may be left "
-        + "out).";
+        "A table (.tsv with a header), or a data set (urban1k:FOLDER, sharegpt4v:FILE, docci:FOLDER, coco:FOLDER, "
+        + "webdataset:shards/{00000..00012}.tar, parquet:FOLDER …; the format may be left out).";
+
+    private const string UsualImageColumn = "ImagePath";
 
     public static Option<string> ImageColumn { get; } =
-        CommandOption.Of("--image-column", "NAME", "The column of image paths in a table.", "ImagePath");
+        CommandOption.Of("--image-column", "NAME", "The column of image paths in a table.", UsualImageColumn);
 
     public static Option<string> CaptionColumn { get; } =
         CommandOption.Of("--caption-column", "NAME", "The column of captions in a table.", "Caption");
+
+    /// <summary>The column of images: the one that the options name, or the bytes of data that holds its images.</summary>
+    public static string? Images(IDataView data, string? named)
+    {
+        const string bytes = "ImageSource";
+        return data.Schema.GetColumnOrNull(bytes) is { Type: VectorDataViewType } && named == UsualImageColumn ? bytes : named;
+    }
 
     private const string TablePrefix = "tsv:";
 

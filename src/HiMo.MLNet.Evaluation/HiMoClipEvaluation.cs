@@ -44,7 +44,7 @@ public static class HiMoClipEvaluation
         {
             count++;
             firstImage ??= image;
-            if (!File.Exists(image.ImagePath))
+            if (image.Encoded is null && !File.Exists(image.ImagePath))
             {
                 missing++;
                 firstMissing ??= image;
@@ -76,8 +76,20 @@ public static class HiMoClipEvaluation
                 + $"{nameof(HiMoClipEvaluationOptions.MaxUnreadableShare)} allows {options.MaxUnreadableShare:p0}.");
         }
 
-        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(new(image.ImagePath, null), image.Captions));
+        IEnumerable<ImageWithCaptions> rows = data.Select(image => new ImageWithCaptions(Source(image), image.Captions));
         return Evaluate(evaluator, name, data.Format, rows, count);
+    }
+
+    private static ImageSource Source(CaptionedImage image)
+    {
+        try
+        {
+            return image.Encoded is { } encoded ? new(null, null, encoded(), image.ImagePath) : new(image.ImagePath);
+        }
+        catch (ImageReadException e)
+        {
+            return new(null) { Failure = e };
+        }
     }
 
     /// <summary>The captions of a data set whose images are not there.</summary>

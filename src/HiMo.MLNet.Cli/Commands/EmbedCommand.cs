@@ -10,66 +10,124 @@ internal static class EmbedCommand
     /// <summary>Enough that texts of a length share a batch.</summary>
     private const int TextsAtATime = 1024;
 
+    private static readonly Option<string[]> s_images = new("--images")
+    {
+        Description = ImageList.Help,
+        HelpName = "IMAGES",
+        AllowMultipleArgumentsPerToken = true,
+    };
+
+    private static readonly Option<string?> s_data = CommandOption.Of<string?>("--data", "DATA", CaptionedData.Help);
+    private static readonly Option<string?> s_texts = CommandOption.Of<string?>("--texts", "FILE", "A file with a text a line.");
+    private static readonly Option<string?> s_shard = CommandOption.Of<string?>("--shard", "INDEX/COUNT",
+        "The share of this process in a job of several: 0/16 to 15/16. auto: as the tasks of a Slurm array are numbered; auto/COUNT: as "
+        + "Kubernetes numbers the pods of an Indexed Job.");
+    private static readonly Option<int> s_rows = CommandOption.Of("--rows-per-file", "COUNT", "The most images of a file in a folder.",
+        8192);
+    private static readonly Option<bool> s_captions = new("--captions") { Description = "Into a folder, embed captions, too." };
+    private static readonly Option<string> s_output = OutputFile.WithFolder(
+        "Where to: a folder of Parquet files, where a run that was interrupted goes on; .tsv (the name, then the values), .jsonl, or .idv "
+        + "(for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
+
+    static EmbedCommand() => s_rows.Validators.Add(result =>
+    {
+        if (result.GetValueOrDefault<int>() is < 1 and var found)
+        {
+            result.AddError($"--rows-per-file: expected at least 1, found {found}.");
+        }
+    });
+
     public static Command Create()
     {
-        Option<string[]> images = new("--images")
-        {
-            Description = ImageList.Help,
-            HelpName = "IMAGES",
-            AllowMultipleArgumentsPerToken = true,
-        };
-        Option<string?> texts = CommandOption.Of<string?>("--texts", "FILE", "A file with a text a line.");
-        Option<string> output = OutputFile.Option(
-            "Where to: .tsv (the name, then the values), .jsonl, or .idv (for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
         Command command = new("embed",
-            "Write the normalised embeddings of images or of texts to a file.\n"
-            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl") { ModelFile.Option, images, texts, output,
-            Context.Gpu, Json.Option };
+            "Write the normalised embeddings of images or of texts to a file, or those of many images to a folder.\n"
+            + "Example: himo embed --model longclip-B.pt --images photos --output photos.jsonl")
+        {
+            ModelFile.Option, s_images, s_data, CaptionedData.ImageColumn, CaptionedData.CaptionColumn, s_texts, s_output, s_shard,
+            s_rows, s_captions, Context.Gpu, Json.Option,
+        };
         command.Validators.Add(result =>
         {
-            if (result.GetResult(images) is null == result.GetResult(texts) is null)
+            if (new Option[] { s_images, s_data, s_texts }.Count(option => result.GetResult(option) is not null) != 1)
             {
-                result.AddError("Expected either --images or --texts.");
+                result.AddError("Expected one of --images, --data and --texts.");
+            }
+
+            bool toFolder = result.GetValue(s_output) is { } path && OutputFile.IsFolder(path);
+            if (toFolder ? result.GetResult(s_texts) is not null
+                : new Option[] { s_data, s_shard, s_captions }.Any(option => result.GetResult(option) is { Implicit: false }))
+            {
+                result.AddError("--output: expected a folder for --data, --shard and --captions, and a file for --texts.");
             }
         });
         command.SetWork((args, cancellation) =>
-        {
-            string file = args.GetRequiredValue(output);
-            string? textFile = args.GetValue(texts);
-            IReadOnlyList<string> values = textFile is null ? ImageList.Find(args.GetValue(images)!) : File.ReadAllLines(textFile);
-            IReadOnlyDictionary<string, string>? skipped = null;
-            int exitCode = 0;
-            OutputFile.Write(file, stream =>
-            {
-                using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
-                ProgressDisplay.Show($"embedding {values.Count}", report =>
-                {
-                    if (textFile is not null)
-                    {
-                        IEnumerable<(string, float[])> embeddings = Embed(model, values, report, cancellation);
-                        Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, embeddings);
-                        return;
-                    }
-
-                    var embedded = new ScoredImages(values, model);
-                    Write(stream, file, "image", "ImagePath", "ImageEmbedding", model.Dimension, embedded.Read(report, cancellation)
-                        .Where(image => image.Values is not null).Select(image => (image.Image, image.Values!)));
-                    exitCode = embedded.Finish();
-                    skipped = embedded.Skipped;
-                });
-            });
-            int count = values.Count(value => skipped?.ContainsKey(value) != true);
-            Console.WriteLine(args.GetValue(Json.Option)
-                ? Json.Line(new
-                {
-                    Output = file,
-                    Count = count,
-                    Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value })
-                })
-                : $"{file}: {count} embeddings");
-            return exitCode;
-        });
+            OutputFile.IsFolder(args.GetRequiredValue(s_output)) ? ToFolder(args, cancellation) : ToFile(args, cancellation));
         return command;
+    }
+
+    private static int ToFolder(ParseResult args, CancellationToken cancellation)
+    {
+        string folder = args.GetRequiredValue(s_output);
+        int rows = args.GetValue(s_rows);
+        var shard = JobShard.Parse(args.GetValue(s_shard), Environment.GetEnvironmentVariable);
+        var job = new EmbeddingJob(folder, shard, rows, args.GetValue(s_captions));
+        EmbeddingInput input = args.GetValue(s_data) is { } spec
+            ? EmbeddingInput.Of(new MLContext(), spec, args.GetRequiredValue(CaptionedData.ImageColumn),
+                args.GetRequiredValue(CaptionedData.CaptionColumn), rows)
+            : EmbeddingInput.Of(ImageList.Find(args.GetValue(s_images)!), rows);
+        using FileStream held = job.Begin();
+        using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+        EmbeddingJob.Result result = ProgressDisplay.Show("embedding", report => job.Run(input, model, report, cancellation));
+        Console.WriteLine(args.GetValue(Json.Option)
+            ? Json.Line(new { Output = folder, Shard = $"{shard.Index}/{shard.Count}", result.Files, result.Present, result.Rows,
+                result.Unreadable })
+            : $"{folder}: {result.Files} files with {result.Rows} rows"
+                + (result.Present > 0 ? $", {result.Present} files were there" : ""));
+        if (result.Unreadable == 0)
+        {
+            return 0;
+        }
+
+        ProgressDisplay.Warn($"{result.Unreadable} of {result.Rows} images could not be read; the column 'error' tells why");
+        return Failure.SomeSkipped;
+    }
+
+    private static int ToFile(ParseResult args, CancellationToken cancellation)
+    {
+        string file = args.GetRequiredValue(s_output);
+        string? textFile = args.GetValue(s_texts);
+        IReadOnlyList<string> values = textFile is null ? ImageList.Find(args.GetValue(s_images)!) : File.ReadAllLines(textFile);
+        IReadOnlyDictionary<string, string>? skipped = null;
+        int exitCode = 0;
+        OutputFile.Write(file, stream =>
+        {
+            using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
+            ProgressDisplay.Show($"embedding {values.Count}", report =>
+            {
+                if (textFile is not null)
+                {
+                    IEnumerable<(string, float[])> embeddings = Embed(model, values, report, cancellation);
+                    Write(stream, file, "text", "Caption", "TextEmbedding", model.Dimension, embeddings);
+                    return;
+                }
+
+                var embedded = new ScoredImages(values, model);
+                Write(stream, file, "image", "ImagePath", "ImageEmbedding", model.Dimension, embedded.Read(report, cancellation)
+                    .Where(image => image.Values is not null).Select(image => (image.Image, image.Values!)));
+                exitCode = embedded.Finish();
+                skipped = embedded.Skipped;
+            });
+        });
+        int count = values.Count(value => skipped?.ContainsKey(value) != true);
+        Console.WriteLine(args.GetValue(Json.Option)
+            ? Json.Line(new
+            {
+                Output = file,
+                Count = count,
+                Skipped = (skipped ?? new Dictionary<string, string>()).Select(s => new { Image = s.Key, Error = s.Value })
+            })
+            : $"{file}: {count} embeddings");
+        return exitCode;
     }
 
     private static IEnumerable<(string Text, float[] Embedding)> Embed(

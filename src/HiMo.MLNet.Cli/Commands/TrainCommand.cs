@@ -94,6 +94,7 @@ internal static class TrainCommand
         _ = mlContext.Transforms.HiMoClip(options);
         (IDataView data, string? folder) = CaptionedData.Load(mlContext, args.GetRequiredValue(s_data));
         options.ImageFolder ??= folder;
+        options.ImageColumnName = CaptionedData.Images(data, options.ImageColumnName);
         string output = args.GetRequiredValue(s_output);
         TrainingReport? report = null;
         OutputFile.Write(output, stream =>

@@ -14,6 +14,12 @@ internal sealed class DataSet(
 
     public string Path { get; } = path;
 
+    /// <summary>Whether the images are bytes in the set's own files: <see cref="CaptionedImage.Encoded"/>.</summary>
+    public bool HoldsImages { get; init; }
+
+    /// <summary>The files of a set that has several, each to be read by itself; null for a set of one.</summary>
+    public IReadOnlyList<Shard>? Shards { get; init; }
+
     /// <summary>What is there but not read, for users to know.</summary>
     public IEnumerable<string> Notes => notes();
 

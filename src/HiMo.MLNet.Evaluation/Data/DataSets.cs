@@ -27,7 +27,8 @@ internal static class DataSets
     ];
 
     /// <summary>Opens a folder, or the file in it that lists the images.</summary>
-    /// <param name="location">The path, after the name of a format and a colon if one is meant: <c>urban1k:data/Urban1k</c>.</param>
+    /// <param name="location">The path, after the name of a format and a colon if one is meant: <c>urban1k:data/Urban1k</c>; of shards
+    /// with <see cref="ShardOptions"/> behind it.</param>
     /// <exception cref="ArgumentException">No such format.</exception>
     /// <exception cref="FileNotFoundException">No such folder or file.</exception>
     /// <exception cref="InvalidDataException">The format is not found there, or several are.</exception>
@@ -46,11 +47,17 @@ internal static class DataSets
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         ArgumentNullException.ThrowIfNull(format);
+        if (ShardedSet.TryOpen(path, format) is { } sharded)
+        {
+            return sharded;
+        }
+
         Format? wanted = Array.Find(Formats, f => f.Name == format);
         if (wanted is null && format != "auto")
         {
+            IEnumerable<string> known = Formats.Select(f => f.Name).Concat(ShardedSet.Formats);
             throw new ArgumentException(
-                $"Expected a format out of auto, {string.Join(", ", Formats.Select(f => f.Name))}, found '{format}'.", nameof(format));
+                $"Expected a format out of auto, {string.Join(", ", known)}, found '{format}'.", nameof(format));
         }
 
         string full = Path.GetFullPath(path);
@@ -93,6 +100,7 @@ internal static class DataSets
         {
             [(Format format, string file)] => Make(format, root, root.Resolve(file, new SourceLocation(folder))),
             [] when laidOut is not null => Make(laidOut, root, folder),
+            [] when wanted is null && ShardedSet.FormatOf(folder) is { } shards => ShardedSet.TryOpen(folder, shards)!,
             [] => throw new InvalidDataException($"'{folder}': {LookedFor(wanted)} Found {Contents(folder)}."),
             _ => throw new InvalidDataException(
                 $"'{folder}': several data sets found, give the path of "
@@ -104,7 +112,8 @@ internal static class DataSets
         new(format.Name, path, () => format.Read(root, path), () => format.Notes(root));
 
     private static string LookedFor(Format? wanted) =>
-        $"looked for {string.Join("; ", Formats.Where(f => (wanted ?? f) == f).Select(f => $"{f.Name}: {f.Layout}"))}.";
+        $"looked for {string.Join("; ", Formats.Where(f => (wanted ?? f) == f).Select(f => $"{f.Name}: {f.Layout}")
+            .Concat(wanted is null ? ShardedSet.Layouts : []))}.";
 
     private static string Contents(string folder)
     {

@@ -13,7 +13,7 @@ namespace HiMo.MLNet.Tests.Samples;
 internal sealed class KillHarness : IDisposable
 {
     /// <summary>What can be killed.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = ["training", "saving", "evaluation", "embedding"];
+    public static IReadOnlyList<string> Kinds { get; } = ["training", "saving", "evaluation", "embedding", "embedding job"];
 
     private readonly ToyImages _toys = new();
     private readonly Random _random;
@@ -46,6 +46,7 @@ internal sealed class KillHarness : IDisposable
         "training" => Training(kills),
         "saving" => Saving(kills),
         "evaluation" => Evaluation(kills),
+        "embedding job" => EmbeddingJob(kills),
         _ => Embedding(kills),
     };
 
@@ -107,7 +108,37 @@ internal sealed class KillHarness : IDisposable
             () => Whole(output, older, path => File.ReadAllBytes(path).AsSpan().SequenceEqual(expected)), () => File.WriteAllBytes(output, older)));
     }
 
-    private sealed record Killed(string Kind, string[] Arguments, string Watched, Func<IEnumerable<string>> Losses, Action Reset);
+    // Into a folder: what is there is there once, and is gone past; at the end all of it is.
+    private Result EmbeddingJob(int kills)
+    {
+        const int copies = 20;
+        string images = Directory.CreateDirectory(At("copies")).FullName, folder = At("parts");
+        for (int i = 0; i < copies * _toys.Rows.Count; i++)
+        {
+            File.Copy(_toys.Rows[i % _toys.Rows.Count].ImagePath, Path.Combine(images, $"{i:d4}.png"));
+        }
+
+        IEnumerable<string> Rows(bool all)
+        {
+            (long rows, long images) = EmbeddedTable.Count(folder);
+            if (rows != images || (all && rows != copies * _toys.Rows.Count))
+            {
+                yield return $"{rows} rows of {images} images, of {copies * _toys.Rows.Count}";
+            }
+        }
+
+        string[] arguments = ["embed", "--model", _checkpoint, "--images", images, "--output", folder, "--rows-per-file", "16"];
+        return Kill(kills, new("embedding job", arguments, folder, () => Rows(all: false), () => Directory.Delete(folder, recursive: true))
+        {
+            Missing = () => Rows(all: true),
+        });
+    }
+
+    private sealed record Killed(string Kind, string[] Arguments, string Watched, Func<IEnumerable<string>> Losses, Action Reset)
+    {
+        /// <summary>What is not there when it has ended.</summary>
+        public Func<IEnumerable<string>> Missing { get; init; } = () => [];
+    }
 
     private Result Kill(int kills, Killed job)
     {
@@ -150,7 +181,7 @@ internal sealed class KillHarness : IDisposable
             // How long it takes is learnt as it goes.
             whole = clock.Elapsed;
             tail = begun > TimeSpan.Zero ? whole - begun : tail;
-            losses.AddRange(job.Losses());
+            losses.AddRange([.. job.Losses(), .. job.Missing()]);
             if (process.ExitCode != 0 || errors.Result.Contains("himo:", StringComparison.Ordinal))
             {
                 losses.Add($"exit code {process.ExitCode}: {errors.Result}");

@@ -8,6 +8,7 @@ public sealed class KilledProgramTests
     [InlineData("saving", 2)]
     [InlineData("evaluation", 2)]
     [InlineData("embedding", 2)]
+    [InlineData("embedding job", 5)]
     public void A_command_that_is_killed_loses_nothing(string kind, int kills)
     {
         int seed = Random.Shared.Next();
