@@ -53,9 +53,13 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     public HiMoClipTransformer Fit(IDataView input)
     {
         ArgumentNullException.ThrowIfNull(input);
-        GetOutputSchema(MLNetInternals.Shape(input.Schema));
-        long? validationPairs = _options.ValidationSet is { } held ? CountValidationPairs(held) : null;
-        return OwnThread.Run("HiMo-CLIP", () => _options.Applies ? Apply() : Train(input, validationPairs));
+        var ranks = new Ranks(_options.Applies ? null : _options.Communicator);
+        return ranks.Guard(() =>
+        {
+            GetOutputSchema(MLNetInternals.Shape(input.Schema));
+            long? validationPairs = _options.ValidationSet is { } held ? CountValidationPairs(held) : null;
+            return OwnThread.Run("HiMo-CLIP", () => _options.Applies ? Apply() : Train(input, validationPairs, ranks));
+        });
     }
 
     private long CountValidationPairs(IDataView held)
@@ -92,7 +96,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         return CreateTransformer(encoder);
     }
 
-    private HiMoClipTransformer Train(IDataView input, long? validationPairs)
+    private HiMoClipTransformer Train(IDataView input, long? validationPairs, Ranks ranks)
     {
         using IChannel channel = _host.Start("Training HiMo-CLIP");
         PairSource? validation = _options.ValidationSet is not { } held ? null : new(() => ReadPairs(held), validationPairs!.Value);
@@ -107,7 +111,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
 
         var training = new ClipTraining(
-            _options, MLNetInternals.Device(_host), MLNetInternals.Seed(_host), pairs, validation, Measure, new Log(this, channel));
+            _options, MLNetInternals.Device(_host), MLNetInternals.Seed(_host), pairs, validation, Measure, ranks,
+            new Log(this, channel, ranks));
         TrainedModel trained = training.Run();
         return CreateTransformer(encoder ?? new(trained));
     }
@@ -127,7 +132,7 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         }
     }
 
-    private sealed class Log(HiMoClipEstimator estimator, IChannel channel) : ITrainingLog
+    private sealed class Log(HiMoClipEstimator estimator, IChannel channel, Ranks ranks) : ITrainingLog
     {
         private IProgress<TrainingProgress>? _progress = estimator._options.Progress;
 
@@ -137,6 +142,11 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
 
         public void Report(TrainingProgress progress)
         {
+            if (!ranks.IsFirst)
+            {
+                return;
+            }
+
             try
             {
                 _progress?.Report(progress);

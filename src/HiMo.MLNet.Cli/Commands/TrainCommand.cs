@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.ML;
+using TorchSharp;
 
 namespace HiMo.MLNet.Cli.Commands;
 
@@ -56,6 +57,10 @@ internal static class TrainCommand
     };
     private static readonly Option<string?> s_checkpoints = CommandOption.Of<string?>("--checkpoints", "FOLDER",
         "A folder for checkpoints of the training, to go on from when it was interrupted: run the same command again.");
+    private static readonly Option<bool> s_mpi = new("--mpi")
+    {
+        Description = "Share every batch with the other processes that mpirun, mpiexec or srun started.",
+    };
     private static readonly Option<int?> s_seed = CommandOption.Of<int?>("--seed", "NUMBER", "Repeats a training.");
     private static readonly Option<string> s_output = OutputFile.Option("The ML.NET model to write (.zip).", ".zip");
 
@@ -73,7 +78,7 @@ internal static class TrainCommand
         {
             s_data, CaptionedData.ImageColumn, CaptionedData.CaptionColumn, s_imageFolder, s_checkpoint, s_architecture,
             s_objective, s_epochs, s_batchSize,
-            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_seed, s_output, Context.Gpu, Json.Option,
+            s_microBatchSize, s_learningRate, s_precision, s_checkpoints, s_mpi, s_seed, s_output, Context.Gpu, Json.Option,
         };
         command.Validators.Add(result =>
         {
@@ -86,15 +91,83 @@ internal static class TrainCommand
         return command;
     }
 
-    private static void Train(ParseResult args, CancellationToken cancellation)
+    private static int Train(ParseResult args, CancellationToken cancellation)
     {
+        bool shares = args.GetValue(s_mpi);
+        if (!shares && MpiCommunicator.StartedProcesses is > 1 and int processes)
+        {
+            throw new UsageException($"{processes} processes were started, and each would train a model of its own: add --mpi.");
+        }
+
         MLContext mlContext = Context.Create(args.GetValue(Context.Gpu), args.GetValue(s_seed));
         HiMoClipOptions options = Options(args, cancellation);
         // What is wrong with the options shows before the data is read.
         _ = mlContext.Transforms.HiMoClip(options);
+        if (shares)
+        {
+            return TrainShare(args, mlContext, options);
+        }
+
+        Train(args, mlContext, options, Load(args, mlContext, options), data => mlContext.Transforms.HiMoClip(options).Fit(data));
+        return 0;
+    }
+
+    private static IDataView Load(ParseResult args, MLContext mlContext, HiMoClipOptions options)
+    {
         (IDataView data, string? folder) = CaptionedData.Load(mlContext, args.GetRequiredValue(s_data));
         options.ImageFolder ??= folder;
         options.ImageColumnName = CaptionedData.Images(data, options.ImageColumnName);
+        return data;
+    }
+
+    // Rank 0 writes and tells; an error is all ranks' when Fit throws it, and else ends those that wait for this one.
+    private static int TrainShare(ParseResult args, MLContext mlContext, HiMoClipOptions options)
+    {
+        using var mpi = MpiCommunicator.Start();
+        bool fits = false;
+        HiMoClipTransformer Fit(IDataView data)
+        {
+            fits = true;
+            HiMoClipTransformer model = mlContext.Transforms.HiMoClip(options).Fit(data);
+            fits = false;
+            return model;
+        }
+
+        try
+        {
+            options.Communicator = mpi;
+            mlContext.GpuDeviceId = args.GetValue(Context.Gpu) ? mpi.LocalRank % torch.cuda.device_count() : null;
+            IDataView data = Load(args, mlContext, options);
+            if (mpi.Rank > 0)
+            {
+                Fit(data).Dispose();
+                return 0;
+            }
+
+            ProgressDisplay.Warn(mpi.ToString());
+            Train(args, mlContext, options, data, Fit);
+            return 0;
+        }
+        catch (Exception e)
+        {
+            var failure = Failure.Of(e);
+            if (!fits)
+            {
+                mpi.Abort(failure.Text);
+            }
+
+            if (mpi.Rank == 0)
+            {
+                Console.Error.WriteLine(failure.Text);
+            }
+
+            return failure.ExitCode;
+        }
+    }
+
+    private static void Train(ParseResult args, MLContext mlContext, HiMoClipOptions options, IDataView data,
+        Func<IDataView, HiMoClipTransformer> fit)
+    {
         string output = args.GetRequiredValue(s_output);
         TrainingReport? report = null;
         OutputFile.Write(output, stream =>
@@ -102,7 +175,7 @@ internal static class TrainCommand
             using HiMoClipTransformer model = ProgressDisplay.Show("reading the data", show =>
             {
                 options.Progress = report = new TrainingReport(show, options.Epochs);
-                return mlContext.Transforms.HiMoClip(options).Fit(data);
+                return fit(data);
             });
             mlContext.Model.Save(model, data.Schema, stream);
         });

@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
 using HiMo.MLNet.Images;
 using HiMo.MLNet.Text;
 
@@ -10,16 +13,18 @@ namespace HiMo.MLNet.Training;
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="augmenter">Varies the images, or null.</param>
 /// <param name="random">The generator of the pair at a place of the batch.</param>
+/// <param name="share">The places that are filled here; the others count, and stay empty.</param>
 internal sealed class BatchBuilder(
     int size, ClipArchitecture architecture, IReadOnlyList<CaptionSampling> captions, ClipTokenizer tokenizer, ImageAugmenter? augmenter,
-    Func<int, Random> random)
+    Func<int, Random> random, Share share)
 {
     private readonly ClipPreprocessor _preprocessor = new(architecture.ImageSize);
-    private readonly byte[] _pixels = new byte[checked(size * 3 * architecture.ImageSize * architecture.ImageSize)];
-    private readonly long[][] _tokens = [.. captions.Select(_ => new long[size * architecture.ContextLength])];
-    private readonly int[][] _lengths = [.. captions.Select(_ => new int[size])];
-    private readonly string?[] _identities = new string?[size];
-    private readonly ImageReadException?[] _failures = new ImageReadException?[size];
+    private readonly byte[] _pixels = new byte[checked(share.Of(size) * 3 * architecture.ImageSize * architecture.ImageSize)];
+    private readonly long[][] _tokens = [.. captions.Select(_ => new long[share.Of(size) * architecture.ContextLength])];
+    private readonly int[][] _lengths = [.. captions.Select(_ => new int[share.Of(size)])];
+    private readonly string?[] _identities = new string?[share.Of(size)];
+    private readonly ImageReadException?[] _failures = new ImageReadException?[share.Of(size)];
+    private readonly List<string> _captions = [];
 
     /// <summary>Pairs so far, with those that could not be read.</summary>
     public int Count { get; private set; }
@@ -31,11 +36,21 @@ internal sealed class BatchBuilder(
     public void Add(IReadOnlyList<TrainingPair> pairs, CancellationToken cancellation)
     {
         int first = Count;
-        ParallelLoop.For(pairs.Count, i => Place(pairs[i], first + i), cancellation);
+        ParallelLoop.For(pairs.Count, i =>
+        {
+            if (share.Has(first + i))
+            {
+                Place(pairs[i], share.Row(first + i), random(first + i));
+            }
+        }, cancellation);
         Count += pairs.Count;
+        if (!share.IsWhole)
+        {
+            _captions.AddRange(pairs.Select(pair => pair.Caption));
+        }
     }
 
-    private void Place(TrainingPair pair, int place)
+    private void Place(TrainingPair pair, int row, Random generator)
     {
         RgbImage image;
         try
@@ -44,13 +59,12 @@ internal sealed class BatchBuilder(
         }
         catch (ImageReadException e)
         {
-            _failures[place] = e;
+            _failures[row] = e;
             return;
         }
 
-        _identities[place] = pair.Identity;
-        Random generator = random(place);
-        Span<byte> planes = _pixels.AsSpan(place * _preprocessor.Length, _preprocessor.Length);
+        _identities[row] = pair.Identity;
+        Span<byte> planes = _pixels.AsSpan(row * _preprocessor.Length, _preprocessor.Length);
         using (image)
         {
             if (augmenter is null)
@@ -67,19 +81,18 @@ internal sealed class BatchBuilder(
         for (int c = 0; c < captions.Count; c++)
         {
             string caption = CaptionSampler.Sample(pair.Caption, captions[c], generator);
-            _lengths[c][place] = tokenizer.Encode(caption, _tokens[c].AsSpan(place * context, context));
+            _lengths[c][row] = tokenizer.Encode(caption, _tokens[c].AsSpan(row * context, context));
         }
     }
 
     /// <summary>The pairs that could be read.</summary>
-    /// <exception cref="ImageReadException">Fewer than two of them.</exception>
+    /// <exception cref="ImageReadException">Fewer than two of them, where all places are filled here.</exception>
     public PreparedBatch Build()
     {
-        int[] readable = [.. Enumerable.Range(0, Count).Where(place => _failures[place] is null)];
-        if (readable.Length < 2 && Failures.LastOrDefault() is { } last)
+        int[] readable = [.. Enumerable.Range(0, share.Of(Count)).Where(row => _failures[row] is null)];
+        if (share.IsWhole)
         {
-            throw new ImageReadException(
-                last.Path, $"{last.Reason}; of the {Count} images of its batch, {Count - readable.Length} are unreadable", last);
+            RequireTwo(Count, [.. Failures]);
         }
 
         foreach ((int to, int from) in readable.Index().Where(move => move.Index != move.Item))
@@ -89,20 +102,55 @@ internal sealed class BatchBuilder(
 
         var numbers = new Dictionary<string, long>(StringComparer.Ordinal);
         long[] images = [.. readable
-            .Select((place, i) => _identities[place] is not { } known || numbers.TryAdd(known, i) ? i : numbers[known])];
-        return new(readable.Length, architecture.ImageSize, _pixels, [.. captions.Select((_, c) => Cut(c, readable))], images);
+            .Select((row, i) => _identities[row] is not { } known || numbers.TryAdd(known, i) ? i : numbers[known])];
+        return new(readable.Length, architecture.ImageSize, _pixels, [.. captions.Select((_, c) => Cut(c, readable))], images)
+        {
+            Shared = share.IsWhole ? null : Describe(readable),
+        };
     }
 
-    // No longer than the longest caption.
-    private long[] Cut(int caption, int[] places)
+    /// <exception cref="ImageReadException">Fewer than two images of a batch can be read.</exception>
+    public static void RequireTwo(int count, IReadOnlyList<ImageReadException> failures)
     {
-        int longest = places.Max(place => _lengths[caption][place]);
-        long[] rows = new long[places.Length * longest];
-        for (int row = 0; row < places.Length; row++)
+        if (failures.Count > 0 && count - failures.Count < 2)
         {
-            _tokens[caption].AsSpan(places[row] * architecture.ContextLength, longest).CopyTo(rows.AsSpan(row * longest));
+            ImageReadException last = failures[^1];
+            throw new ImageReadException(
+                last.Path, $"{last.Reason}; of the {count} images of its batch, {failures.Count} are unreadable", last);
+        }
+    }
+
+    // What the other ranks have to know of these pairs.
+    private SharedRows Describe(int[] readable)
+    {
+        using var all = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string caption in _captions)
+        {
+            all.AppendData(Encoding.UTF8.GetBytes(caption));
+            all.AppendData([0]);
         }
 
-        return rows;
+        int context = architecture.ContextLength;
+        return new(Count, Convert.ToHexString(all.GetHashAndReset()), [.. readable.Select(share.Place)],
+            [.. readable.Select(row => _identities[row] is { } known ? Digest(Encoding.UTF8.GetBytes(known)) : $"{share.Place(row)}")],
+            [.. captions.Select((_, c) => readable.Select(row =>
+                Digest(MemoryMarshal.AsBytes(_tokens[c].AsSpan(row * context, _lengths[c][row])))).ToArray())],
+            [.. _failures.Index().Where(f => f.Item is not null)
+                .Select(f => new UnreadableImage(share.Place(f.Index), f.Item!.Path, f.Item.Reason))]);
+    }
+
+    private static string Digest(ReadOnlySpan<byte> bytes) => Convert.ToBase64String(SHA256.HashData(bytes).AsSpan(0, 16));
+
+    // No longer than the longest caption.
+    private long[] Cut(int caption, int[] rows)
+    {
+        int longest = rows.Select(row => _lengths[caption][row]).DefaultIfEmpty().Max();
+        long[] cut = new long[rows.Length * longest];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            _tokens[caption].AsSpan(rows[i] * architecture.ContextLength, longest).CopyTo(cut.AsSpan(i * longest));
+        }
+
+        return cut;
     }
 }

@@ -26,30 +26,30 @@ internal sealed record TrainedModel(ClipModel Clip, ClipTokenizer Tokenizer, tor
 /// <param name="pairs">What to train on.</param>
 /// <param name="validation">What to judge every epoch on, or null.</param>
 /// <param name="measure">Measures a model in training on the validation pairs by any metric but the loss.</param>
-/// <param name="log">Receives what a user should know.</param>
+/// <param name="ranks">The processes of the training.</param>
+/// <param name="log">Receives what a user should know; of what all ranks know, rank 0's does.</param>
 internal sealed class ClipTraining(
     TrainingOptions options, DeviceChoice device, int? seed, PairSource pairs, PairSource? validation,
-    Func<TrainedModel, ValidationMetric, double> measure, ITrainingLog log)
+    Func<TrainedModel, ValidationMetric, double> measure, Ranks ranks, ITrainingLog log)
 {
     /// <summary>Trains; the model is the caller's to dispose of.</summary>
     public TrainedModel Run()
     {
-        IReadOnlyList<torch.Device> devices = TorchRuntime.ChooseDevices(device, options.Devices);
-        var plan = TrainingPlan.Of(options, pairs.Count);
-        using IDisposable? folder = options.CheckpointFolder is { } path ? TrainingCheckpoint.Open(path) : null;
-        string? resumeFrom = options.ResumeFrom is { } from ? TrainingCheckpoint.Find(from) : null;
-        if (options.CheckpointFolder is not null)
-        {
-            TrainingCheckpoint.RequireOwn(options.CheckpointFolder, resumeFrom);
-        }
-
-        TrainingState state = StartingState(plan, resumeFrom);
-        Announce(plan, devices, resumeFrom is null ? "begins" : $"goes on from step {state.Step} of '{resumeFrom}'");
+        (IReadOnlyList<torch.Device> devices, TrainingPlan plan) = ranks.Together(
+            () => (TorchRuntime.ChooseDevices(device, options.Devices), TrainingPlan.Of(options, pairs.Count)));
+        IReadOnlyDictionary<string, string> settings = TrainingSettings.Of(options, plan, pairs.Count, validation?.Count, ranks.Size);
+        ranks.RequireSame(TrainingSettings.OfRank(settings, options, seed));
+        IDisposable? folder = null;
         var replicas = new List<NetworkReplica>();
         try
         {
-            TrainedModel model = CreateNetworks(replicas, devices, state, resumeFrom);
-            var trainer = new Trainer(replicas, options, plan, state, Validation(model, state.Seed), log.Report, log.Warn);
+            string? resumeFrom = ranks.FromFirst(() => OpenFolder(out folder));
+            TrainingState state = ranks.FromFirst(() => StartingState(settings, resumeFrom));
+            Announce(plan, devices, resumeFrom is null ? "begins" : $"goes on from step {state.Step} of '{resumeFrom}'");
+            TrainedModel model = ranks.Together(() => CreateNetworks(replicas, devices, state, resumeFrom));
+            RequireSameWeights(replicas[0], resumeFrom ?? options.Checkpoint);
+            var trainer = new Trainer(
+                replicas, options, plan, state, Validation(model, state.Seed), ranks, log.Report, Warn);
             trainer.Train(Data(pairs, model, options.CaptionSampling ?? options.Objective.Needs.CaptionSampling, state.Seed, trains: true),
                 resumeFrom);
             replicas[0].Masks?.Dispose();
@@ -65,6 +65,48 @@ internal sealed class ClipTraining(
             replicas.ForEach(replica => replica.Dispose());
             throw;
         }
+        finally
+        {
+            folder?.Dispose();
+        }
+    }
+
+    private string? OpenFolder(out IDisposable? folder)
+    {
+        folder = options.CheckpointFolder is { } path ? TrainingCheckpoint.Open(path) : null;
+        string? resumeFrom = options.ResumeFrom is { } from ? TrainingCheckpoint.Find(from) : null;
+        if (options.CheckpointFolder is not null)
+        {
+            TrainingCheckpoint.RequireOwn(options.CheckpointFolder, resumeFrom);
+        }
+
+        return resumeFrom;
+    }
+
+    // New ones are rank 0's; those of a file must be the same on every machine.
+    private void RequireSameWeights(NetworkReplica networks, string? file)
+    {
+        if (ranks.IsAlone)
+        {
+            return;
+        }
+
+        if (file is null)
+        {
+            ranks.Broadcast(networks.Weights);
+            return;
+        }
+
+        ranks.RequireSame(new Dictionary<string, string> { [$"in '{Path.GetFileName(file)}' weights of SHA-256"] = networks.Hash() });
+        ranks.Broadcast(networks.Masks?.parameters() ?? []);
+    }
+
+    private void Warn(string message)
+    {
+        if (ranks.IsFirst)
+        {
+            log.Warn(message);
+        }
     }
 
     private Validation? Validation(TrainedModel model, int from) => validation is null ? null : new(
@@ -72,11 +114,11 @@ internal sealed class ClipTraining(
 
     private TrainingData Data(PairSource source, TrainedModel model, CaptionSampling sampling, int from, bool trains) => new(
         source.Read, source.Count, options.Objective.Needs.Captions(sampling), options.BatchSize, options.DropLastBatch && trains,
-        trains ? options.Augmentation : null, model.Clip.Architecture, model.Tokenizer, from, options.MaxUnreadableShare);
+        trains ? options.Augmentation : null, model.Clip.Architecture, model.Tokenizer, from, options.MaxUnreadableShare,
+        trains ? ranks.Share : null);
 
-    private TrainingState StartingState(TrainingPlan plan, string? resumeFrom)
+    private TrainingState StartingState(IReadOnlyDictionary<string, string> settings, string? resumeFrom)
     {
-        IReadOnlyDictionary<string, string> settings = TrainingSettings.Of(options, plan, pairs.Count, validation?.Count);
         if (resumeFrom is null)
         {
             return new()
@@ -101,10 +143,15 @@ internal sealed class ClipTraining(
     {
         string warmup = options.WarmupSteps is null
             ? $", the default for its length ({nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.WarmupSteps)} is null)" : "";
+        if (!ranks.IsAlone)
+        {
+            log.Info($"Rank {ranks.Rank} of {ranks} trains on {string.Join(", ", devices)}.");
+        }
+
         log.Info($"Training {what}: {plan.Steps} steps, of which {plan.WarmupSteps} warm up{warmup}.");
         if (plan.WarmupSteps >= plan.Steps)
         {
-            log.Warn($"The warm-up of {plan.WarmupSteps} steps is not over when the training ends, after {plan.Steps} steps: "
+            Warn($"The warm-up of {plan.WarmupSteps} steps is not over when the training ends, after {plan.Steps} steps: "
                 + $"the rate stays below {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)}.");
         }
 
@@ -151,7 +198,7 @@ internal sealed class ClipTraining(
         using var generator = new torch.Generator((ulong)from, torch.CPU);
         ClipModel model = checkpoint is null
             ? new ClipModel(options.Architecture)
-            : ClipWeights.Load(checkpoint, options.Activation, log.Warn);
+            : ClipWeights.Load(checkpoint, options.Activation, Warn);
         if (checkpoint is null)
         {
             model.Initialize(generator);

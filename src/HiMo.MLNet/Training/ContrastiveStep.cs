@@ -34,19 +34,45 @@ internal sealed class ContrastiveStep(
     public StepResult Backward(ContrastiveBatch batch, double lossScale = 1)
     {
         using DisposeScope scope = NewDisposeScope();
-        if (replicas.Count == 1 && (microBatchSize ?? batch.Count) >= batch.Count)
+        if (FitsAtOnce(batch))
         {
             ObjectiveValue value = Compute(EncodeImages(_first, batch, 0, batch.Count), EncodeTexts(_first, batch, 0, batch.Count), batch);
             value.Total.Times(lossScale).backward();
             return Read(value);
         }
 
-        CopyWeights();
+        return WithCache(batch, (v, texts) => Differentiate(v, texts, batch, lossScale));
+    }
 
-        // This pass must not move batch norm's running statistics: the one with a graph does.
-        (Tensor, Tensor)[] statistics = Statistics();
-        (Tensor v, Tensor[] texts) = Embed(batch);
-        Restore(statistics);
+    /// <summary>As the other, of a batch that ranks share: the gradients are those of the whole batch, on every rank.</summary>
+    /// <param name="mine">This rank's pairs; null where it has none.</param>
+    /// <param name="batch">The batch.</param>
+    /// <param name="ranks">Those that share it; all call this.</param>
+    /// <param name="lossScale">The factor on the loss.</param>
+    public StepResult Backward(ContrastiveBatch? mine, SharedBatch batch, Ranks ranks, double lossScale = 1)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        var shared = new SharedObjective(ranks, batch, (v, texts, all) => Differentiate(v, texts, all, lossScale));
+        StepResult result = mine is not null ? WithCache(mine, shared.Differentiate) : WithoutPairs(batch.Rows[0].Tokens.Length, shared);
+        // What is not of the towers, s, has its gradient on rank 0 alone, and so counts once.
+        using IDisposable _ = no_grad();
+        ranks.Sum(_first.Parameters.Where(p => p.Parameter.requires_grad).Select(p => p.Parameter.grad ??= zeros_like(p.Parameter)));
+        return result;
+    }
+
+    // A batch smaller than the ranks leaves some of them idle.
+    private StepResult WithoutPairs(int captions, SharedObjective shared)
+    {
+        Tensor Nothing() => zeros(0, _first.Clip.Architecture.EmbeddingDimension, ScalarType.Float32, _first.Device);
+        return shared.Differentiate(Nothing(), [.. Enumerable.Range(0, captions + (_first.Masks is null ? 0 : 1)).Select(_ => Nothing())])
+            .Result;
+    }
+
+    private bool FitsAtOnce(ContrastiveBatch batch) => replicas.Count == 1 && (microBatchSize ?? batch.Count) >= batch.Count;
+
+    // The objective's gradients with respect to embeddings; s receives its own.
+    private OutputGradients Differentiate(Tensor v, Tensor[] texts, ContrastiveBatch batch, double lossScale)
+    {
         v.requires_grad_(_trainsImages);
         foreach (Tensor text in texts)
         {
@@ -59,37 +85,63 @@ internal sealed class ContrastiveStep(
             whole.Total.Times(lossScale).backward();
         }
 
+        return new(Read(whole), v.grad, [.. texts.Select(text => text.grad)]);
+    }
+
+    private StepResult WithCache(ContrastiveBatch batch, Func<Tensor, Tensor[], OutputGradients> differentiate)
+    {
+        if (FitsAtOnce(batch))
+        {
+            // Of a share that passes at once the graph is kept, in the place of a second pass.
+            Tensor images = EncodeImages(_first, batch, 0, batch.Count);
+            Tensor[] outputs = EncodeTexts(_first, batch, 0, batch.Count);
+            OutputGradients kept = differentiate(images.detach(), [.. outputs.Select(output => output.detach())]);
+            Continue([images], [kept.Images]);
+            Continue(outputs, kept.Texts);
+            return kept.Result;
+        }
+
+        CopyWeights();
+
+        // This pass must not move batch norm's running statistics: the one with a graph does.
+        (Tensor, Tensor)[] statistics = Statistics();
+        (Tensor v, Tensor[] texts) = Embed(batch);
+        Restore(statistics);
+        OutputGradients gradients = differentiate(v, texts);
         InParallel(batch.Count, (replica, start, length) =>
         {
             foreach ((int from, int count) in Slices(start, length, microBatchSize ?? length))
             {
                 using DisposeScope slice = NewDisposeScope();
+                Tensor? Slice(Tensor? gradient) => gradient?.narrow(0, from, count).to(replica.Device);
                 if (_trainsImages)
                 {
-                    EncodeImages(replica, batch, from, count).backward([v.grad!.narrow(0, from, count).to(replica.Device)]);
+                    Continue([EncodeImages(replica, batch, from, count)], [Slice(gradients.Images)]);
                 }
 
-                if (!_trainsTexts)
+                if (_trainsTexts)
                 {
-                    continue;
-                }
-                // One pass back for all that was read of the texts: Σ ⟨output, its gradient⟩ has exactly that gradient.
-                Tensor[] outputs = EncodeTexts(replica, batch, from, count);
-                (Tensor Output, Tensor Gradient)[] used =
-                    [.. outputs.Select((o, i) => (o, texts[i].grad)).Where(p => p.grad is not null)
-                        .Select(p => (p.o, p.grad!.narrow(0, from, count).to(replica.Device)))];
-                if (used.Length == 1)
-                {
-                    used[0].Output.backward([used[0].Gradient]);
-                }
-                else
-                {
-                    used.Select(p => (p.Output * p.Gradient).sum()).Aggregate((a, b) => a.Plus(b)).backward();
+                    Continue(EncodeTexts(replica, batch, from, count), [.. gradients.Texts.Select(Slice)]);
                 }
             }
         });
         AddGradients();
-        return Read(whole);
+        return gradients.Result;
+    }
+
+    // One pass back for all that was read of a tower: Σ ⟨output, its gradient⟩ has exactly that gradient.
+    private static void Continue(IReadOnlyList<Tensor> outputs, IReadOnlyList<Tensor?> gradients)
+    {
+        (Tensor Output, Tensor Gradient)[] used = [.. outputs.Zip(gradients).Where(p => p.First.requires_grad && p.Second is not null)
+            .Select(p => (p.First, p.Second!))];
+        if (used.Length == 1)
+        {
+            used[0].Output.backward([used[0].Gradient]);
+        }
+        else if (used.Length > 1)
+        {
+            used.Select(p => (p.Output * p.Gradient).sum()).Aggregate((a, b) => a.Plus(b)).backward();
+        }
     }
 
     /// <summary>The objective of a batch, without gradients, on the first device: batch norm's statistics are its alone.</summary>

@@ -11,6 +11,9 @@ namespace HiMo.MLNet.Training;
 /// <param name="ImageIds">Equal numbers for equal images.</param>
 internal sealed record PreparedBatch(int Count, int ImageSize, byte[] Pixels, IReadOnlyList<long[]> Tokens, long[] ImageIds)
 {
+    /// <summary>What the other ranks have to know of these pairs; null where one process has the whole batch.</summary>
+    public SharedRows? Shared { get; init; }
+
     /// <summary>The caller disposes them.</summary>
     public ContrastiveBatch ToTensors()
     {

@@ -13,11 +13,12 @@ namespace HiMo.MLNet.Training;
 /// <param name="plan">What they come to.</param>
 /// <param name="state">Where the training stands.</param>
 /// <param name="validation">Judges every epoch, or null.</param>
+/// <param name="ranks">The processes that share every batch.</param>
 /// <param name="report">Receives every step.</param>
 /// <param name="warn">Receives what went wrong without stopping the training.</param>
 internal sealed class Trainer(
     IReadOnlyList<NetworkReplica> replicas, TrainingOptions options, TrainingPlan plan, TrainingState state, Validation? validation,
-    Action<TrainingProgress> report, Action<string> warn)
+    Ranks ranks, Action<TrainingProgress> report, Action<string> warn)
 {
     private readonly NetworkReplica _networks = replicas[0];
     private readonly LossScale _lossScale = new(state.LossScale, state.SteadySteps);
@@ -50,7 +51,7 @@ internal sealed class Trainer(
         {
             if (resumeFrom is not null)
             {
-                _best = TrainingCheckpoint.Load(resumeFrom, _networks, optimizer);
+                _best = ranks.Together(() => TrainingCheckpoint.Load(resumeFrom, _networks, optimizer));
                 optimizer.Steps = state.OptimizerSteps;
                 _written = resumeFrom;
             }
@@ -83,10 +84,17 @@ internal sealed class Trainer(
                     + $"The first: {unreadable[0].Message}");
             }
 
+            if (!ranks.IsAlone)
+            {
+                // Where their hardware differs, so does the last bit: they do not drift apart.
+                ranks.Broadcast(_networks.Weights);
+            }
+
             bool stop = false;
             if (validation is not null)
             {
-                double score = Validate(step);
+                double score = ranks.FromFirst(() => Score(step));
+                Judge(score);
                 stop = state.Epoch - state.BestEpoch >= (options.Patience ?? int.MaxValue);
                 if (last is not null)
                 {
@@ -107,12 +115,13 @@ internal sealed class Trainer(
     private TrainingProgress? TrainEpoch(TrainingData data, ContrastiveStep step, AdamW optimizer, Pace pace)
     {
         TrainingProgress? last = null;
-        foreach (PreparedBatch prepared in data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken))
+        IEnumerable<PreparedBatch> pass = data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken);
+        foreach (SharedBatch batch in ranks.Batches(data, pass))
         {
             double factor = _schedule.At(state.Step);
-            StepResult result = Step(prepared, step, optimizer, factor);
+            StepResult result = Step(batch, step, optimizer, factor);
             (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
-            (double imagesPerSecond, TimeSpan remaining) = pace.After(state.Step, prepared.Count);
+            (double imagesPerSecond, TimeSpan remaining) = pace.After(state.Step, batch.Count);
             last = new(state.Step, plan.Steps, state.Epoch, result.Loss, result.Parts, result.Components, plan.LearningRate * factor,
                 imagesPerSecond, remaining);
             bool endsEpoch = state.EpochBatch == plan.StepsAnEpoch || state.Step == plan.Steps;
@@ -135,17 +144,18 @@ internal sealed class Trainer(
         return last;
     }
 
-    private StepResult Step(PreparedBatch prepared, ContrastiveStep step, AdamW optimizer, double factor)
+    private StepResult Step(SharedBatch shared, ContrastiveStep step, AdamW optimizer, double factor)
     {
         using DisposeScope scope = NewDisposeScope();
-        using ContrastiveBatch batch = prepared.ToTensors();
+        using ContrastiveBatch? batch = shared.Mine.Count > 0 ? shared.Mine.ToTensors() : null;
         optimizer.ZeroGradients();
         bool scaled = options.Precision == TrainingPrecision.Float16;
-        StepResult result = step.Backward(batch, scaled ? _lossScale.Value : 1);
+        double lossScale = scaled ? _lossScale.Value : 1;
+        StepResult result = ranks.IsAlone ? step.Backward(batch!, lossScale) : step.Backward(batch, shared, ranks, lossScale);
         RequireFinite(result.Loss, "loss", factor);
         if (!scaled || _lossScale.Unscale(optimizer.Parameters))
         {
-            double norm = GradientNorm.Of(optimizer.Parameters);
+            double norm = ranks.FromFirst(() => GradientNorm.Of(optimizer.Parameters));
             RequireFinite(norm, "gradient's norm", factor);
             _good = _written;
             if (options.MaxGradientNorm is { } largest)
@@ -172,6 +182,12 @@ internal sealed class Trainer(
             return;
         }
 
+        string told = ranks.FromFirst(() => NotFinite(value, what, factor));
+        ranks.AllCheck(() => throw new InvalidOperationException(told));
+    }
+
+    private string NotFinite(double value, string what, double factor)
+    {
         string message = $"The {what} is {value} at step {state.Step + 1} of {plan.Steps} (learning rate {plan.LearningRate * factor:g3}): "
             + $"training stopped before it. A smaller {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.LearningRate)} or a longer warm-up "
             + $"usually helps. "
@@ -179,7 +195,7 @@ internal sealed class Trainer(
                 ? "There is no good checkpoint from before."
                 : $"The last good checkpoint is '{_good}': "
                     + $"as {nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.Checkpoint)} it can be trained on with other settings.");
-        throw new InvalidOperationException(_written == _good ? message : $"{message} '{_written}' has the weights that gave it.");
+        return _written == _good ? message : $"{message} '{_written}' has the weights that gave it.";
     }
 
     // Batch norm learns its statistics from scratch; a checkpoint's stay as they are.
@@ -191,12 +207,17 @@ internal sealed class Trainer(
         }
     }
 
-    private double Validate(ContrastiveStep step)
+    private double Score(ContrastiveStep step)
     {
         _networks.Clip.eval();
         double score = validation!.Score(step);
         TrainMode();
-        double gain = validation.HigherIsBetter ? score : -score;
+        return score;
+    }
+
+    private void Judge(double score)
+    {
+        double gain = validation!.HigherIsBetter ? score : -score;
         // Not a number: a metric that these pairs do not have, as HiMo@3 of short captions. It is never the best.
         if (!double.IsNaN(gain) && (state.BestScore is null || gain > state.BestScore))
         {
@@ -206,7 +227,6 @@ internal sealed class Trainer(
             _best = ClipWeights.Tensors(_networks.Clip)
                 .ToDictionary(t => t.Key, t => t.Value.detach().to(CPU, copy: true).DetachFromDisposeScope());
         }
-        return score;
     }
 
     private void UseBest()
@@ -240,7 +260,7 @@ internal sealed class Trainer(
     // A disk that fills up costs the checkpoint, not the training.
     private void Save(AdamW optimizer, TrainingState? at = null)
     {
-        if (options.CheckpointFolder is not { } folder)
+        if (options.CheckpointFolder is not { } folder || !ranks.IsFirst)
         {
             return;
         }

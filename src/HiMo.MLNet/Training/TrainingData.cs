@@ -25,9 +25,11 @@ internal sealed record TrainingPair(string? Identity, Func<RgbImage> Load, strin
 /// <param name="tokenizer">The model's tokenizer.</param>
 /// <param name="seed">The same seed gives the same batches.</param>
 /// <param name="maxUnreadableShare">The share of these images that may be unreadable and are then left out of their batches.</param>
+/// <param name="share">The places of every batch that are filled here; null for all.</param>
 internal sealed class TrainingData(
     Func<IEnumerable<TrainingPair>> pairs, long pairCount, IReadOnlyList<CaptionSampling> captions, int batchSize, bool dropLast,
-    ImageAugmentation? augmentation, ClipArchitecture architecture, ClipTokenizer tokenizer, int seed, double maxUnreadableShare = 0)
+    ImageAugmentation? augmentation, ClipArchitecture architecture, ClipTokenizer tokenizer, int seed, double maxUnreadableShare = 0,
+    Share? share = null)
 {
     /// <summary>Pairs held for shuffling: a pair leaves in the place of a random one of these.</summary>
     internal const int ShufflePool = 16_384;
@@ -38,6 +40,7 @@ internal sealed class TrainingData(
     private readonly int _size = (int)Math.Min(batchSize, Math.Max(2, pairCount));
     private readonly ImageAugmenter? _augmenter = augmentation is null ? null : new(augmentation, architecture.ImageSize);
     private readonly List<ImageReadException> _unreadable = [];
+    private readonly Share _share = share ?? Share.Whole;
 
     /// <summary>How many pairs a pass has.</summary>
     public long PairCount => pairCount;
@@ -132,21 +135,30 @@ internal sealed class TrainingData(
     }
 
     private BatchBuilder NewBatch(int number) =>
-        new(_size, architecture, captions, tokenizer, _augmenter, place => new Random(Mix(number, place)));
+        new(_size, architecture, captions, tokenizer, _augmenter, place => new Random(Mix(number, place)), _share);
 
     private PreparedBatch Finish(BatchBuilder batch)
     {
-        ImageReadException[] failures = [.. batch.Failures];
+        if (_share.IsWhole)
+        {
+            LeaveOut([.. batch.Failures]);
+        }
+
+        return batch.Build();
+    }
+
+    /// <summary>Counts what could not be read of a batch; where the batch is shared, that of all ranks.</summary>
+    /// <exception cref="ImageReadException">It is more than may be left out.</exception>
+    public void LeaveOut(IReadOnlyList<ImageReadException> failures)
+    {
         _unreadable.AddRange(failures);
         long allowed = (long)(maxUnreadableShare * pairCount);
-        if (failures.Length > 0 && _unreadable.Count > allowed)
+        if (failures.Count > 0 && _unreadable.Count > allowed)
         {
             string limit = $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.MaxUnreadableShare)} allows {allowed}";
             throw allowed == 0 ? failures[0] : new ImageReadException(
                 failures[^1].Path, $"{failures[^1].Reason}; it is number {_unreadable.Count}, and {limit}", failures[^1]);
         }
-
-        return batch.Build();
     }
 
     /// <summary>Every pair in a random order, of which no more is held than the two limits say.</summary>

@@ -65,6 +65,14 @@ public abstract class TrainingOptions
     /// </summary>
     public IReadOnlyList<string>? Devices { get; set; }
 
+    /// <summary>
+    /// The processes that share every batch, on one machine or many: each calls <c>Fit</c> with the same options and data, embeds its part
+    /// of the <see cref="BatchSize"/> pairs, and has the same model in the end. Rank 0 validates, reports and writes checkpoints; the file
+    /// of <see cref="Checkpoint"/> and <see cref="ResumeFrom"/> must be there for all. Where one fails, all do.
+    /// <see cref="MpiCommunicator"/> is MPI's. Default: null, one process.
+    /// </summary>
+    public ICommunicator? Communicator { get; set; }
+
     /// <summary>The type of the networks' heavy products. Default: <see cref="TrainingPrecision.Float32"/>.</summary>
     public TrainingPrecision Precision { get; set; } = TrainingPrecision.Float32;
 

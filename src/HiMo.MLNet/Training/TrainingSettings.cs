@@ -1,8 +1,10 @@
 using System.Drawing;
 using System.Globalization;
+using System.Reflection;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using TorchSharp;
 
 namespace HiMo.MLNet.Training;
 
@@ -24,7 +26,9 @@ internal static class TrainingSettings
     /// <param name="plan">What they come to.</param>
     /// <param name="pairs">The rows of the data.</param>
     /// <param name="validationPairs">Those of the validation set, or null.</param>
-    public static IReadOnlyDictionary<string, string> Of(TrainingOptions options, TrainingPlan plan, long pairs, long? validationPairs)
+    /// <param name="ranks">The processes.</param>
+    public static IReadOnlyDictionary<string, string> Of(TrainingOptions options, TrainingPlan plan, long pairs, long? validationPairs,
+        int ranks = 1)
     {
         var settings = new Dictionary<string, string>();
         void Set(object? value, [CallerArgumentExpression(nameof(value))] string name = "") =>
@@ -40,7 +44,8 @@ internal static class TrainingSettings
         Set(options.BatchSize);
         Set(options.DropLastBatch);
         Set(options.MicroBatchSize);
-        Set(options.Devices?.Count ?? 1, nameof(options.Devices));
+        int devices = options.Devices?.Count ?? 1;
+        Set(ranks == 1 ? devices : $"{devices} on each of {ranks} ranks", nameof(options.Devices));
         Set(options.Precision);
         Set(plan.LearningRate);
         Set(options.WeightDecay);
@@ -59,6 +64,20 @@ internal static class TrainingSettings
         Add(settings, nameof(options.Objective), options.Objective);
         Add(settings, nameof(options.Augmentation), options.Augmentation);
         return settings;
+    }
+
+    /// <summary>What the ranks of a training must have the same besides.</summary>
+    public static IReadOnlyDictionary<string, string> OfRank(
+        IReadOnlyDictionary<string, string> settings, TrainingOptions options, int? seed)
+    {
+        Assembly library = typeof(TrainingSettings).Assembly;
+        return new Dictionary<string, string>(settings)
+        {
+            ["seed of the MLContext"] = Text(seed),
+            [nameof(options.MaxUnreadableShare)] = Text(options.MaxUnreadableShare),
+            ["HiMo.MLNet"] = $"{library.GetName().Version?.ToString(3)} (build {library.ManifestModule.ModuleVersionId:n})",
+            ["TorchSharp"] = Text(typeof(torch).Assembly.GetName().Version),
+        };
     }
 
     // By its type, and its properties under the type's name.

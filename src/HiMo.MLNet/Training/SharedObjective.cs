@@ -1,0 +1,46 @@
+using HiMo.MLNet.Objectives;
+using static TorchSharp.torch;
+
+namespace HiMo.MLNet.Training;
+
+/// <summary>
+/// The objective of a batch that ranks share: rank 0 differentiates it with respect to the embeddings of all, so that every rank goes on
+/// with the same gradient, whatever its hardware.
+/// </summary>
+/// <param name="ranks">The ranks.</param>
+/// <param name="batch">The batch.</param>
+/// <param name="differentiate">The objective's loss and gradients.</param>
+internal sealed class SharedObjective(
+    Ranks ranks, SharedBatch batch, Func<Tensor, Tensor[], ContrastiveBatch, OutputGradients> differentiate)
+{
+    /// <param name="v">(n, d), the image embeddings of this rank.</param>
+    /// <param name="texts">(n, d) each, those of its captions, and the masks.</param>
+    public OutputGradients Differentiate(Tensor v, Tensor[] texts)
+    {
+        Tensor all = ranks.Gather(stack([v, .. texts], 0));                   // (outputs, N, d)
+        OutputGradients? whole = ranks.IsFirst ? OfAll(all.to(v.device)) : null;
+        StepResult result = ranks.FromFirst(() => whole!.Result);
+        bool[] exist = ranks.FromFirst(() => whole!.All.Select(gradient => gradient is not null).ToArray());
+        using Tensor mine = tensor(batch.PositionsOf(ranks.Rank));
+        Tensor?[] gradients = [.. exist.Select((exists, i) =>
+        {
+            if (!exists)
+            {
+                return null;
+            }
+
+            Tensor gradient = whole?.All[i]!.cpu().contiguous() ?? empty(all.shape[1..], ScalarType.Float32);
+            ranks.Broadcast([gradient]);
+            return gradient.index_select(0, mine).to(v.device);
+        })];
+        return new(result, gradients[0], gradients[1..]);
+    }
+
+    private OutputGradients OfAll(Tensor all)
+    {
+        using Tensor order = tensor(batch.Order, device: all.device);
+        Tensor[] outputs = all.index_select(1, order).unbind(0);
+        using ContrastiveBatch tensors = batch.ToTensors();
+        return differentiate(outputs[0].contiguous(), [.. outputs.Skip(1).Select(output => output.contiguous())], tensors);
+    }
+}
