@@ -4,12 +4,6 @@ using Microsoft.ML.Data;
 
 namespace HiMo.MLNet.Cli;
 
-/// <summary>An image of a job.</summary>
-/// <param name="Name">A path, or what a shard or table calls it.</param>
-/// <param name="Caption">Its first caption; null without.</param>
-/// <param name="Open">Reads what is not read later; an <see cref="ImageReadException"/> where there is no image.</param>
-internal sealed record EmbeddingItem(string Name, string? Caption, Func<ClipImage> Open);
-
 /// <summary>A piece of a job that one process does: a file of a data set of several, or some rows of another.</summary>
 /// <param name="Number">From 0, the same whoever counts.</param>
 /// <param name="Items">The images, in the same order every time.</param>

@@ -5,6 +5,12 @@ using Parquet.Schema;
 
 namespace HiMo.MLNet.Cli;
 
+/// <summary>An image of a job.</summary>
+/// <param name="Name">A path, or what a shard or table calls it.</param>
+/// <param name="Caption">Its first caption; null without.</param>
+/// <param name="Open">Reads what is not read later; an <see cref="ImageReadException"/> where there is no image.</param>
+internal sealed record EmbeddingItem(string Name, string? Caption, Func<ClipImage> Open);
+
 /// <summary>Embedded images, as a Parquet file keeps them: one row group.</summary>
 /// <param name="Items">The images.</param>
 /// <param name="Embeddings">Null where the image could not be read.</param>

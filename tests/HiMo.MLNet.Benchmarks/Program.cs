@@ -56,6 +56,14 @@ switch (args)
     case ["files", var images]:
         FilesBenchmark.Run(Number(images));
         return 0;
+    case ["shards", .. var images] when images.Length <= 1:
+        ShardsBenchmark.Read(images is [var count] ? Number(count) : 20_000);
+        return 0;
+    case ["job", .. var sizes] when sizes.Length <= 2:
+        return ShardsBenchmark.Job(sizes.Length > 0 ? Number(sizes[0]) : 1_000_000, sizes.Length > 1 ? Number(sizes[1]) : 20) ? 0 : 1;
+    case ["engines", .. var sizes] when sizes.Length <= 2:
+        EnginesBenchmark.Run(sizes.Length > 0 ? Number(sizes[0]) : 100_000, sizes.Length > 1 ? Number(sizes[1]) : 512);
+        return 0;
     case ["precision"]:
         PrecisionBenchmark.Run(null);
         return 0;
@@ -83,7 +91,7 @@ switch (args)
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
         return 2;
 }
 
