@@ -1,5 +1,5 @@
 @echo off
-rem himo demo | web | test | fidelity | fuzz | bench | stress | reliability | format | pack | anything the command line or the samples know
+rem himo demo | web | test | fidelity | fuzz | bench | stress | reliability | format | pack | reference | anything the command line or the samples know
 setlocal
 set DOTNET_CLI_TELEMETRY_OPTOUT=1
 set DOTNET_NOLOGO=1
@@ -9,7 +9,7 @@ where dotnet >nul 2>nul || (echo himo: the .NET 10 SDK is needed: https://dotnet
 
 rem %args:*demo=% is what follows the word demo.
 set args=%*
-for %%v in (demo web test fidelity fuzz bench stress reliability format pack help) do if "%~1"=="%%v" goto %%v
+for %%v in (demo web test fidelity fuzz bench stress reliability format pack reference help) do if "%~1"=="%%v" goto %%v
 for %%v in (-h --help) do if "%~1"=="%%v" goto help
 if "%~1"=="" goto help
 for %%v in (quickstart compare-objectives sample) do if "%~1"=="%%v" goto samples
@@ -78,6 +78,15 @@ for %%p in (HiMo.MLNet HiMo.MLNet.Evaluation HiMo.MLNet.Extensions.AI HiMo.MLNet
 )
 exit /b
 
+:reference
+cd /d "%~dp0"
+dotnet build src\HiMo.MLNet.Cli -c Release -v q || exit /b 1
+dotnet build src\HiMo.MLNet.Extensions.AI -c Release -v q || exit /b 1
+dotnet tool restore || exit /b 1
+dotnet docfx docs\reference\docfx.json %args:*reference=% || exit /b 1
+echo artifacts\reference\index.html
+exit /b
+
 :help
 echo usage: himo demo      train on the sample images, save, load in another process, classify, report
 echo        himo web       a page that searches images by sentences and classifies images, with the demo's model or --model FILE
@@ -90,14 +99,17 @@ echo        himo stress    repeat all kinds of work under constant garbage colle
 echo        himo reliability   all of docs\reliability.md anew, some hours; --quick for a quarter of an hour
 echo        himo format    apply the code style (--verify-no-changes to check)
 echo        himo pack      make the NuGet packages and the tool, in artifacts\packages
+echo        himo reference make the pages of the API, in artifacts\reference (--serve shows them)
+echo        himo download  fetch a published checkpoint and check its hash
 echo        himo inspect   tell what a checkpoint or model holds, embed an image or a text
 echo        himo embed     write the embeddings of images or of texts to a file
 echo        himo classify  tell which of some labels images show
 echo        himo search    find the images that match a description
+echo        himo index     embed images once, to be searched many times
 echo        himo train     train or fine-tune on images with captions
 echo        himo eval      measure models as the papers do, and write a report
 echo        himo export    write a model for ONNX Runtime, transformers, transformers.js or ML.NET
 echo        himo completion   a script that completes commands and options of the installed tool at the Tab key
 echo        himo sample    run a sample in the shape that Model Builder generates
-echo 'himo train --help' tells how, and so for the others from inspect on.
+echo 'himo train --help' tells how, and so for the others from download on.
 exit /b 0

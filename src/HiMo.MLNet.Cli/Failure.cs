@@ -28,7 +28,7 @@ internal sealed record Failure(int ExitCode, string Text)
                     name, "--" + JsonNamingPolicy.KebabCaseLower.ConvertName(name[(nameof(HiMoClipOptions).Length + 1)..]),
                     StringComparison.Ordinal))),
             IOException or UnauthorizedAccessException or InvalidDataException or FormatException or ArgumentException
-                or InvalidOperationException
+                or InvalidOperationException or HttpRequestException or TimeoutException
                 or NotSupportedException or OutOfMemoryException or TypeLoadException
                 or ExternalException => new(Failed, Line(cause.Message)),
             _ => new(Failed, e.ToString()),

@@ -36,7 +36,11 @@ internal static class OutputFile
     /// </summary>
     public static void Write(string path, Action<Stream> write)
     {
-        using FileStream held = WholeFile.Hold(path + ".in-use");
+        using FileStream held = Hold(path);
         WholeFile.Write(path, write);
     }
+
+    /// <summary>Keeps other processes from writing the file, until the result is disposed.</summary>
+    /// <exception cref="IOException">Another one writes it, or nobody can.</exception>
+    public static FileStream Hold(string path) => WholeFile.Hold(path + ".in-use");
 }

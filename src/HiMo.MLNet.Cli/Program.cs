@@ -10,10 +10,12 @@ Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false
 
 RootCommand root = new("CLIP models that understand long captions, in ML.NET: inspect, apply, train, measure and export them.")
 {
+    DownloadCommand.Create(),
     InspectCommand.Create(),
     EmbedCommand.Create(),
     ClassifyCommand.Create(),
     SearchCommand.Create(),
+    IndexCommand.Create(),
     TrainCommand.Create(),
     EvalCommand.Create(),
     ExportCommand.Create(),

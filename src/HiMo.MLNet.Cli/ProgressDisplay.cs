@@ -32,11 +32,23 @@ internal static class ProgressDisplay
         return 0;
     });
 
-    public static T Show<T>(string note, Func<Report, T> work)
+    public static void Show(string note, string unit, Action<Report> work) => Show(note, unit, report =>
     {
+        work(report);
+        return 0;
+    });
+
+    public static T Show<T>(string note, Func<Report, T> work) => Show(note, null, work);
+
+    /// <param name="note">What is done.</param>
+    /// <param name="unit">What is counted, to tell how many a second; null for no rate.</param>
+    /// <param name="work">Does it.</param>
+    public static T Show<T>(string note, string? unit, Func<Report, T> work)
+    {
+        var pace = new Pace(unit);
         if (Console.IsErrorRedirected)
         {
-            return work(Lines(note));
+            return work(Lines(note, pace));
         }
 
         s_live = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
@@ -52,10 +64,9 @@ internal static class ProgressDisplay
                     {
                         task.MaxValue = total;
                         task.Value = done;
-                        if (now is not null)
-                        {
-                            task.Description = Markup.Escape(now);
-                        }
+                        pace.Report(done, total);
+                        note = now ?? note;
+                        task.Description = Markup.Escape(note + pace.Rate);
                     });
                 });
         }
@@ -65,13 +76,13 @@ internal static class ProgressDisplay
         }
     }
 
-    /// <summary>As <see cref="Show(string, Action{Report})"/>, for work that prints results as they come: on a terminal they tell how far
-    /// it is.</summary>
-    public static void ShowWithResults(string note, Action<Report> work)
+    /// <summary>As <see cref="Show(string, string, Action{Report})"/>, for work that prints results as they come: on a terminal they tell
+    /// how far it is.</summary>
+    public static void ShowWithResults(string note, string unit, Action<Report> work)
     {
         if (Console.IsOutputRedirected || Console.IsErrorRedirected)
         {
-            Show(note, work);
+            Show(note, unit, work);
         }
         else
         {
@@ -93,17 +104,48 @@ internal static class ProgressDisplay
         }
     }
 
-    private static Report Lines(string note)
+    private static Report Lines(string note, Pace pace)
     {
         var clock = Stopwatch.StartNew();
         return (done, total, now) =>
         {
             note = now ?? note;
+            pace.Report(done, total);
             if (s_interval > TimeSpan.Zero && clock.Elapsed >= s_interval)
             {
                 clock.Restart();
-                Console.Error.WriteLine(Failure.Line($"{note} ({done / Math.Max(total, 1):p0})"));
+                Console.Error.WriteLine(Failure.Line($"{note} ({done / Math.Max(total, 1):p0}{pace.Rate}{pace.Left})"));
             }
         };
+    }
+
+    /// <summary>How fast work goes, since it first told how far it was: what a resumed one had done before counts for nothing.</summary>
+    private sealed class Pace(string? unit)
+    {
+        private Stopwatch? _clock;
+        private double _first;
+
+        /// <summary><c>, 41 images/s</c>; empty as long as nothing is known.</summary>
+        public string Rate { get; private set; } = "";
+
+        /// <summary><c>, 0:02:10 left</c>; empty as long as nothing is known, and at the end.</summary>
+        public string Left { get; private set; } = "";
+
+        public void Report(double done, double total)
+        {
+            if (_clock is null)
+            {
+                (_clock, _first) = (Stopwatch.StartNew(), done);
+                return;
+            }
+
+            double perSecond = (done - _first) / Math.Max(_clock.Elapsed.TotalSeconds, 1e-3);
+            if (perSecond > 0)
+            {
+                Rate = unit is null ? "" : $", {perSecond.ToString(perSecond < 10 ? "f1" : "f0")} {unit}/s";
+                var left = TimeSpan.FromSeconds(Math.Min((total - done) / perSecond, 1e7));
+                Left = done < total ? $", {(int)left.TotalHours}:{left:mm\\:ss} left" : "";
+            }
+        }
     }
 }

@@ -43,17 +43,18 @@ internal sealed class ScoredImages(IReadOnlyCollection<string> images, ClipEmbed
     }
 
     /// <summary>Tells how many were left out.</summary>
+    /// <param name="others">Images that are there beside these.</param>
     /// <returns>The exit code.</returns>
-    /// <exception cref="InvalidDataException">None could be read.</exception>
-    public int Finish()
+    /// <exception cref="InvalidDataException">None could be read, and there are no others.</exception>
+    public int Finish(int others = 0)
     {
         if (_skipped.Count == 0)
         {
             return 0;
         }
 
-        string counts = $"{_skipped.Count} of {images.Count} images could not be read";
-        if (_skipped.Count >= images.Distinct().Count())
+        string counts = $"{_skipped.Count} of {images.Count + others} images could not be read";
+        if (others == 0 && _skipped.Count >= images.Distinct().Count())
         {
             throw new InvalidDataException($"{counts}: nothing is left.");
         }

@@ -1,5 +1,6 @@
 using System.Runtime.InteropServices;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Interop;
 using HiMo.MLNet.Metrics;
@@ -27,16 +28,20 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     private const uint OldestReadable = 0x00010001;
     private const string EmbeddingsEntry = "Embeddings.bin";
 
-    internal HiMoClipImageSearchTransformer(int k, SearchColumns columns, ImageIndex images)
+    internal HiMoClipImageSearchTransformer(int k, SearchColumns columns, ImageIndex images, IReadOnlyList<FileStamp>? files = null)
     {
         K = k;
         Columns = columns;
         Images = images;
+        Files = files;
     }
 
     internal SearchColumns Columns { get; }
 
     internal ImageIndex Images { get; }
+
+    /// <summary>How the images' files were, for those that are embedded by and by; null where nobody noted it.</summary>
+    internal IReadOnlyList<FileStamp>? Files { get; }
 
     /// <summary>k, the images found for a query.</summary>
     public int K { get; }
@@ -62,7 +67,8 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     /// <inheritdoc/>
     public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema) => SearchBinding.Create(this, inputSchema);
 
-    private sealed record Settings(int K, SearchColumns Columns, int Dimension, IReadOnlyList<string> Names)
+    private sealed record Settings(int K, SearchColumns Columns, int Dimension, IReadOnlyList<string> Names,
+        [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] IReadOnlyList<FileStamp>? Files = null)
     {
         /// <exception cref="CheckpointFormatException">A value is out of range; the message names it.</exception>
         public Settings Checked(string source)
@@ -71,6 +77,8 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
             Require(Names.Count > 0 && missing == 0, nameof(Names), $"{Names.Count} of them, {missing} null", "names of images");
             Require(Dimension is > 0 and <= MaxDimension, nameof(Dimension), Dimension, $"1 to {MaxDimension}");
             Require(K >= 1 && K <= Names.Count, nameof(K), K, $"1 to {Names.Count}, the number of images");
+            Require(Files is null || (Files.Count == Names.Count && !Files.Contains(null)), nameof(Files), $"{Files?.Count} of them",
+                $"{Names.Count}, as many as names");
             string?[] columns = [Columns.Embedding, Columns.Results, Columns.Scores, Columns.TextEmbedding];
             bool named = !columns.Any(string.IsNullOrWhiteSpace) && Columns.Results != Columns.Scores;
             Require(named, nameof(Columns), Columns, "different names of columns");
@@ -94,7 +102,7 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
     {
         MLNetInternals.SetVersion(ctx, ModelSignature, FormatVersion, OldestReadable, OldestReadable, LoaderSignature, s_assembly);
         ModelEntriesWriter entries = MLNetInternals.Writer(ctx);
-        var settings = new Settings(K, Columns, Images.Dimension, Images.Names);
+        var settings = new Settings(K, Columns, Images.Dimension, Images.Names, Files);
         entries.Write(ModelArchive.SettingsEntry, stream => JsonSerializer.Serialize(stream, settings));
         entries.Write(EmbeddingsEntry, stream =>                              // single precision, little endian, a row an image
         {
@@ -113,7 +121,7 @@ public sealed class HiMoClipImageSearchTransformer : ITransformer
         ModelEntries entries = MLNetInternals.Entries(context);
         Settings settings = entries.ReadSettings<Settings>().Checked(entries.Source);
         ImageIndex images = entries.Read(EmbeddingsEntry, (stream, length) => ReadImages(stream, length, settings, entries.Source));
-        return new(settings.K, settings.Columns, images);
+        return new(settings.K, settings.Columns, images, settings.Files);
     }
 
     private static ImageIndex ReadImages(Stream stream, long length, Settings settings, string source)

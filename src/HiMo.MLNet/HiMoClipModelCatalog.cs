@@ -21,7 +21,7 @@ public static class HiMoClipModelCatalog
         return [.. Parts(model).OfType<HiMoClipTransformer>()];
     }
 
-    private static IEnumerable<ITransformer> Parts(ITransformer model) =>
+    internal static IEnumerable<ITransformer> Parts(ITransformer model) =>
         model is IEnumerable<ITransformer> chain ? chain.SelectMany(Parts) : [model];
 
     /// <summary>

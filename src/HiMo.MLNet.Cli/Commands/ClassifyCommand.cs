@@ -44,7 +44,7 @@ internal static class ClassifyCommand
         ClipEmbedder model, ClipClassifier classifier, IReadOnlyList<string> images, int top, bool json, CancellationToken cancellation)
     {
         var scored = new ScoredImages(images, model, embedding => [.. classifier.Classify(embedding).Probabilities]);
-        ProgressDisplay.ShowWithResults($"classifying {images.Count}", report =>
+        ProgressDisplay.ShowWithResults($"classifying {images.Count}", "images", report =>
         {
             IEnumerable<Answer> answers = scored.Read(report, cancellation)
                 .Select(image => new Answer(image.Image, image.Values is { } scores ? Best(classifier.Labels, scores, top) : null,

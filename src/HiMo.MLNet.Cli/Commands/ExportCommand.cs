@@ -87,19 +87,12 @@ internal static class ExportCommand
         OutputFile.Write(zip, stream => ProgressDisplay.Show($"writing {zip}", report =>
         {
             MLContext mlContext = Context.Create(gpu: false);
-            IDataView none = mlContext.Data.LoadFromEnumerable(Array.Empty<Row>());
-            using HiMoClipTransformer transformer = mlContext.Transforms.HiMoClip(model).Fit(none);
-            mlContext.Model.Save(transformer, none.Schema, stream);
+            using HiMoClipTransformer transformer = ModelFile.Fit(mlContext, model);
+            mlContext.Model.Save(transformer, ModelFile.NoRows(mlContext).Schema, stream);
             report(1, 1);
         }));
         long bytes = new FileInfo(zip).Length;
         Console.WriteLine(asJson ? Json.Line(new { Output = zip, Bytes = bytes }) : $"{zip}: {bytes / 1e6:f1} MB");
-    }
-
-    private sealed class Row
-    {
-        public string ImagePath { get; set; } = "";
-        public string Caption { get; set; } = "";
     }
 
     private static void Export(ClipEmbedder model, string form, string folder, OnnxPrecision[] precisions, CancellationToken cancellation)

@@ -19,6 +19,10 @@ internal sealed class ImageIndex(IReadOnlyList<string> names, IReadOnlyList<Embe
 
     public IReadOnlyList<EmbeddingMatrix> Blocks => blocks;
 
+    /// <summary>The embedding of an image.</summary>
+    public ReadOnlySpan<float> Embedding(int image) =>
+        blocks[image / ImageIndexBuilder.BlockRows].Row(image % ImageIndexBuilder.BlockRows);
+
     /// <summary>The nearest images of each query, best first; of equally near ones the first comes first.</summary>
     /// <param name="queries">Of any finite length but zero; NaN or zeros for a missing one, which gets no names and scores of NaN.</param>
     /// <param name="k">Images a query, at most <see cref="Count"/>.</param>

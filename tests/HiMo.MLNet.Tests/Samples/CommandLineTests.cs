@@ -65,7 +65,7 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
         ProgramResult help = HimoProgram.Run("--help");
 
         Assert.Equal((0, ""), (help.ExitCode, help.Errors));
-        foreach (string command in (string[])["inspect", "embed", "classify", "search", "train", "eval", "export", "completion"])
+        foreach (string command in (string[])["download", "inspect", "embed", "classify", "search", "index", "train", "eval", "export", "completion"])
         {
             Assert.Contains($"Example: himo {command} ", help.Output, StringComparison.Ordinal);
         }

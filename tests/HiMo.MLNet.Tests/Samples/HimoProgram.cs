@@ -5,7 +5,7 @@ namespace HiMo.MLNet.Tests.Samples;
 /// <summary>The command line, built beside the tests and run as a process of its own, as a user runs it.</summary>
 internal static class HimoProgram
 {
-    private static readonly string[] s_commands = ["inspect", "embed", "classify", "search", "train", "eval", "export"];
+    private static readonly string[] s_commands = ["download", "inspect", "embed", "classify", "search", "index", "train", "eval", "export"];
 
     public static ProgramResult Run(params string[] arguments)
     {
