@@ -12,7 +12,7 @@ set args=%*
 for %%v in (demo web test fidelity fuzz bench stress reliability format pack reference help) do if "%~1"=="%%v" goto %%v
 for %%v in (-h --help) do if "%~1"=="%%v" goto help
 if "%~1"=="" goto help
-for %%v in (quickstart compare-objectives sample) do if "%~1"=="%%v" goto samples
+for %%v in (quickstart compare-objectives sample scenes reproduce) do if "%~1"=="%%v" goto samples
 dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Cli" -- %*
 exit /b
 
@@ -111,5 +111,7 @@ echo        himo eval      measure models as the papers do, and write a report
 echo        himo export    write a model for ONNX Runtime, transformers, transformers.js or ML.NET
 echo        himo completion   a script that completes commands and options of the installed tool at the Tab key
 echo        himo sample    run a sample in the shape that Model Builder generates
+echo        himo scenes    make scenes of several objects with long captions, a data set to train and measure on
+echo        himo reproduce test the paper's claims on such scenes (--quick: minutes instead of hours)
 echo 'himo train --help' tells how, and so for the others from download on.
 exit /b 0

@@ -13,6 +13,8 @@ RootCommand root = new("HiMo-CLIP in ML.NET, on the sample drawings.")
     QuickstartCommand.Create(),
     CompareObjectivesCommand.Create(),
     SampleCommand.Create(),
+    ScenesCommand.Create(),
+    ReproduceCommand.Create(),
     QuickstartCommand.CreateClassifySamples(),
 };
 root.HelpName = "himo";

@@ -74,8 +74,7 @@ internal static class ClipWeights
         }
 
         using var checkpoint = Checkpoint.Open(path);
-        return checkpoint.Tensors.TryGetValue("positional_embedding", out TensorInfo? positions)
-            && positions.Shape is [StoredArchitecture.ShortContext, _];
+        return StoredArchitecture.IsStretched(checkpoint.Tensors);
     }
 
     /// <summary>

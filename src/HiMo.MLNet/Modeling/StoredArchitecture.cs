@@ -14,6 +14,14 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
     /// <summary>The original CLIP's context, stretched to 248 tokens on loading.</summary>
     public const int ShortContext = 77;
 
+    /// <summary>
+    /// Whether loading stretches a checkpoint's positions from 77 to 248: of a CLIP as it was published. This library's own of 77
+    /// tokens have the second table, too, and are loaded as they are.
+    /// </summary>
+    public static bool IsStretched(IReadOnlyDictionary<string, TensorInfo> tensors) =>
+        tensors.TryGetValue("positional_embedding", out TensorInfo? positions) && positions.Shape is [ShortContext, _]
+        && !tensors.ContainsKey("positional_embedding_res");
+
     /// <summary>The metadata of a training's checkpoint have this key, too.</summary>
     public const string TrainingKey = "himo_training";
 
@@ -185,7 +193,7 @@ internal sealed record StoredArchitecture(ClipArchitecture Architecture, string?
                 (int)conv1[0] * 2, null, (int)projection[0], Blocks(text));
         architecture = architecture with
         {
-            ContextLength = positions[0] == ShortContext ? 248 : (int)positions[0],
+            ContextLength = IsStretched(tensors) ? 248 : (int)positions[0],
             VocabularySize = (int)Shape("token_embedding.weight", 2)[0],
             VisionMlpWidth = MlpWidth(vision, architecture.VisionMlpWidth),
             TextMlpWidth = MlpWidth(text, architecture.TextMlpWidth),

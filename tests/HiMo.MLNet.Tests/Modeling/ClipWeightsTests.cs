@@ -108,6 +108,19 @@ public class ClipWeightsTests
     }
 
     [Fact]
+    public void A_model_of_77_tokens_of_our_own_is_loaded_as_it_is()
+    {
+        using TorchSharp.DisposeScope scope = NewDisposeScope();
+        using ClipModel model = LoadAfter(tensors =>
+        {
+            tensors["positional_embedding"] = zeros(77, 128);
+            tensors["positional_embedding_res"] = ones(77, 128);
+        });
+        Assert.Equal(77, model.Architecture.ContextLength);
+        Assert.Equal(77 * 128, ClipWeights.Tensors(model)["positional_embedding_res"].sum().item<float>());
+    }
+
+    [Fact]
     public void A_saved_model_of_another_architecture_is_refused()
     {
         using var small = new TinyClip("tiny-rn");
