@@ -82,6 +82,21 @@ public sealed partial class DocumentationTests
         AssertNone(Compile(code).GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString()));
     }
 
+    public static TheoryData<string> Programs() =>
+        [.. Directory.EnumerateFiles(Path.Combine(BuiltProgram.Root, "docs", "programs"), "*.cs").Select(file => Path.GetFileName(file)!)];
+
+    [Theory]
+    [MemberData(nameof(Programs))]
+    public void A_program_of_one_file_compiles(string file)
+    {
+        string[] lines = File.ReadAllLines(Path.Combine(BuiltProgram.Root, "docs", "programs", file));
+        // Those are for 'dotnet run'.
+        string code = string.Join('\n', lines.Where(line => !line.StartsWith("#:", StringComparison.Ordinal) && !line.StartsWith("#!", StringComparison.Ordinal))
+            .SkipWhile(line => line.StartsWith("//", StringComparison.Ordinal) || line.Length == 0));
+
+        AssertNone(Compile(code).GetDiagnostics().Where(d => d.Severity == DiagnosticSeverity.Error).Select(d => d.ToString()));
+    }
+
     /// <summary>An example of README.md as a program.</summary>
     /// <param name="start">What it starts with.</param>
     /// <param name="path">Where the program goes.</param>

@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.IO.Compression;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
+using System.Text.Json;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 using HiMo.MLNet.Tests.Samples;
 
@@ -34,6 +36,32 @@ public sealed class PackageTests(CommandLineTests.Files files) : IClassFixture<C
             Elements(package, ".nuspec", "dependency").Select(e => e.Attribute("id")!.Value).Order(StringComparer.Ordinal));
     }
 
+    [Theory]
+    [InlineData("HiMo.MLNet")]
+    [InlineData("HiMo.MLNet.Evaluation")]
+    [InlineData("HiMo.MLNet.Extensions.AI")]
+    public void A_package_has_a_readme_an_icon_the_licences_of_what_it_uses_and_symbols(string project)
+    {
+        using ZipArchive package = Pack(project);
+
+        Assert.All((string[])["README.md", "icon.png", "licences.md"], name => Assert.NotNull(package.GetEntry(name)));
+        using ZipArchive symbols = ZipFile.OpenRead(Directory.GetFiles(_folder, "*.snupkg", SearchOption.AllDirectories).Single());
+        Assert.NotNull(symbols.GetEntry($"lib/net10.0/{project}.pdb"));
+    }
+
+    [Fact]
+    public void The_licences_name_every_package_that_the_tool_brings()
+    {
+        string built = Path.GetRelativePath(Path.Combine(BuiltProgram.Root, "tests", "HiMo.MLNet.Tests", "bin"), AppContext.BaseDirectory);
+        using var deps = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(BuiltProgram.Root, "src", "HiMo.MLNet.Cli", "bin", built, "himo.deps.json")));
+        string licences = File.ReadAllText(Path.Combine(BuiltProgram.Root, "docs", "licences.md"));
+        string[] brought = [.. deps.RootElement.GetProperty("libraries").EnumerateObject()
+            .Where(library => library.Value.GetProperty("type").GetString() == "package").Select(library => library.Name.Split('/')[0])];
+
+        Assert.True(brought.Length > 20);
+        Assert.DoesNotContain(brought, name => !Regex.IsMatch(licences, $@"(\W){Regex.Escape(name)}(\W)") && !name.StartsWith("SkiaSharp.NativeAssets.", StringComparison.Ordinal));
+    }
+
     [Fact]
     public void The_tool_installs_and_runs_in_an_empty_folder_with_torch_and_with_ONNX_Runtime()
     {
@@ -49,6 +77,8 @@ public sealed class PackageTests(CommandLineTests.Files files) : IClassFixture<C
         using (ZipArchive holds = Pack("HiMo.MLNet.Cli", $"-p:RuntimeIdentifier={system}", "-p:AppendRuntimeIdentifierToOutputPath=false"))
         {
             Assert.All(holds.Entries, entry => Assert.DoesNotMatch(@"torch_python|_test|\.dbg$|\.dwarf$|HiMo.*\.xml$", entry.Name));
+            Assert.Contains(holds.Entries, entry => entry.FullName.Contains($"/licences/libtorch-cpu-{system}/", StringComparison.Ordinal));
+            Assert.Contains(holds.Entries, entry => entry.FullName.Contains("/licences/microsoft.ml.onnxruntime/ThirdPartyNotices.txt", StringComparison.Ordinal));
         }
 
         Run("dotnet", "tool", "install", "--tool-path", tools, "--add-source", _folder, "HiMo.MLNet.Cli");
