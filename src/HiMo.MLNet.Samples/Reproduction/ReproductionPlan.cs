@@ -50,7 +50,10 @@ internal sealed record ReproductionPlan
     {
         Seeds = 2,
         Networks = ["vit"],
-        Variants = ["CLIP", "component only", "HiMo-CLIP", "HiMo-CLIP, LocalOnly", "Long-CLIP", "SmartCLIP"],
+        Variants =
+        [
+            "CLIP", "CLIP, LocalOnly", "component only", "HiMo-CLIP", "HiMo-CLIP, LocalOnly", "Long-CLIP", "SmartCLIP",
+        ],
         PretrainingScenes = 6144,
         PretrainingEpochs = 6,
         Patience = 3,

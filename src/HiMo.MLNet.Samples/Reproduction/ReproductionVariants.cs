@@ -15,6 +15,7 @@ internal static class ReproductionVariants
     public static readonly Variant[] All =
     [
         new("CLIP", () => new ClipObjective()),
+        new("CLIP, LocalOnly", () => new ClipObjective { GradientPaths = GradientPaths.LocalOnly }),
         new("component only", () => new HiMoObjective { ComponentWeight = Alone }),
         new("HiMo-CLIP", () => new HiMoObjective()),
         new("HiMo-CLIP, LocalOnly", () => new HiMoObjective { GradientPaths = GradientPaths.LocalOnly }),
