@@ -17,6 +17,8 @@ internal sealed class Ranks(ICommunicator? communicator)
 {
     private static readonly JsonSerializerOptions s_json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
+    private const int BytesTogether = 16 << 20;
+
     private bool _allFail;
 
     private enum Outcome
@@ -176,20 +178,66 @@ internal sealed class Ranks(ICommunicator? communicator)
     /// <summary>Sums singles over the ranks.</summary>
     public void Sum(IEnumerable<Tensor> tensors) => InPlace(tensors, bytes => communicator!.Sum(MemoryMarshal.Cast<byte, float>(bytes)));
 
+    // Small tensors travel together, in a fixed order.
     private static void InPlace(IEnumerable<Tensor> tensors, Action<Span<byte>> change)
     {
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
+        List<Tensor> together = [];
+        long bytes = 0;
+        void Change()
+        {
+            ChangeTogether(together, (int)bytes, change);
+            together.Clear();
+            bytes = 0;
+        }
+
         foreach (Tensor tensor in tensors)
         {
-            using DisposeScope scope = NewDisposeScope();
-            if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous())
+            long size = tensor.numel() * tensor.ElementSize;
+            if (bytes + size > BytesTogether)
             {
-                TensorBytes.ForEachChunk(tensor.detach(), change);
+                Change();
+            }
+
+            if (size <= BytesTogether)
+            {
+                together.Add(tensor);
+                bytes += size;
                 continue;
             }
 
-            Tensor copy = tensor.detach().cpu().contiguous();
+            using DisposeScope large = NewDisposeScope();
+            Tensor copy = tensor.detach().cpu().contiguous();                 // itself, where it is both
             TensorBytes.ForEachChunk(copy, change);
+            tensor.copy_(copy);
+        }
+
+        Change();
+    }
+
+    private static void ChangeTogether(List<Tensor> tensors, int size, Action<Span<byte>> change)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        byte[] buffer = new byte[size];
+        Tensor[] copies = [.. tensors.Select(tensor => tensor.detach().cpu().contiguous())];
+        int start = 0;
+        foreach (Tensor copy in copies)
+        {
+            copy.bytes.CopyTo(buffer.AsSpan(start));
+            start += copy.bytes.Length;
+        }
+
+        if (size > 0)
+        {
+            change(buffer);
+        }
+
+        start = 0;
+        foreach ((Tensor tensor, Tensor copy) in tensors.Zip(copies))
+        {
+            buffer.AsSpan(start, copy.bytes.Length).CopyTo(copy.bytes);
+            start += copy.bytes.Length;
             tensor.copy_(copy);
         }
     }
