@@ -100,13 +100,16 @@ switch (args)
         HiMo.MLNet.Tests.Training.SharedTraining.ShareCheckpoints(images, checkpoints, weights);
         return 0;
     case ["scaling", var teraflops, var gigabytes]:
-        ScalingBenchmark.Run(Real(teraflops), Real(gigabytes));
+        ScalingBenchmark.Run(Real(teraflops), Real(gigabytes), null);
+        return 0;
+    case ["scaling", var teraflops, var gigabytes, var objective]:
+        ScalingBenchmark.Run(Real(teraflops), Real(gigabytes), Real(objective));
         return 0;
     case ["scaling-sums"]:
         ScalingBenchmark.Sums();
         return 0;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | rank-kills [COUNT [SEED]] | scaling TERAFLOPS GIGABYTES | scaling-sums | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | rank-kills [COUNT [SEED]] | scaling TERAFLOPS GIGABYTES [OBJECTIVE] | scaling-sums | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

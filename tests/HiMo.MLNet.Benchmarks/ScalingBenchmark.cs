@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace HiMo.MLNet.Benchmarks;
 
 /// <summary>
-/// How a shared training scales: what the ranks do one after the other is measured here, the rest is arithmetic over speeds that are given.
+/// How a shared training scales: arithmetic over speeds that are given. What rank 0 does while the others wait can be measured here.
 /// </summary>
 internal static class ScalingBenchmark
 {
@@ -19,12 +19,13 @@ internal static class ScalingBenchmark
     /// <summary>Time and efficiency of a step of HiMo-CLIP's own training, for 1 to 64 ranks.</summary>
     /// <param name="teraflops">What a rank's GPU sustains, in 10¹² a second.</param>
     /// <param name="gigabytes">The network's bandwidth of a rank, in 10⁹ bytes a second.</param>
-    public static void Run(double teraflops, double gigabytes)
+    /// <param name="seconds">The objective's time on rank 0; null to measure it on this machine's CPU.</param>
+    public static void Run(double teraflops, double gigabytes, double? seconds)
     {
-        double objective = Objective(), bytes = Parameters * 4;
+        double objective = seconds ?? Objective(), bytes = Parameters * 4;
         // With gradient caching: forward twice, backward of twice the work.
         double compute = Pairs * PairFlops * 4 / (teraflops * 1e12);
-        Console.WriteLine($"objective of {Pairs} pairs, here: {objective * 1000:f0} ms");
+        Console.WriteLine($"objective of {Pairs} pairs: {objective * 1000:f0} ms");
         Console.WriteLine($"{"ranks",6}{"compute s",11}{"sums s",9}{"objective s",13}{"step s",9}{"efficiency",12}");
         double alone = 0;
         var random = new Random(1);

@@ -264,8 +264,9 @@ internal sealed class Ranks(ICommunicator? communicator)
     {
         Exception? mine = error?.SourceException;
         outcome = mine is null ? outcome : mine is OperationCanceledException ? Outcome.Cancelled : Outcome.Failed;
-        byte[][] all = communicator!.AllGather([(byte)outcome, .. mine is null ? content : JsonSerializer.SerializeToUtf8Bytes(mine.Message)]);
-        Outcome worst = all.Max(message => (Outcome)message[0]);
+        byte[] told = [(byte)outcome, .. mine is null ? content : JsonSerializer.SerializeToUtf8Bytes(mine.Message)];
+        byte[][] all = communicator!.AllGather(told);
+        Outcome worst = all.Max(from => (Outcome)from[0]);
         if (worst is Outcome.Done or Outcome.Ended)
         {
             return all;
@@ -273,9 +274,9 @@ internal sealed class Ranks(ICommunicator? communicator)
 
         _allFail = true;
         error?.Throw();
-        int rank = Array.FindIndex(all, message => message[0] == (byte)worst);
-        string told = JsonSerializer.Deserialize<string>(all[rank].AsSpan(1))!;
-        throw worst == Outcome.Cancelled ? new OperationCanceledException(told)
-            : new InvalidOperationException($"Rank {rank} of {Size} failed: {told}");
+        int rank = Array.FindIndex(all, from => from[0] == (byte)worst);
+        string message = JsonSerializer.Deserialize<string>(all[rank].AsSpan(1))!;
+        throw worst == Outcome.Cancelled ? new OperationCanceledException(message)
+            : new InvalidOperationException($"Rank {rank} of {Size} failed: {message}");
     }
 }
