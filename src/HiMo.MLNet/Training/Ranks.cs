@@ -143,7 +143,8 @@ internal sealed class Ranks(ICommunicator? communicator)
             AllCheck(() =>
             {
                 SharedRows? other = batch.Rows.FirstOrDefault(rows => rows.Captions != batch.Rows[0].Captions);
-                RequireEqual(other is null, $"the captions of a batch differ between rank {batch.Rows.ToList().IndexOf(other!)} and rank 0");
+                int rank = batch.Rows.ToList().IndexOf(other!);
+                RequireEqual(other is null, $"the captions of a batch differ between rank {rank} and rank 0");
                 data.LeaveOut(batch.Failures);
                 BatchBuilder.RequireTwo(batch.Rows[0].Pairs, batch.Failures);
             });
