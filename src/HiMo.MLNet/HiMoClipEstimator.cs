@@ -56,8 +56,11 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
         var ranks = new Ranks(_options.Applies ? null : _options.Communicator);
         return ranks.Guard(() =>
         {
-            GetOutputSchema(MLNetInternals.Shape(input.Schema));
-            long? validationPairs = _options.ValidationSet is { } held ? CountValidationPairs(held) : null;
+            long? validationPairs = ranks.Together(() =>
+            {
+                GetOutputSchema(MLNetInternals.Shape(input.Schema));
+                return _options.ValidationSet is { } held ? CountValidationPairs(held) : (long?)null;
+            });
             return OwnThread.Run("HiMo-CLIP", () => _options.Applies ? Apply() : Train(input, validationPairs, ranks));
         });
     }
@@ -100,7 +103,8 @@ public sealed class HiMoClipEstimator : IEstimator<HiMoClipTransformer>
     {
         using IChannel channel = _host.Start("Training HiMo-CLIP");
         PairSource? validation = _options.ValidationSet is not { } held ? null : new(() => ReadPairs(held), validationPairs!.Value);
-        var pairs = new PairSource(() => ReadPairs(input), CountRows(input, InputColumns.Text(input.Schema, _options.CaptionColumnName)));
+        long rows = ranks.Together(() => CountRows(input, InputColumns.Text(input.Schema, _options.CaptionColumnName)));
+        var pairs = new PairSource(() => ReadPairs(input), rows);
         ClipEncoder? encoder = null;
         double Measure(TrainedModel model, ValidationMetric metric)
         {

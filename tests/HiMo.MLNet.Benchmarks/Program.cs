@@ -90,12 +90,32 @@ switch (args)
         return KillsBenchmark.Run(Number(kills), Environment.TickCount) ? 0 : 1;
     case ["kills", var kills, var seed]:
         return KillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
+    case ["rank-kills"]:
+        return RankKillsBenchmark.Run(10, Environment.TickCount) ? 0 : 1;
+    case ["rank-kills", var kills]:
+        return RankKillsBenchmark.Run(Number(kills), Environment.TickCount) ? 0 : 1;
+    case ["rank-kills", var kills, var seed]:
+        return RankKillsBenchmark.Run(Number(kills), Number(seed)) ? 0 : 1;
+    case ["share-checkpoints", var images, var checkpoints, var weights]:
+        HiMo.MLNet.Tests.Training.SharedTraining.ShareCheckpoints(images, checkpoints, weights);
+        return 0;
+    case ["scaling", var teraflops, var gigabytes]:
+        ScalingBenchmark.Run(Real(teraflops), Real(gigabytes), null);
+        return 0;
+    case ["scaling", var teraflops, var gigabytes, var objective]:
+        ScalingBenchmark.Run(Real(teraflops), Real(gigabytes), Real(objective));
+        return 0;
+    case ["scaling-sums"]:
+        ScalingBenchmark.Sums();
+        return 0;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | rank-kills [COUNT [SEED]] | scaling TERAFLOPS GIGABYTES [OBJECTIVE] | scaling-sums | stress [MINUTES [KIND...]]]");
         return 2;
 }
 
 static int Number(string text) => int.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
+
+static double Real(string text) => double.Parse(text, System.Globalization.CultureInfo.InvariantCulture);
 
 static void Run(params string[] arguments)
 {

@@ -25,6 +25,30 @@ internal static class SeparateProcess
             return;
         }
 
+        if (args is ["share", var toys, var results, .. var cases])
+        {
+            Training.SharedTraining.Share(toys, results, cases);
+            return;
+        }
+
+        if (args is ["share-checkpoints", var shared, var kept, var weights])
+        {
+            Training.SharedTraining.ShareCheckpoints(shared, kept, weights);
+            return;
+        }
+
+        if (args is ["share-disagree", var both, var told])
+        {
+            Training.SharedTraining.Disagree(both, told);
+            return;
+        }
+
+        if (args is ["share-fail", var failing])
+        {
+            Training.SharedTraining.FailAlone(failing);
+            return;
+        }
+
         if (args is ["train-four", var folder])
         {
             Training.SharedProcessTests.TrainFourOnTwoThreads(folder);

@@ -139,7 +139,8 @@ public sealed class MpiCommunicator : ICommunicator, IDisposable
     /// <summary>How many ranks on how many machines, and the library.</summary>
     public override string ToString() => $"{Size} ranks on {Machines} {(Machines == 1 ? "machine" : "machines")}, {Library}";
 
-    /// <summary>Ends MPI, if <see cref="Start"/> started it. Waits for the other ranks to do so.</summary>
+    /// <summary>Ends MPI, if <see cref="Start"/> started it. Waits for the other ranks to do so: where this one fails and they may not,
+    /// <see cref="Abort"/>.</summary>
     public void Dispose()
     {
         if (!_disposed && _ends)

@@ -149,7 +149,7 @@ internal sealed unsafe class MpiLibrary
             Check(((delegate* unmanaged<byte*, int*, int>)Symbol(function))(address, &length));
         }
 
-        return Encoding.UTF8.GetString(text, 0, length).TrimEnd('\0');
+        return Encoding.UTF8.GetString(text, 0, length).TrimEnd('\0').Replace('\t', ' ');
     }
 
     private nint Symbol(string name) => NativeLibrary.TryGetExport(_library, name, out nint address) ? address

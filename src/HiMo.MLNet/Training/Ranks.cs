@@ -17,6 +17,8 @@ internal sealed class Ranks(ICommunicator? communicator)
 {
     private static readonly JsonSerializerOptions s_json = new() { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
+    private const int BytesTogether = 16 << 20;
+
     private bool _allFail;
 
     private enum Outcome
@@ -141,7 +143,8 @@ internal sealed class Ranks(ICommunicator? communicator)
             AllCheck(() =>
             {
                 SharedRows? other = batch.Rows.FirstOrDefault(rows => rows.Captions != batch.Rows[0].Captions);
-                RequireEqual(other is null, $"the captions of a batch differ between rank {batch.Rows.ToList().IndexOf(other!)} and rank 0");
+                int rank = batch.Rows.ToList().IndexOf(other!);
+                RequireEqual(other is null, $"the captions of a batch differ between rank {rank} and rank 0");
                 data.LeaveOut(batch.Failures);
                 BatchBuilder.RequireTwo(batch.Rows[0].Pairs, batch.Failures);
             });
@@ -176,20 +179,66 @@ internal sealed class Ranks(ICommunicator? communicator)
     /// <summary>Sums singles over the ranks.</summary>
     public void Sum(IEnumerable<Tensor> tensors) => InPlace(tensors, bytes => communicator!.Sum(MemoryMarshal.Cast<byte, float>(bytes)));
 
+    // Small tensors travel together, in a fixed order.
     private static void InPlace(IEnumerable<Tensor> tensors, Action<Span<byte>> change)
     {
+        using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
+        List<Tensor> together = [];
+        long bytes = 0;
+        void Change()
+        {
+            ChangeTogether(together, (int)bytes, change);
+            together.Clear();
+            bytes = 0;
+        }
+
         foreach (Tensor tensor in tensors)
         {
-            using DisposeScope scope = NewDisposeScope();
-            if (tensor.device_type == DeviceType.CPU && tensor.is_contiguous())
+            long size = tensor.numel() * tensor.ElementSize;
+            if (bytes + size > BytesTogether)
             {
-                TensorBytes.ForEachChunk(tensor.detach(), change);
+                Change();
+            }
+
+            if (size <= BytesTogether)
+            {
+                together.Add(tensor);
+                bytes += size;
                 continue;
             }
 
-            Tensor copy = tensor.detach().cpu().contiguous();
+            using DisposeScope large = NewDisposeScope();
+            Tensor copy = tensor.detach().cpu().contiguous();                 // itself, where it is both
             TensorBytes.ForEachChunk(copy, change);
+            tensor.copy_(copy);
+        }
+
+        Change();
+    }
+
+    private static void ChangeTogether(List<Tensor> tensors, int size, Action<Span<byte>> change)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        byte[] buffer = new byte[size];
+        Tensor[] copies = [.. tensors.Select(tensor => tensor.detach().cpu().contiguous())];
+        int start = 0;
+        foreach (Tensor copy in copies)
+        {
+            copy.bytes.CopyTo(buffer.AsSpan(start));
+            start += copy.bytes.Length;
+        }
+
+        if (size > 0)
+        {
+            change(buffer);
+        }
+
+        start = 0;
+        foreach ((Tensor tensor, Tensor copy) in tensors.Zip(copies))
+        {
+            buffer.AsSpan(start, copy.bytes.Length).CopyTo(copy.bytes);
+            start += copy.bytes.Length;
             tensor.copy_(copy);
         }
     }
@@ -216,8 +265,9 @@ internal sealed class Ranks(ICommunicator? communicator)
     {
         Exception? mine = error?.SourceException;
         outcome = mine is null ? outcome : mine is OperationCanceledException ? Outcome.Cancelled : Outcome.Failed;
-        byte[][] all = communicator!.AllGather([(byte)outcome, .. mine is null ? content : JsonSerializer.SerializeToUtf8Bytes(mine.Message)]);
-        Outcome worst = all.Max(message => (Outcome)message[0]);
+        byte[] told = [(byte)outcome, .. mine is null ? content : JsonSerializer.SerializeToUtf8Bytes(mine.Message)];
+        byte[][] all = communicator!.AllGather(told);
+        Outcome worst = all.Max(from => (Outcome)from[0]);
         if (worst is Outcome.Done or Outcome.Ended)
         {
             return all;
@@ -225,9 +275,9 @@ internal sealed class Ranks(ICommunicator? communicator)
 
         _allFail = true;
         error?.Throw();
-        int rank = Array.FindIndex(all, message => message[0] == (byte)worst);
-        string told = JsonSerializer.Deserialize<string>(all[rank].AsSpan(1))!;
-        throw worst == Outcome.Cancelled ? new OperationCanceledException(told)
-            : new InvalidOperationException($"Rank {rank} of {Size} failed: {told}");
+        int rank = Array.FindIndex(all, from => from[0] == (byte)worst);
+        string message = JsonSerializer.Deserialize<string>(all[rank].AsSpan(1))!;
+        throw worst == Outcome.Cancelled ? new OperationCanceledException(message)
+            : new InvalidOperationException($"Rank {rank} of {Size} failed: {message}");
     }
 }

@@ -1,6 +1,7 @@
 namespace HiMo.MLNet.Training;
 
-/// <summary>The places of a batch that one rank fills: every <paramref name="Size"/>th, so that a short batch is shared evenly, too.</summary>
+/// <summary>The places of a batch that one rank fills: every <paramref name="Size"/>th, so that a short batch is shared evenly, too.
+/// </summary>
 /// <param name="Rank">Its rank.</param>
 /// <param name="Size">How many ranks there are.</param>
 internal readonly record struct Share(int Rank, int Size)

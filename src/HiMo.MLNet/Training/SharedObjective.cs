@@ -19,22 +19,17 @@ internal sealed class SharedObjective(
     {
         Tensor all = ranks.Gather(stack([v, .. texts], 0));                   // (outputs, N, d)
         OutputGradients? whole = ranks.IsFirst ? OfAll(all.to(v.device)) : null;
-        StepResult result = ranks.FromFirst(() => whole!.Result);
-        bool[] exist = ranks.FromFirst(() => whole!.All.Select(gradient => gradient is not null).ToArray());
-        using Tensor mine = tensor(batch.PositionsOf(ranks.Rank));
-        Tensor?[] gradients = [.. exist.Select((exists, i) =>
-        {
-            if (!exists)
-            {
-                return null;
-            }
-
-            Tensor gradient = whole?.All[i]!.cpu().contiguous() ?? empty(all.shape[1..], ScalarType.Float32);
-            ranks.Broadcast([gradient]);
-            return gradient.index_select(0, mine).to(v.device);
-        })];
-        return new(result, gradients[0], gradients[1..]);
+        Told told = ranks.FromFirst(() => new Told(whole!.Result, [.. whole.All.Select(gradient => gradient is not null)]));
+        Tensor?[] gradients = [.. told.Exist.Select((exists, i) => !exists ? null
+            : whole?.All[i]!.cpu().contiguous() ?? empty(all.shape[1..], ScalarType.Float32))];
+        ranks.Broadcast(gradients.OfType<Tensor>());
+        Tensor mine = tensor(batch.PositionsOf(ranks.Rank));
+        gradients = [.. gradients.Select(gradient => gradient?.index_select(0, mine).to(v.device))];
+        return new(told.Result, gradients[0], gradients[1..]);
     }
+
+    // What rank 0 tells, and which gradients it has.
+    private sealed record Told(StepResult Result, bool[] Exist);
 
     private OutputGradients OfAll(Tensor all)
     {

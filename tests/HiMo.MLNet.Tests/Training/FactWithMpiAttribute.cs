@@ -1,0 +1,27 @@
+namespace HiMo.MLNet.Tests.Training;
+
+/// <summary>A fact that needs MPI's launchers, Open MPI's and MPICH's, beside each other.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class FactWithMpiAttribute : FactAttribute
+{
+    public FactWithMpiAttribute()
+    {
+        if (!MpiRun.IsInstalled)
+        {
+            Skip = MpiRun.Missing;
+        }
+    }
+}
+
+/// <summary>As <see cref="FactWithMpiAttribute"/>, for a theory.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class TheoryWithMpiAttribute : TheoryAttribute
+{
+    public TheoryWithMpiAttribute()
+    {
+        if (!MpiRun.IsInstalled)
+        {
+            Skip = MpiRun.Missing;
+        }
+    }
+}
