@@ -1,7 +1,6 @@
 using System.Formats.Tar;
 using System.Text;
 using HiMo.MLNet.Data;
-using HiMo.MLNet.Tests.Data;
 
 namespace HiMo.MLNet.Tests.Fuzzing;
 
