@@ -107,7 +107,7 @@ internal sealed class ParquetTable
         ParquetReader reader = Guard(() => ParquetReader.CreateAsync(_file));
         try
         {
-            return use(reader);
+            return Guard(() => Task.FromResult(use(reader)));
         }
         finally
         {
@@ -122,7 +122,8 @@ internal sealed class ParquetTable
         {
             return read().GetAwaiter().GetResult();
         }
-        catch (Exception e) when (e is not (OutOfMemoryException or FileNotFoundException or UnauthorizedAccessException))
+        catch (Exception e) when (e is not (OutOfMemoryException or FileNotFoundException or UnauthorizedAccessException)
+            && !(e is InvalidDataException && e.Message.StartsWith(_file, StringComparison.Ordinal)))
         {
             throw new SourceLocation(_file).Error($"it cannot be read as a Parquet table: {e.Message}", e);
         }

@@ -13,7 +13,10 @@ namespace HiMo.MLNet.Data;
 /// </summary>
 internal sealed class TarShard(string file, string name, string? captionField)
 {
-    private const int HeaderBuffer = 16 * 1024, BlockSize = 512;
+    private const int HeaderBuffer = 16 * 1024, BlockSize = 512, TypeFlag = 156, SizeField = 124, SizeLength = 12;
+
+    // Of a long name and what else stands before an entry.
+    private const int MostNameBytes = 1 << 20;
 
     public IEnumerable<CaptionedImage> Read()
     {
@@ -22,7 +25,7 @@ internal sealed class TarShard(string file, string name, string? captionField)
         using TarReader reader = new(stream);
         Sample? sample = null;
         TarEntry? before = null;
-        for (TarEntry? entry; (entry = Next(reader, stream, before)) is not null; before = entry)
+        for (TarEntry? entry; (entry = Next(reader, stream, texts, before)) is not null; before = entry)
         {
             if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile))
             {
@@ -48,15 +51,18 @@ internal sealed class TarShard(string file, string name, string? captionField)
 
     private SourceLocation At(string member) => new($"{file}, member {member.Quoted()}");
 
-    private TarEntry? Next(TarReader reader, FileStream stream, TarEntry? before)
+    private TarEntry? Next(TarReader reader, FileStream stream, SafeFileHandle headers, TarEntry? before)
     {
         string behind = before is null ? "at its start" : $"behind member {before.Name.Quoted()}";
+        long end = before is null ? 0 : before.DataOffset + Blocks(before.Length);
+        CheckNames(headers, end, stream.Length, behind);
         TarEntry? entry;
         try
         {
             entry = reader.GetNextEntry();
         }
-        catch (Exception e) when (e is EndOfStreamException or FormatException or ArgumentException or InvalidDataException)
+        catch (Exception e) when (e is EndOfStreamException or FormatException or ArgumentException or OverflowException
+            or InvalidDataException)
         {
             throw new SourceLocation(file).Error($"the shard is cut or damaged {behind}: {e.Message}", e);
         }
@@ -64,14 +70,37 @@ internal sealed class TarShard(string file, string name, string? captionField)
         if (entry is null)
         {
             // Two blocks of zeros end a tar; a reader that is content without them takes a shard that is cut between two members.
-            long end = before is null ? 0 : before.DataOffset + ((before.Length + BlockSize - 1) / BlockSize * BlockSize);
             return end + BlockSize <= stream.Length ? null
                 : throw new SourceLocation(file).Error($"the shard is cut {behind}: expected the blocks of zeros that end a tar.");
         }
 
-        return entry.DataOffset + entry.Length <= stream.Length ? entry
+        return entry.Length <= stream.Length - entry.DataOffset ? entry
             : throw At(entry.Name).Error(
                 $"the shard is cut: expected {entry.Length} bytes from {entry.DataOffset} on, found the end at {stream.Length}.");
+    }
+
+    private static long Blocks(long length) => (length + BlockSize - 1) / BlockSize * BlockSize;
+
+    // Long names stand in entries of their own before the one that they name; a reader takes the memory that their heads ask for.
+    private void CheckNames(SafeFileHandle headers, long position, long length, string behind)
+    {
+        Span<byte> header = stackalloc byte[BlockSize];
+        while (RandomAccess.Read(headers, header, position) == BlockSize && "xgLK"u8.Contains(header[TypeFlag]))
+        {
+            long size = 0;
+            foreach (byte digit in header.Slice(SizeField, SizeLength).Trim(" \0"u8))
+            {
+                size = size <= MostNameBytes && digit is >= (byte)'0' and <= (byte)'7' ? (8 * size) + digit - '0' : int.MaxValue;
+            }
+
+            if (size > MostNameBytes || position + BlockSize + size > length)
+            {
+                throw new SourceLocation(file).Error(
+                    $"the shard is cut or damaged {behind}: expected a name of at most {MostNameBytes} bytes, found one of {size}.");
+            }
+
+            position += BlockSize + Blocks(size);
+        }
     }
 
     // WebDataset's own rule.

@@ -1,3 +1,4 @@
+using System.Formats.Tar;
 using System.Text;
 using HiMo.MLNet.Data;
 
@@ -45,6 +46,8 @@ internal static class DataSetFuzz
                 8 << 20);
         }
 
+        yield return Shard(folder, "webdataset", "1.tar", File.ReadAllBytes(WriteTar(Path.Combine(folder, "seed.tar"))), 8 << 20);
+
         string root = Path.Combine(folder, "set");
         yield return new FuzzKind(
             "folders",
@@ -61,6 +64,42 @@ internal static class DataSetFuzz
             },
             error => error is InvalidDataException,
             8 << 20);
+    }
+
+    private static FuzzKind Shard(string folder, string format, string name, byte[] good, long mostBytes) => new(
+        format, random => Mutations.Bytes(random, good),
+        input =>
+        {
+            string file = Path.Combine(folder, name);
+            File.WriteAllBytes(file, input);
+            foreach (CaptionedImage image in DataSets.Open(file, format))
+            {
+                Assert.InRange(image.Encoded?.Invoke().Length ?? 0, 0, input.Length);
+            }
+        },
+        error => error is InvalidDataException or ImageReadException, mostBytes);
+
+    // Long names, which tar keeps in entries of their own, in both ways of doing so.
+    private static string WriteTar(string path)
+    {
+        using FileStream file = File.Create(path);
+        using TarWriter writer = new(file, TarEntryFormat.Pax, leaveOpen: true);
+        string name = new('n', 150);
+        foreach (Func<string, TarEntry> make in (Func<string, TarEntry>[])
+            [extension => new PaxTarEntry(TarEntryType.RegularFile, $"{name}p.{extension}"),
+            extension => new GnuTarEntry(TarEntryType.RegularFile, $"{name}g.{extension}"),
+            extension => new UstarTarEntry(TarEntryType.RegularFile, $"1.{extension}")])
+        {
+            foreach ((string extension, byte[] bytes) in ((string, byte[])[])
+                [("jpg", [1, 2, 3]), ("txt", Mutations.Utf8("A cat.")), ("json", Mutations.Utf8("""{"caption": "A cat."}"""))])
+            {
+                TarEntry entry = make(extension);
+                entry.DataStream = new MemoryStream(bytes);
+                writer.WriteEntry(entry);
+            }
+        }
+
+        return path;
     }
 
     private static void Read(DataSet images, string root)
