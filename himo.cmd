@@ -12,7 +12,7 @@ set args=%*
 for %%v in (demo web test fidelity fuzz bench stress reliability format pack reference help) do if "%~1"=="%%v" goto %%v
 for %%v in (-h --help) do if "%~1"=="%%v" goto help
 if "%~1"=="" goto help
-for %%v in (quickstart compare-objectives sample scenes reproduce) do if "%~1"=="%%v" goto samples
+for %%v in (quickstart sample scenes reproduce) do if "%~1"=="%%v" goto samples
 dotnet run -c Release --project "%~dp0src\HiMo.MLNet.Cli" -- %*
 exit /b
 

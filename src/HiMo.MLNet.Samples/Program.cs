@@ -11,7 +11,6 @@ Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false
 RootCommand root = new("HiMo-CLIP in ML.NET, on the sample drawings.")
 {
     QuickstartCommand.Create(),
-    CompareObjectivesCommand.Create(),
     SampleCommand.Create(),
     ScenesCommand.Create(),
     ReproduceCommand.Create(),

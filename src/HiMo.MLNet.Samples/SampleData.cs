@@ -67,22 +67,23 @@ internal static class SampleData
         });
 
     /// <summary>What learns most from so few and so small drawings in minutes on a CPU.</summary>
-    public static HiMoClipOptions TrainingOptions(string folder, int epochs) => new()
+    private static HiMoClipOptions TrainingOptions(string folder, int epochs) => new()
     {
         ImageFolder = folder,
-        Architecture = ClipArchitecture.Small,
+        Architecture = ClipArchitecture.Small with { ImageSize = 32, VisionWidth = 32, TextLayers = 1 },
         Epochs = epochs,
-        BatchSize = 256,
+        BatchSize = 64,
+        LearningRate = 5e-4,
         CaptionSampling = CaptionSampling.Mixed,
         Augmentation = new ImageAugmentation
         {
-            MinScale = 0.6,
-            MaxScale = 1.2,
-            Rotation = 12,
-            Shift = 0.08,
-            Brightness = 0.3,
-            Contrast = 0.3,
-            Saturation = 0.4,
+            MinScale = 0.9,
+            MaxScale = 1.1,
+            Rotation = 5,
+            Shift = 0.05,
+            Brightness = 0.1,
+            Contrast = 0.1,
+            Saturation = 0.3,
         },
     };
 }

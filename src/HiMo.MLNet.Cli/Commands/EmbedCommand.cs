@@ -53,7 +53,7 @@ internal static class EmbedCommand
                 result.AddError("Expected one of --images, --data and --texts.");
             }
 
-            bool toFolder = result.GetValue(s_output) is { } path && OutputFile.IsFolder(path);
+            bool toFolder = result.GetResult(s_output)?.Tokens.FirstOrDefault()?.Value is { } path && OutputFile.IsFolder(path);
             if (toFolder ? result.GetResult(s_texts) is not null
                 : new Option[] { s_data, s_shard, s_captions }.Any(option => result.GetResult(option) is { Implicit: false }))
             {

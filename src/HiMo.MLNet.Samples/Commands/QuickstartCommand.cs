@@ -8,7 +8,7 @@ internal static class QuickstartCommand
 {
     public static Command Create()
     {
-        Option<int> epochs = CommandOption.Of("--epochs", "COUNT", "Passes over the drawings.", 65);
+        Option<int> epochs = CommandOption.Of("--epochs", "COUNT", "Passes over the drawings.", 40);
         Option<int?> drawings = CommandOption.Of<int?>("--drawings", "COUNT",
             "Use only so many drawings, for a quick look. Default: all 2,048, and 682 to measure.");
         Option<string> output = CommandOption.Of("--output", "FOLDER", "Where the model and the report go.", "himo-demo", "-o");

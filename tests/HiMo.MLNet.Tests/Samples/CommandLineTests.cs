@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.IO.Compression;
 using System.Text.Json;
+using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -118,7 +119,13 @@ public sealed class CommandLineTests(CommandLineTests.Files files) : IClassFixtu
     [Fact]
     public void Inspect_tells_that_77_tokens_are_stretched()
     {
-        string checkpoint = files.Save(ToyImages.Tiny with { ContextLength = 77 }, "short.safetensors");
+        string checkpoint = files.At("short.safetensors");
+        using (ClipModel model = ClipWeights.Load(files.Save(ToyImages.Tiny with { ContextLength = 77 }, "ours.safetensors")))
+        using (FileStream file = File.Create(checkpoint))
+        {
+            // As CLIP was published: with one table of positions.
+            Safetensors.Write(file, [.. ClipWeights.Tensors(model).Where(t => t.Key != "positional_embedding_res").Select(t => (t.Key, t.Value.detach()))]);
+        }
 
         Assert.Contains("77 (stretched to 248) of a vocabulary of 49,408", HimoProgram.Run("inspect", checkpoint).Output, StringComparison.Ordinal);
     }

@@ -95,11 +95,11 @@ public sealed class SharedTrainingTests(SharedTrainingTests.OneProcess alone) : 
     }
 
     [FactWithMpi]
-    public void One_rank_is_one_process_bit_for_bit()
+    public void One_rank_is_one_process()
     {
         string results = Share(MpiRun.OpenMpi, 1, "HiMo-cached");
 
-        Assert.Equal(File.ReadAllBytes(alone.Weights("HiMo-cached")), File.ReadAllBytes(SharedTraining.Weights(results, "HiMo-cached", 0)));
+        AssertSameWeights(alone.Weights("HiMo-cached"), SharedTraining.Weights(results, "HiMo-cached", 0));
     }
 
     [TheoryWithMpi]
