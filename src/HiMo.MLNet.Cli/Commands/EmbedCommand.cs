@@ -79,8 +79,15 @@ internal static class EmbedCommand
         using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
         EmbeddingJob.Result result = ProgressDisplay.Show("embedding", report => job.Run(input, model, report, cancellation));
         Console.WriteLine(args.GetValue(Json.Option)
-            ? Json.Line(new { Output = folder, Shard = $"{shard.Index}/{shard.Count}", result.Files, result.Present, result.Rows,
-                result.Unreadable })
+            ? Json.Line(new
+            {
+                Output = folder,
+                Shard = $"{shard.Index}/{shard.Count}",
+                result.Files,
+                result.Present,
+                result.Rows,
+                result.Unreadable,
+            })
             : $"{folder}: {result.Files} files with {result.Rows} rows"
                 + (result.Present > 0 ? $", {result.Present} files were there" : ""));
         if (result.Unreadable == 0)

@@ -56,21 +56,21 @@ internal sealed class PaperReproduction(string folder, ReproductionPlan plan, Ca
         List<double> recall = [];
         IDataView gists = Train(mlContext, PretrainingSeed, plan.PretrainingScenes);
         using (HiMoClipTransformer model = Fit(mlContext, $"pretraining {network}", gists, new()
-            {
-                ImageColumnName = nameof(SceneRow.Image),
-                CaptionColumnName = nameof(SceneRow.ShortCaption),
-                Architecture = plan.Network(network),
-                Objective = new ClipObjective(),
-                Epochs = plan.PretrainingEpochs,
-                BatchSize = plan.BatchSize,
-                ValidationSet = SceneData.Load(mlContext,
-                    Scene.Sequence(TestSeed, SceneSplit.Validation, distinct: true).Take(plan.TestScenes), _renderer, plan.ImageSize),
-                ValidationMetric = ValidationMetric.RecallAt1,
-                Patience = plan.Patience,
-                CheckpointFolder = states,
-                ResumeFrom = Directory.Exists(states) ? states : null,
-                CheckpointsKept = 1,
-            }, new Steps(recall)))
+        {
+            ImageColumnName = nameof(SceneRow.Image),
+            CaptionColumnName = nameof(SceneRow.ShortCaption),
+            Architecture = plan.Network(network),
+            Objective = new ClipObjective(),
+            Epochs = plan.PretrainingEpochs,
+            BatchSize = plan.BatchSize,
+            ValidationSet = SceneData.Load(mlContext,
+                Scene.Sequence(TestSeed, SceneSplit.Validation, distinct: true).Take(plan.TestScenes), _renderer, plan.ImageSize),
+            ValidationMetric = ValidationMetric.RecallAt1,
+            Patience = plan.Patience,
+            CheckpointFolder = states,
+            ResumeFrom = Directory.Exists(states) ? states : null,
+            CheckpointsKept = 1,
+        }, new Steps(recall)))
         {
             // In that form the 77 positions are one table, as CLIP's are, which is stretched when it is loaded; it has no ResNet.
             if (plan.Network(network).IsVisionTransformer)
