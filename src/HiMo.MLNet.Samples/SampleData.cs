@@ -74,7 +74,6 @@ internal static class SampleData
         Epochs = epochs,
         BatchSize = 64,
         LearningRate = 5e-4,
-        CaptionSampling = CaptionSampling.Mixed,
         Augmentation = new ImageAugmentation
         {
             MinScale = 0.9,
