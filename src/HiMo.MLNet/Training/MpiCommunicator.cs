@@ -132,6 +132,8 @@ public sealed class MpiCommunicator : ICommunicator, IDisposable
     {
         Console.Error.WriteLine($"rank {Rank} of {Size}: {reason}");
         Console.Error.Flush();
+        // MPICH's launcher drops what it has not passed on when it hears of the end.
+        Thread.Sleep(TimeSpan.FromSeconds(1));
         _library.Abort();
         Environment.Exit(1);
     }
