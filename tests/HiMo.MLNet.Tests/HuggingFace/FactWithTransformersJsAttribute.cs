@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using HiMo.MLNet.Tests.Samples;
 
 namespace HiMo.MLNet.Tests.HuggingFace;
@@ -12,27 +10,13 @@ internal sealed class FactWithTransformersJsAttribute : FactAttribute
     public static string Folder { get; } = Path.Combine(BuiltProgram.Root, "tests", "transformersjs");
 
     private static readonly bool s_isThere =
-        HasNode() && Directory.Exists(Path.Combine(Folder, "node_modules", "@huggingface", "transformers"));
+        Node.IsThere && Directory.Exists(Path.Combine(Folder, "node_modules", "@huggingface", "transformers"));
 
     public FactWithTransformersJsAttribute()
     {
         if (!s_isThere)
         {
             Skip = "Needs Node 20 or later and transformers.js: npm install --prefix tests/transformersjs";
-        }
-    }
-
-    private static bool HasNode()
-    {
-        try
-        {
-            using Process node = Process.Start(new ProcessStartInfo("node", ["--version"]) { RedirectStandardOutput = true })!;
-            node.WaitForExit();
-            return node.ExitCode == 0;
-        }
-        catch (Win32Exception)
-        {
-            return false;
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
 
@@ -22,7 +21,7 @@ internal sealed class PGliteServer : IDisposable
     }
 
     /// <summary>Whether it can be started, or what is missing.</summary>
-    public static string? Missing { get; } = HasNode() && Directory.Exists(Path.Combine(Folder, "node_modules", "@electric-sql", "pglite")) ? null
+    public static string? Missing { get; } = Node.IsThere && Directory.Exists(Path.Combine(Folder, "node_modules", "@electric-sql", "pglite")) ? null
         : "Needs Node 20 or later and PGlite: npm install --prefix tests/pglite";
 
     private static string Folder => Path.Combine(BuiltProgram.Root, "tests", "pglite");
@@ -39,19 +38,5 @@ internal sealed class PGliteServer : IDisposable
         }
 
         _node.Dispose();
-    }
-
-    private static bool HasNode()
-    {
-        try
-        {
-            using Process node = Process.Start(new ProcessStartInfo("node", ["--version"]) { RedirectStandardOutput = true })!;
-            node.WaitForExit();
-            return node.ExitCode == 0;
-        }
-        catch (Win32Exception)
-        {
-            return false;
-        }
     }
 }
