@@ -1,6 +1,6 @@
 using System.Reflection;
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using HiMo.MLNet.Tests.Samples;
 
 namespace HiMo.MLNet.Tests;
 
@@ -98,9 +98,9 @@ public sealed partial class LayerTests
     }
 
     /// <summary>The folder, below the library's, of the file that declares each type.</summary>
-    private static Dictionary<string, string> FoldersOfTypes([CallerFilePath] string here = "")
+    private static Dictionary<string, string> FoldersOfTypes()
     {
-        string root = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "src", "HiMo.MLNet"));
+        string root = Path.Combine(BuiltProgram.Root, "src", "HiMo.MLNet");
         Dictionary<string, string> folders = [];
         foreach (string file in Directory.EnumerateFiles(root, "*.cs", SearchOption.AllDirectories))
         {

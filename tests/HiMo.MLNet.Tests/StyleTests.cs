@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
+using HiMo.MLNet.Tests.Samples;
 
 namespace HiMo.MLNet.Tests;
 
@@ -8,9 +8,9 @@ public sealed partial class StyleTests
 {
     private const int LineLength = 140, MethodLines = 60;
 
-    private static IEnumerable<(string Path, string[] Lines)> Sources([CallerFilePath] string here = "")
+    private static IEnumerable<(string Path, string[] Lines)> Sources()
     {
-        string src = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "src"));
+        string src = Path.Combine(BuiltProgram.Root, "src");
         return Directory.EnumerateFiles(src, "*.cs", SearchOption.AllDirectories)
             .Where(path => !Path.GetRelativePath(src, path).Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
             .Select(path => (Path.GetRelativePath(src, path), File.ReadAllLines(path)));
