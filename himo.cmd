@@ -94,7 +94,10 @@ echo        himo test      build and run all tests
 echo        himo fidelity  compare every stage with the original's numbers, and print the largest differences
 echo        himo fuzz      damage untrusted input of every kind, 20,000 times each or 'fuzz N' times, and read it
 echo        himo bench     measure time and peak memory of loading and of a training step
+echo        himo bench speed ^| original ^| search ^| ranks ^| zip ^| files   the towers, an image search, ranking, model zips, image files: see docs\performance.md
+echo        himo bench shards ^| job ^| engines   tar shards, a job that embeds them, searches in databases: see docs\scale.md
 echo        himo bench soak ^| web ^| kills   long runs, the web sample at its limit, kills at random moments: see docs\reliability.md
+echo        himo bench rank-kills ^| scaling   trainings by several processes: kills of one of them, and how they scale: see docs\scale.md
 echo        himo stress    repeat all kinds of work under constant garbage collections for some MINUTES (default 10), and compare results bit for bit
 echo        himo reliability   all of docs\reliability.md anew, some hours; --quick for a quarter of an hour
 echo        himo format    apply the code style (--verify-no-changes to check)
@@ -108,7 +111,7 @@ echo        himo search    find the images that match a description
 echo        himo index     embed images once, to be searched many times
 echo        himo train     train or fine-tune on images with captions
 echo        himo eval      measure models as the papers do, and write a report
-echo        himo export    write a model for ONNX Runtime, transformers, transformers.js or ML.NET
+echo        himo export    write a model for ONNX Runtime, for transformers and transformers.js, as safetensors, or for ML.NET
 echo        himo completion   a script that completes commands and options of the installed tool at the Tab key
 echo        himo sample    run a sample in the shape that Model Builder generates
 echo        himo scenes    make scenes of several objects with long captions, a data set to train and measure on

@@ -23,4 +23,21 @@ internal static class CommandOption
     /// <param name="aliases">Other names.</param>
     public static Option<T> Of<T>(string name, string value, string description, T standard, params string[] aliases) =>
         new(name, aliases) { Description = description, HelpName = value, DefaultValueFactory = _ => standard };
+
+    /// <summary>Refuses other numbers. (A command's own validators see options that are not given without their standard value.)</summary>
+    /// <param name="option">A number.</param>
+    /// <param name="least">The least that it may be.</param>
+    /// <param name="most">The most.</param>
+    public static Option<int> Within(this Option<int> option, int least, int most = int.MaxValue)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.GetValueOrDefault<int>() is int found && (found < least || found > most))
+            {
+                string range = most == int.MaxValue ? $"at least {least}" : $"{least} to {most}";
+                result.AddError($"{option.Name}: expected {range}, found {found}.");
+            }
+        });
+        return option;
+    }
 }

@@ -22,4 +22,5 @@ RootCommand root = new("CLIP models that understand long captions, in ML.NET: in
     CompletionCommand.Create(),
 };
 root.HelpName = "himo";
+root.Add(new DiagramDirective());                                             // himo "[diagram]" …: how the arguments are understood
 return await root.Parse(args).RunAsync();

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
 
 namespace HiMo.MLNet.Cli;
 
@@ -46,13 +47,18 @@ internal static class Work
         // Not the standard output: what reads it expects a result.
         wrong.ShowHelp = parsed.Tokens.Count == 0;
         await parsed.InvokeAsync(new() { Output = Console.Error });
-        if (parsed.CommandResult.Command is { } command and not RootCommand)
+        string command = PathOf(parsed.CommandResult);
+        if (command.Length > 0)
         {
-            Console.Error.WriteLine($"'himo {command.Name} --help' tells more.");
+            Console.Error.WriteLine($"'himo{command} --help' tells more.");
         }
 
         return Failure.Usage;
     }
+
+    // " sample scenes"
+    private static string PathOf(SymbolResult? result) =>
+        result is CommandResult { Command: not RootCommand } command ? $"{PathOf(command.Parent)} {command.Command.Name}" : "";
 
     private static int Run(Func<int> work)
     {

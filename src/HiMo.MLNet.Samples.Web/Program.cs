@@ -6,11 +6,12 @@ using Microsoft.AspNetCore.RateLimiting;
 
 const string demo = "himo-demo/emoji-model.zip";
 const string usage = """
-    usage: himo web [--model MODEL] [--images FOLDER] [--urls http://localhost:5000]
+    usage: himo web [--model MODEL] [--images FOLDER] [--example TEXT] [--urls http://localhost:5000]
            [--concurrency COUNT] [--queue COUNT] [--timeout SECONDS] [--minrate BYTES] [--maxbytes BYTES] [--maxpixels COUNT]
            [--maxtext CHARACTERS]
     A page that searches images by sentences and classifies images. The model is a checkpoint or an ML.NET zip; without one
     it is that of './himo demo', himo-demo/emoji-model.zip where you stand. The demo's model searches the sample drawings.
+    The page offers the example as a description to try.
     """;
 
 if (args.Any(argument => argument is "--help" or "-h" or "-?"))
@@ -29,7 +30,7 @@ if ((builder.Configuration["model"] ?? (File.Exists(demo) ? demo : null)) is not
 Limits limits;
 ClipEmbedder? model = null;
 Gallery gallery;
-string? example = null;
+string? example = builder.Configuration["example"];
 try
 {
     limits = new Limits(builder.Configuration);
@@ -42,7 +43,8 @@ try
     }
     else if (Path.GetFileName(path) == Path.GetFileName(demo))
     {
-        (images, example) = ImageFolder.Drawings();
+        (images, string description) = ImageFolder.Drawings();
+        example ??= description;
     }
 
     gallery = images.Count > 0 ? Gallery.Embed(model, images, Console.Error.WriteLine) : Gallery.Empty;

@@ -17,4 +17,5 @@ RootCommand root = new("HiMo-CLIP in ML.NET, on the sample drawings.")
     QuickstartCommand.CreateClassifySamples(),
 };
 root.HelpName = "himo";
+root.Add(new DiagramDirective());                                             // himo "[diagram]" …: how the arguments are understood
 return await root.Parse(args).RunAsync();

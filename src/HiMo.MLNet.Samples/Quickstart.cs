@@ -1,12 +1,11 @@
 using System.Diagnostics;
 using Microsoft.ML;
-using Microsoft.ML.Data;
 using Spectre.Console;
 
 namespace HiMo.MLNet.Samples;
 
-/// <summary>Trains on the sample drawings, saves, has a second process load the model and classify drawings it never saw, and writes a
-/// report.</summary>
+/// <summary>Trains on the sample drawings, saves, has a second process load the model and find the descriptions of drawings it never
+/// saw, and writes a report.</summary>
 internal static class Quickstart
 {
     /// <param name="output">The folder of the model and the report.</param>
@@ -37,7 +36,8 @@ internal static class Quickstart
         AnsiConsole.MarkupLineInterpolated(
             $"\n[bold]3. Saved[/] {zip} ({new FileInfo(zip).Length / 1e6:f1} MB) with mlContext.Model.Save.");
 
-        AnsiConsole.MarkupLine("\n[bold]4. A second process[/] loads it with mlContext.Model.Load and classifies five held-out drawings.");
+        AnsiConsole.MarkupLine("\n[bold]4. A second process[/] loads it with mlContext.Model.Load and finds the description of each of "
+            + "five held-out drawings.");
         using Process second = Process.Start(new ProcessStartInfo(Environment.ProcessPath!,
             Environment.ProcessPath!.EndsWith("dotnet", StringComparison.Ordinal)
                 ? [typeof(Quickstart).Assembly.Location, "classify-samples", zip] : ["classify-samples", zip]))!;
@@ -78,28 +78,28 @@ internal static class Quickstart
         public float[] Score { get; set; } = [];
     }
 
-    /// <summary>The second process: nothing but the zip and images.</summary>
+    /// <summary>The second process, which has nothing but the zip and images: which of the descriptions of five drawings is that of
+    /// each?</summary>
     public static void Classify(string zip)
     {
         var mlContext = new MLContext();
         string folder = SampleData.Unpack();
         (_, IDataView test) = SampleData.Load(mlContext, folder);
-        ITransformer model = mlContext.Model.Load(zip, out _);
-        ((HiMoClipTransformer)model).ImageFolder = folder;
+        Drawing[] drawings = [.. mlContext.Data.CreateEnumerable<Drawing>(test, reuseRowObject: false)];
+        drawings = [.. Enumerable.Range(0, 5).Select(i => drawings[(2 * i + 1) * drawings.Length / 10])];
+
+        using var loaded = (HiMoClipTransformer)mlContext.Model.Load(zip, out _);
+        loaded.ImageFolder = folder;
+        // A label may be as long as a caption.
+        HiMoClipTransformer model = loaded.ForZeroShot(drawings.Select(drawing => drawing.Caption));
         ITransformer withText = model.Append(mlContext.Transforms.Conversion.MapKeyToValue("PredictedLabel").Fit(model.Transform(test)));
         using PredictionEngine<Drawing, Prediction> engine = mlContext.Model.CreatePredictionEngine<Drawing, Prediction>(withText);
-        VBuffer<ReadOnlyMemory<char>> names = default;
-        engine.OutputSchema["Score"].Annotations.GetValue("SlotNames", ref names);
-        string[] labels = [.. names.DenseValues().Select(n => n.ToString())];
-
-        Table table = new Table().AddColumns("drawing", "its kind", "predicted, with probability");
-        Drawing[] drawings = [.. mlContext.Data.CreateEnumerable<Drawing>(test, reuseRowObject: false)];
-        foreach (Drawing drawing in Enumerable.Range(0, 5).Select(i => drawings[(2 * i + 1) * drawings.Length / 10]))
+        Table table = new Table { ShowRowSeparators = true }.AddColumns("drawing", "predicted description, with its probability");
+        foreach (Drawing drawing in drawings)
         {
             Prediction prediction = engine.Predict(drawing);
-            IEnumerable<string> top = prediction.Score.Select((p, i) => (p, i)).OrderByDescending(s => s.p).Take(3)
-                .Select(s => $"{labels[s.i]} {100 * s.p:f0} %");
-            table.AddRow(drawing.Name, drawing.Kind(), string.Join("\n", top)).AddEmptyRow();
+            string verdict = prediction.PredictedLabel == drawing.Caption ? "right" : "wrong";
+            table.AddRow(drawing.Name, $"{prediction.PredictedLabel} ({100 * prediction.Score.Max():f0} %, {verdict})");
         }
         AnsiConsole.Write(table);
     }

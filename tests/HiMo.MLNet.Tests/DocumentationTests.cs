@@ -50,6 +50,15 @@ public sealed partial class DocumentationTests
     [GeneratedRegex(@"(?<![\w/])(\./)?himo (?<verb>[a-z-]+)(?<rest>[^`\n]*)")]
     private static partial Regex Commands { get; }
 
+    // A line of a block, or the first cell of a row: a whole command, which a sentence need not have.
+    [GeneratedRegex(@"^(\| `)?(\./)?himo (?<verb>[a-z-]+)(?<rest> [^`\n#]+)", RegexOptions.Multiline)]
+    private static partial Regex WholeCommands { get; }
+
+    [GeneratedRegex("""
+        "(?<word>[^"]*)"|'(?<word>[^']*)'|(?<word>\S+)
+        """)]
+    private static partial Regex Words { get; }
+
     [GeneratedRegex(@"(?<=\s)--[a-z][a-z-]*")]
     private static partial Regex Options { get; }
 
@@ -152,22 +161,34 @@ public sealed partial class DocumentationTests
         Assert.True(help.Count > 10, $"Only {string.Join(", ", help.Keys)} were found.");
     }
 
-    /// <summary>What a command says of itself; empty if there is none.</summary>
-    private static string Help(string verb)
+    [Fact]
+    public void Commands_are_understood_as_they_stand()
     {
-        foreach ((string folder, string program) in (ReadOnlySpan<(string, string)>)
+        string script = File.ReadAllText(Path.Combine(BuiltProgram.Root, "himo"));
+        var commands = Pages().SelectMany(page => WholeCommands.Matches(page.Text))
+            .Where(command => !script.Contains($"  {command.Groups["verb"].Value})", StringComparison.Ordinal))
+            .DistinctBy(command => command.Value).ToList();
+
+        AssertNone(commands.Where(command => !Programs([
+                "[diagram]", command.Groups["verb"].Value, .. Words.Matches(command.Groups["rest"].Value).Select(word => word.Groups["word"].Value)
+            ]).Any(result => result.ExitCode == 0)).Select(command => command.Value));
+        Assert.True(commands.Count > 20, $"Only {commands.Count} were found.");
+    }
+
+    /// <summary>What a command says of itself; empty if there is none.</summary>
+    // Of a command that it does not know, a program shows its own help.
+    private static string Help(string verb) => Programs(verb, "--help")
+        .FirstOrDefault(result => result.ExitCode == 0 && result.Output.Contains($"  himo {verb} ", StringComparison.Ordinal))?.Output ?? "";
+
+    /// <summary>The command line and then the samples, which know different commands.</summary>
+    private static IEnumerable<ProgramResult> Programs(params string[] arguments)
+    {
+        foreach ((string folder, string program) in ((string, string)[])
             [("src/HiMo.MLNet.Cli", "himo.dll"), ("src/HiMo.MLNet.Samples", "himo-samples.dll")])
         {
-            using Process process = BuiltProgram.Start(folder, program, BuiltProgram.Root, verb, "--help");
-            var result = ProgramResult.Of(process);
-            // Of a command that it does not know, a program shows its own help.
-            if (result.ExitCode == 0 && result.Output.Contains($"  himo {verb} ", StringComparison.Ordinal))
-            {
-                return result.Output;
-            }
+            using Process process = BuiltProgram.Start(folder, program, BuiltProgram.Root, arguments);
+            yield return ProgramResult.Of(process);
         }
-
-        return "";
     }
 
     [Fact]

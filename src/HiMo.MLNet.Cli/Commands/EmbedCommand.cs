@@ -23,19 +23,11 @@ internal static class EmbedCommand
         "The share of this process in a job of several: 0/16 to 15/16. auto: as the tasks of a Slurm array are numbered; auto/COUNT: as "
         + "Kubernetes numbers the pods of an Indexed Job.");
     private static readonly Option<int> s_rows = CommandOption.Of("--rows-per-file", "COUNT", "The most images of a file in a folder.",
-        8192);
+        8192).Within(1);
     private static readonly Option<bool> s_captions = new("--captions") { Description = "Into a folder, embed captions, too." };
     private static readonly Option<string> s_output = OutputFile.WithFolder(
         "Where to: a folder of Parquet files, where a run that was interrupted goes on; .tsv (the name, then the values), .jsonl, or .idv "
         + "(for mlContext.Data.LoadFromBinary).", ".tsv", ".jsonl", ".idv");
-
-    static EmbedCommand() => s_rows.Validators.Add(result =>
-    {
-        if (result.GetValueOrDefault<int>() is < 1 and var found)
-        {
-            result.AddError($"--rows-per-file: expected at least 1, found {found}.");
-        }
-    });
 
     public static Command Create()
     {

@@ -17,6 +17,7 @@ internal static class SampleCommand
         Create("product-tags", "Tags for products, and none for other images.", Tag),
         Create("apply-onnx-model", "An exported image tower behind ML.NET's own image transforms; src/HiMo.MLNet.Samples/"
             + "ApplyOnnxModel.cs.", ApplyOnnxModel.Run),
+        SceneSampleCommand.Create(),
         SearchPartsCommand.CreateParquet(),
         SearchPartsCommand.CreatePostgres(),
     };

@@ -12,9 +12,9 @@ internal static class ScenesCommand
         Option<string> output = CommandOption.Required<string>("--output", "FOLDER", "Where images and captions go.", "-o");
         // There are about 10,000 compositions of each, and the last ones would be long in coming.
         const int MostDistinct = 5000;
-        Option<int> count = CommandOption.Of("--count", "COUNT", "How many scenes.", 2000);
+        Option<int> count = CommandOption.Of("--count", "COUNT", "How many scenes.", 2000).Within(1);
         Option<int> seed = CommandOption.Of("--seed", "NUMBER", "The same one makes the same scenes.", 1);
-        Option<int> size = CommandOption.Of("--size", "PIXELS", "The side of the images.", 96);
+        Option<int> size = CommandOption.Of("--size", "PIXELS", "The side of the images.", 96).Within(32, 1024);
         Option<SceneSplit> split = new("--split")
         {
             Description = "What they are for: splits share no composition, and test scenes no drawing with the others.",
@@ -26,11 +26,9 @@ internal static class ScenesCommand
             { output, count, seed, split, size };
         command.Validators.Add(result =>
         {
-            if (result.GetValue(count) < 1 || result.GetValue(size) is < 32 or > 1024)
-            {
-                result.AddError("Expected a --count of at least 1 and a --size of 32 to 1024.");
-            }
-            else if (result.GetValue(split) != SceneSplit.Train && result.GetValue(count) > MostDistinct)
+            // Null where an option is not given.
+            if (result.GetResult(split)?.GetValueOrDefault<SceneSplit>() is SceneSplit.Validation or SceneSplit.Test
+                && result.GetResult(count)?.GetValueOrDefault<int>() > MostDistinct)
             {
                 result.AddError($"Expected a --count of at most {MostDistinct}: scenes for validation or the test are all different.");
             }

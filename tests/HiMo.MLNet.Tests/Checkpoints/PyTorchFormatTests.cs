@@ -76,7 +76,7 @@ public sealed class PyTorchFormatTests : IDisposable
     public void Reads_an_archive_written_by_libtorch()
     {
         Tensor values = arange(24, dtype: ScalarType.Float16).view(4, 6);
-        string path = Path.Combine(_folder.Path, "libtorch.pt");
+        string path = Path.Combine(_folder.FullPath, "libtorch.pt");
         save(values.t()[1..4], path);
         using var checkpoint = Checkpoint.Open(path);
         AssertHolds(checkpoint, ("0", values.t()[1..4]));
@@ -123,7 +123,7 @@ public sealed class PyTorchFormatTests : IDisposable
             ("made/data/0", CheckpointWriter.Bytes(tensor(4.5f))), ("made/data/1", CheckpointWriter.Bytes(tensor(77L))),
             ("made/data/2", CheckpointWriter.Bytes(weight)),
         ]));
-        string again = Path.Combine(_folder.Path, "again.pt");
+        string again = Path.Combine(_folder.FullPath, "again.pt");
         using (jit.ScriptModule module = jit.load(made))
         {
             jit.save(module, again);

@@ -26,7 +26,7 @@ public sealed class ShardIndexTests : IDisposable
     public void Reads_the_tensors_that_the_index_names_from_their_files()
     {
         string index = Index("""{"metadata": {"total_size": 20}, "weight_map": {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}}""");
-        foreach (string? path in new[] { index, _folder.Path })
+        foreach (string? path in new[] { index, _folder.FullPath })
         {
             using var checkpoint = Checkpoint.Open(path);
             Assert.Equal(["a", "b"], checkpoint.Tensors.Keys);
@@ -39,17 +39,17 @@ public sealed class ShardIndexTests : IDisposable
     public void Finds_the_only_safetensors_file_of_a_folder()
     {
         using var other = new TemporaryFolder();
-        Assert.Contains("expected a checkpoint", Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(other.Path)).Message);
+        Assert.Contains("expected a checkpoint", Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(other.FullPath)).Message);
         other.Write("model.safetensors", SafetensorsTests.Write([("a", ones(1))]));
         other.Write("config.json", "{}"u8);
-        using (var checkpoint = Checkpoint.Open(other.Path))
+        using (var checkpoint = Checkpoint.Open(other.FullPath))
         {
             Assert.Equal("a", Assert.Single(checkpoint.Tensors.Keys));
         }
 
         Assert.Contains(
             "found model-00001-of-00002.safetensors, model-00002-of-00002.safetensors; name the file itself",
-            Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.Path)).Message);
+            Assert.Throws<CheckpointFormatException>(() => Checkpoint.Open(_folder.FullPath)).Message);
     }
 
     [Theory]
@@ -66,7 +66,7 @@ public sealed class ShardIndexTests : IDisposable
             other.Write(name, SafetensorsTests.Write([("wrong", ones(1))]));
         }
 
-        using var checkpoint = Checkpoint.Open(other.Path);
+        using var checkpoint = Checkpoint.Open(other.FullPath);
 
         Assert.Equal("right", Assert.Single(checkpoint.Tensors.Keys));
     }

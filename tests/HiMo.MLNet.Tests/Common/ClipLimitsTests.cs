@@ -10,7 +10,7 @@ namespace HiMo.MLNet.Tests;
 [Collection(MeasuresMemory.Name)]
 public sealed class ClipLimitsTests : IDisposable
 {
-    private readonly Data.TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new();
 
     public void Dispose()
     {

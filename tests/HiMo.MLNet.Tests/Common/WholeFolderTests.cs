@@ -2,7 +2,7 @@ namespace HiMo.MLNet.Tests;
 
 public sealed class WholeFolderTests : IDisposable
 {
-    private readonly Data.TemporaryFolder _folder = new();
+    private readonly TemporaryFolder _folder = new();
 
     public void Dispose() => _folder.Dispose();
 

@@ -1,7 +1,6 @@
 using System.Text;
 using HiMo.MLNet.Embedding;
 using HiMo.MLNet.Evaluation;
-using HiMo.MLNet.Tests.Data;
 
 namespace HiMo.MLNet.Tests.Evaluation;
 

@@ -15,8 +15,8 @@ internal static class FuzzRun
     /// <param name="first">The number of the first case; a number always makes the same case.</param>
     public static void Run(string group, int count, int first)
     {
-        using var folder = new Checkpoints.TemporaryFolder();
-        foreach (FuzzKind kind in FuzzKinds.Groups[group](folder.Path))
+        using var folder = new TemporaryFolder();
+        foreach (FuzzKind kind in FuzzKinds.Groups[group](folder.FullPath))
         {
             int current = first, read = 0;
             long most = 0;

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using HiMo.MLNet.Checkpoints;
-using HiMo.MLNet.Tests.Checkpoints;
 using TorchSharp;
 
 namespace HiMo.MLNet.Tests.Fuzzing;
@@ -18,7 +17,7 @@ public sealed class KillTests : IDisposable
     [Fact]
     public void A_save_that_is_killed_leaves_the_old_file_or_the_new_one_whole()
     {
-        string path = Path.Combine(_folder.Path, "model.safetensors");
+        string path = Path.Combine(_folder.FullPath, "model.safetensors");
         int kills = Environment.GetEnvironmentVariable("HIMO_KILLS") is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : 20;
         var random = new Random(5);
         for (int kill = 0; kill < kills; kill++)
@@ -40,7 +39,7 @@ public sealed class KillTests : IDisposable
         // What was half written lies beside it until the next save.
         WholeFile.Write(path, stream => Save(stream, 0));
         AssertWhole(path, 0);
-        Assert.Equal([path], Directory.GetFiles(_folder.Path));
+        Assert.Equal([path], Directory.GetFiles(_folder.FullPath));
     }
 
     /// <summary>What the process runs that is killed: it saves the numbers 0, 1, 2 … and prints what is saved.</summary>

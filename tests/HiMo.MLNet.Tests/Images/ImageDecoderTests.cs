@@ -113,13 +113,13 @@ public sealed class ImageDecoderTests
     [MemberData(nameof(BrokenFiles), DisableDiscoveryEnumeration = true)]
     public void Names_the_file_and_the_reason(string name, byte[] content, string reason)
     {
-        string path = Path.Combine(Directory.CreateTempSubdirectory().FullName, name);
-        File.WriteAllBytes(path, content);
+        using var folder = new TemporaryFolder();
+        string path = folder.Write(name, content);
+
         ImageReadException error = Assert.Throws<ImageReadException>(() => ImageDecoder.Decode(path));
         Assert.Equal(path, error.Path);
         Assert.Contains(path, error.Message);
         Assert.Contains(reason, error.Reason);
-        Directory.Delete(Path.GetDirectoryName(path)!, recursive: true);
     }
 
     public static TheoryData<string, byte[]> LyingHeaders => new()

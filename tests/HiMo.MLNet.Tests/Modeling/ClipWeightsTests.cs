@@ -1,6 +1,5 @@
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
-using HiMo.MLNet.Tests.Checkpoints;
 using static TorchSharp.torch;
 
 namespace HiMo.MLNet.Tests.Modeling;

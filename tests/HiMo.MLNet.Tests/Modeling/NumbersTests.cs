@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using HiMo.MLNet.Modeling;
-using HiMo.MLNet.Tests.Checkpoints;
 using HiMo.MLNet.Tests.Samples;
 using TorchSharp;
 

@@ -1,7 +1,6 @@
 using System.Text;
 using HiMo.MLNet.Checkpoints;
 using HiMo.MLNet.Modeling;
-using HiMo.MLNet.Tests.Checkpoints;
 using Microsoft.ML;
 using Microsoft.ML.Runtime;
 using TorchSharp;
@@ -90,7 +89,7 @@ public sealed class StoredArchitectureTests : IDisposable
         Checkpoint(s_gelu);
         Configure("config.json", HuggingFaceGelu);
 
-        using ClipModel model = ClipWeights.Load(_folder.Path);
+        using ClipModel model = ClipWeights.Load(_folder.FullPath);
 
         Embeds(s_gelu, model);
     }
@@ -103,7 +102,7 @@ public sealed class StoredArchitectureTests : IDisposable
         Checkpoint(s_gelu, name);
         Configure("open_clip_config.json", $$"""{ "model_cfg": {{OpenClipGelu}} }""");
 
-        using ClipModel model = ClipWeights.Load(_folder.Path);
+        using ClipModel model = ClipWeights.Load(_folder.FullPath);
 
         Embeds(s_gelu, model);
     }
@@ -259,7 +258,7 @@ public sealed class StoredArchitectureTests : IDisposable
         string path = Checkpoint(s_gelu);
         Configure("config.json", HuggingFaceGelu);
         using var elsewhere = new TemporaryFolder();
-        string saved = Path.Combine(elsewhere.Path, "saved.safetensors"), zip = Path.Combine(elsewhere.Path, "model.zip");
+        string saved = Path.Combine(elsewhere.FullPath, "saved.safetensors"), zip = Path.Combine(elsewhere.FullPath, "model.zip");
         var mlContext = new MLContext();
         List<string> warnings = Warnings(mlContext);
         using (HiMoClipTransformer model = Apply(mlContext, path))
@@ -313,11 +312,11 @@ public sealed class StoredArchitectureTests : IDisposable
             TextMlpWidth = 96,
         };
         options.Objective = new SmartClipObjective();
-        options.CheckpointFolder = _folder.Path;
+        options.CheckpointFolder = _folder.FullPath;
         options.WarmupSteps = 0;
         using HiMoClipTransformer trained = images.Train(mlContext, options);
 
-        using HiMoClipTransformer applied = Apply(mlContext, Directory.GetFiles(_folder.Path, "*.safetensors").Single());
+        using HiMoClipTransformer applied = Apply(mlContext, Directory.GetFiles(_folder.FullPath, "*.safetensors").Single());
 
         Assert.Equal(options.Architecture, trained.Architecture);
         Assert.Equal(options.Architecture, applied.Architecture);

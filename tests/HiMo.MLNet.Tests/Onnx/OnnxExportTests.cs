@@ -1,6 +1,5 @@
 using HiMo.MLNet.Modeling;
 using HiMo.MLNet.Onnx;
-using HiMo.MLNet.Tests.Checkpoints;
 using HiMo.MLNet.Tests.Modeling;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
@@ -20,10 +19,10 @@ public sealed class OnnxExportTests
     {
         using var clip = new TinyClip(name);
         using var folder = new TemporaryFolder();
-        OnnxExport.Save(clip.Model, folder.Path, OnnxPrecision.Float32);
+        OnnxExport.Save(clip.Model, folder.FullPath, OnnxPrecision.Float32);
         using DisposeScope scope = NewDisposeScope();
-        using var vision = new InferenceSession(Path.Combine(folder.Path, OnnxExport.VisionFile(OnnxPrecision.Float32)));
-        using var text = new InferenceSession(Path.Combine(folder.Path, OnnxExport.TextFile(OnnxPrecision.Float32)));
+        using var vision = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.VisionFile(OnnxPrecision.Float32)));
+        using var text = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.TextFile(OnnxPrecision.Float32)));
         Assert.True(Difference(Images(vision, clip.Images), clip.Expected("image_features")) < 1e-5);
         Assert.True(Difference(Texts(text, clip.Tokens), clip.Expected("text_features")) < 1e-5);
     }
@@ -35,11 +34,11 @@ public sealed class OnnxExportTests
     {
         using var clip = new TinyClip(name);
         using var folder = new TemporaryFolder();
-        OnnxExport.Save(clip.Model, folder.Path, OnnxPrecision.Float32);
+        OnnxExport.Save(clip.Model, folder.FullPath, OnnxPrecision.Float32);
         using DisposeScope scope = NewDisposeScope();
         using IDisposable _ = no_grad();
-        using var vision = new InferenceSession(Path.Combine(folder.Path, OnnxExport.VisionFile(OnnxPrecision.Float32)));
-        using var text = new InferenceSession(Path.Combine(folder.Path, OnnxExport.TextFile(OnnxPrecision.Float32)));
+        using var vision = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.VisionFile(OnnxPrecision.Float32)));
+        using var text = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.TextFile(OnnxPrecision.Float32)));
         foreach (long count in (long[])[1, 4])
         {
             Tensor images = clip.Images.narrow(0, 0, count), tokens = clip.Tokens.narrow(0, 0, count);
@@ -66,9 +65,9 @@ public sealed class OnnxExportTests
         }
 
         model.eval();
-        OnnxExport.Save(model, folder.Path, OnnxPrecision.Float32);
-        using var vision = new InferenceSession(Path.Combine(folder.Path, OnnxExport.VisionFile(OnnxPrecision.Float32)));
-        using var text = new InferenceSession(Path.Combine(folder.Path, OnnxExport.TextFile(OnnxPrecision.Float32)));
+        OnnxExport.Save(model, folder.FullPath, OnnxPrecision.Float32);
+        using var vision = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.VisionFile(OnnxPrecision.Float32)));
+        using var text = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.TextFile(OnnxPrecision.Float32)));
         Tensor images = tensor([.. Enumerable.Range(0, 2 * 3 * 32 * 32).Select(i => MathF.Sin(i))], [2, 3, 32, 32]);
         Tensor tokens = tensor(new long[,] { { 49_406, 320, 49_407 }, { 49_406, 49_407, 0 } });
 
@@ -83,10 +82,10 @@ public sealed class OnnxExportTests
     {
         using var clip = new TinyClip("tiny-vit");
         using var folder = new TemporaryFolder();
-        OnnxExport.Save(clip.Model, folder.Path, precision);
+        OnnxExport.Save(clip.Model, folder.FullPath, precision);
         using DisposeScope scope = NewDisposeScope();
-        using var vision = new InferenceSession(Path.Combine(folder.Path, OnnxExport.VisionFile(precision)));
-        using var text = new InferenceSession(Path.Combine(folder.Path, OnnxExport.TextFile(precision)));
+        using var vision = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.VisionFile(precision)));
+        using var text = new InferenceSession(Path.Combine(folder.FullPath, OnnxExport.TextFile(precision)));
         Assert.InRange(Cosine(Images(vision, clip.Images), clip.Expected("image_features")), cosine, 1.0001);
         Assert.InRange(Cosine(Texts(text, clip.Tokens), clip.Expected("text_features")), cosine, 1.0001);
     }

@@ -4,7 +4,6 @@ using System.Xml.Linq;
 using HiMo.MLNet.Evaluation;
 using HiMo.MLNet.Metrics;
 using HiMo.MLNet.Reporting;
-using HiMo.MLNet.Tests.Data;
 
 namespace HiMo.MLNet.Tests.Reporting;
 

@@ -11,6 +11,8 @@ public sealed class WebSearchTests(WebSearchTests.Server server) : IClassFixture
     /// <summary>The sample over sixteen images, one of them twice, and a file that is none.</summary>
     public sealed class Server : IDisposable
     {
+        public const string Example = "Two colours. The top is red.";
+
         private readonly WebProgram _web;
 
         public Server()
@@ -20,7 +22,7 @@ public sealed class WebSearchTests(WebSearchTests.Server server) : IClassFixture
             Embeddings = Images.Rows.ToDictionary(row => Path.GetFileName(row.ImagePath), row => Model.EmbedImage(row.ImagePath));
             File.Copy(Images.Rows[0].ImagePath, Path.Combine(Directory.CreateDirectory(Path.Combine(Images.Folder, "sub")).FullName, "twice.png"));
             File.WriteAllText(Path.Combine(Images.Folder, "broken.png"), "no image");
-            _web = new(zip, "--images", Images.Folder, "--maxtext", "500");
+            _web = new(zip, "--images", Images.Folder, "--maxtext", "500", "--example", Example);
         }
 
         public ToyImages Images { get; } = new();
@@ -159,6 +161,7 @@ public sealed class WebSearchTests(WebSearchTests.Server server) : IClassFixture
         Assert.Equal(16, about.GetProperty("images").GetInt32());
         Assert.Equal(["red", "green", "blue"], about.GetProperty("labels").EnumerateArray().Select(label => label.GetString()));
         Assert.Equal(500, about.GetProperty("maxText").GetInt32());
+        Assert.Equal(Server.Example, about.GetProperty("example").GetString());
     }
 
     [Fact]

@@ -1,5 +1,4 @@
 using HiMo.MLNet.Samples.Scenes;
-using HiMo.MLNet.Tests.Data;
 using HiMo.MLNet.Tests.Samples;
 using HiMo.MLNet.Text;
 using Microsoft.ML;

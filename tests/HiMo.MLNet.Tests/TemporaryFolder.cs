@@ -1,4 +1,4 @@
-namespace HiMo.MLNet.Tests.Data;
+namespace HiMo.MLNet.Tests;
 
 /// <summary>A folder that lasts as long as its test.</summary>
 internal sealed class TemporaryFolder : IDisposable
@@ -6,11 +6,14 @@ internal sealed class TemporaryFolder : IDisposable
     public string FullPath { get; } = Directory.CreateTempSubdirectory("himo-").FullName;
 
     /// <summary>Writes a file, with the folders on its way, and returns its full path.</summary>
-    public string Write(string path, string text = "")
+    public string Write(string path, string text = "") => Write(path, System.Text.Encoding.UTF8.GetBytes(text));
+
+    /// <inheritdoc cref="Write(string, string)"/>
+    public string Write(string path, ReadOnlySpan<byte> bytes)
     {
         string full = Path.Combine(FullPath, path);
         Directory.CreateDirectory(Path.GetDirectoryName(full)!);
-        File.WriteAllText(full, text);
+        File.WriteAllBytes(full, bytes);
         return full;
     }
 
