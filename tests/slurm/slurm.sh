@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # slurm.sh COMMAND...
 # Starts a Slurm of one node, this machine, in a temporary folder, runs the command in it (sbatch, srun and squeue reach it by SLURM_CONF),
-# and stops it. Needs root, and: apt-get install --no-install-recommends slurm-wlm munge
+# and stops it. Needs root, and: apt-get install --no-install-recommends slurm-wlm munge libpmix-dev
 set -euo pipefail
 for program in munged slurmctld slurmd; do
-  command -v "$program" > /dev/null || { echo "slurm.sh: needs $program: apt-get install --no-install-recommends slurm-wlm munge" >&2; exit 1; }
+  command -v "$program" > /dev/null || { echo "slurm.sh: needs $program: apt-get install --no-install-recommends slurm-wlm munge libpmix-dev" >&2; exit 1; }
 done
 [ "$(id -u)" = 0 ] || { echo "slurm.sh: needs root" >&2; exit 1; }
 
@@ -34,7 +34,7 @@ SelectTypeParameters=CR_CPU
 ReturnToService=2
 KillWait=5
 MpiDefault=none
-NodeName=$(hostname -s) NodeAddr=127.0.0.1 CPUs=$(nproc) State=UNKNOWN
+$(slurmd -C | head -n 1) NodeAddr=127.0.0.1 State=UNKNOWN
 PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 CONF
 
@@ -55,9 +55,10 @@ munged --force --key-file="$here/munge.key" --socket="$here/munge.socket" --pid-
   --log-file="$here/log/munge.log" --seed-file="$here/munge.seed"
 slurmctld
 slurmd
-for _ in $(seq 60); do
-  [ "$(sinfo --noheader --format=%t 2> /dev/null)" = idle ] && ready=1 && break
+# A node that calls itself idle may not take jobs yet.
+for _ in $(seq 6); do
+  timeout 10 srun --quiet true 2> /dev/null && ready=1 && break
   sleep 1
 done
-[ "${ready:-}" ] || { echo "slurm.sh: the node does not become idle" >&2; cat "$here"/log/*.log >&2; exit 1; }
+[ "${ready:-}" ] || { echo "slurm.sh: the node takes no job" >&2; cat "$here"/log/*.log >&2; exit 1; }
 "$@"

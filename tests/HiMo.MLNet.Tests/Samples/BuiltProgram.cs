@@ -25,6 +25,11 @@ internal static class BuiltProgram
 
     /// <param name="project">The project's folder in the repository.</param>
     /// <param name="assembly">The file name of what it builds.</param>
+    public static string PathOf(string project, string assembly) =>
+        Path.Combine(Root, project, "bin", Path.GetRelativePath(s_bin.FullName, AppContext.BaseDirectory), assembly);
+
+    /// <param name="project">The project's folder in the repository.</param>
+    /// <param name="assembly">The file name of what it builds.</param>
     /// <param name="workingFolder">Null for that of the tests.</param>
     /// <param name="arguments">Of its command line.</param>
     public static Process Start(string project, string assembly, string? workingFolder, params string[] arguments) =>
@@ -33,8 +38,7 @@ internal static class BuiltProgram
     /// <summary>As <see cref="Start"/>, to change before it starts.</summary>
     public static ProcessStartInfo StartInfo(string project, string assembly, string? workingFolder, params string[] arguments)
     {
-        string built = Path.GetRelativePath(s_bin.FullName, AppContext.BaseDirectory);
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(Root, project, "bin", built, assembly), .. arguments])
+        var start = new ProcessStartInfo("dotnet", [PathOf(project, assembly), .. arguments])
         {
             WorkingDirectory = workingFolder,
             RedirectStandardOutput = true,

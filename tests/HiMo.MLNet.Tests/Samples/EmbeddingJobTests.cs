@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using HiMo.MLNet.Tests.Data;
@@ -75,6 +76,17 @@ public sealed class EmbeddingJobTests(CommandLineTests.Files files) : IClassFixt
         }
 
         Assert.Equal(["part-000000-0000.parquet", "part-000000-0001.parquet", "part-000001-0000.parquet", "part-000001-0001.parquet", "part-000002-0000.parquet"], Parts());
+        Assert.Equal((16, 16), EmbeddedTable.Count(Output));
+    }
+
+    [FactWithSlurm]
+    public void An_array_of_Slurm_tasks_one_of_them_killed_leaves_everything_once_when_it_is_submitted_again()
+    {
+        using Process job = SlurmRun.Start("bash", SlurmRun.Script("embed-array.sh"), files.Checkpoint, Tars(), Output, "dotnet", HimoProgram.Path);
+        var result = ProgramResult.Of(job);
+
+        Assert.True(result.ExitCode == 0, result.Errors);
+        Assert.EndsWith("at the end: 3 files", result.Output.TrimEnd());
         Assert.Equal((16, 16), EmbeddedTable.Count(Output));
     }
 

@@ -1,3 +1,5 @@
+using HiMo.MLNet.Tests.Samples;
+
 namespace HiMo.MLNet.Tests.Training;
 
 /// <summary>A fact that needs MPI's launchers, Open MPI's and MPICH's, beside each other.</summary>
@@ -24,4 +26,11 @@ internal sealed class TheoryWithMpiAttribute : TheoryAttribute
             Skip = MpiRun.Missing;
         }
     }
+}
+
+/// <summary>A theory that needs MPI, and Slurm to start it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class TheoryWithMpiAndSlurmAttribute : TheoryAttribute
+{
+    public TheoryWithMpiAndSlurmAttribute() => Skip = MpiRun.IsInstalled ? SlurmRun.Missing : MpiRun.Missing;
 }

@@ -9,16 +9,25 @@ internal static class MpiRun
 {
     public const string OpenMpi = "mpirun.openmpi", Mpich = "mpirun.mpich";
 
+    /// <summary>Slurm's, for Open MPI and for MPICH.</summary>
+    public const string SlurmPmix = "srun --mpi=pmix", SlurmPmi2 = "srun --mpi=pmi2";
+
     public const string Missing = "Needs Open MPI and MPICH: apt-get install openmpi-bin mpich.";
 
     public static bool IsInstalled { get; } = Array.TrueForAll([OpenMpi, Mpich], program =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program))));
 
-    /// <param name="launcher">One of the two.</param>
+    /// <param name="launcher">One of the four.</param>
     /// <param name="ranks">How many processes.</param>
     /// <param name="program">The assembly and its arguments.</param>
     public static Process Start(string launcher, int ranks, params string[] program)
     {
+        if (launcher is SlurmPmix or SlurmPmi2)
+        {
+            return SlurmRun.Start(
+                [.. launcher.Split(' '), "--kill-on-bad-exit=1", "-n", ranks.ToString(CultureInfo.InvariantCulture), "dotnet", .. program]);
+        }
+
         // More ranks than cores, as root, in a container that has no ptrace: what Open MPI asks for by default.
         string[] open = launcher == OpenMpi ? ["--oversubscribe", "--bind-to", "none", "--mca", "btl_vader_single_copy_mechanism", "none"] : [];
         var start = new ProcessStartInfo(launcher, [.. open, "-n", ranks.ToString(CultureInfo.InvariantCulture), "dotnet", .. program])

@@ -44,7 +44,8 @@ public sealed class SharedTrainingTests(SharedTrainingTests.OneProcess alone) : 
         string results = Directory.CreateDirectory(In(Guid.NewGuid().ToString("n"))).FullName;
         ProgramResult result = MpiRun.Run(launcher, ranks, [MpiRun.Here, "share", _images.Folder, results, .. cases]);
         Assert.True(result.ExitCode == 0, result.Errors);
-        Assert.Contains($"{ranks} ranks on 1 machine, {(launcher == MpiRun.Mpich ? "MPICH" : "Open MPI")}", result.Output, StringComparison.Ordinal);
+        string library = launcher is MpiRun.Mpich or MpiRun.SlurmPmi2 ? "MPICH" : "Open MPI";
+        Assert.Contains($"{ranks} ranks on 1 machine, {library}", result.Output, StringComparison.Ordinal);
         return results;
     }
 
@@ -81,6 +82,18 @@ public sealed class SharedTrainingTests(SharedTrainingTests.OneProcess alone) : 
             // And all with the same, bit for bit.
             Assert.All(Enumerable.Range(1, ranks - 1), rank => Assert.Equal(File.ReadAllBytes(first), File.ReadAllBytes(SharedTraining.Weights(results, name, rank))));
         }
+    }
+
+    [TheoryWithMpiAndSlurm]
+    [InlineData(MpiRun.SlurmPmix)]
+    [InlineData(MpiRun.SlurmPmi2)]
+    public void Ranks_of_a_Slurm_job_end_with_the_weights_of_one_process(string launcher)
+    {
+        const string name = "HiMo-cached";
+
+        string results = Share(launcher, 2, name);
+
+        AssertSameWeights(alone.Weights(name), SharedTraining.Weights(results, name, 0));
     }
 
     [TheoryWithMpi]
