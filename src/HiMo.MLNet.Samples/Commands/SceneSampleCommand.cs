@@ -11,7 +11,8 @@ internal static class SceneSampleCommand
         Option<int> count = CommandOption.Of("--scenes", "COUNT", "How many scenes to train on.", 4096).Within(1);
         Option<string> output = CommandOption.Of("--output", "FOLDER", "Where the model and the test scenes go.", "himo-sample", "-o");
         Command command = new("scenes",
-            "Training on scenes with long captions, and how the similarity changes sentence by sentence; src/HiMo.MLNet.Samples/SceneSample.cs.\n"
+            "Training on scenes with long captions, and how the similarity changes sentence by sentence; src/HiMo.MLNet.Samples/"
+            + "SceneSample.cs.\n"
             + "Example: himo sample scenes --scenes 8192") { count, output };
         command.SetWork((args, cancellation) => SceneSample.Run(args.GetRequiredValue(output), args.GetValue(count), cancellation));
         return command;
