@@ -88,13 +88,14 @@ echo artifacts\reference\index.html
 exit /b
 
 :help
-echo usage: himo demo      train on the sample images, save, load in another process, classify, report
+echo usage: himo demo      train on the sample images, measure, save, load in another process, report
 echo        himo web       a page that searches images by sentences and classifies images, with the demo's model or --model FILE
 echo        himo test      build and run all tests
 echo        himo fidelity  compare every stage with the original's numbers, and print the largest differences
 echo        himo fuzz      damage untrusted input of every kind, 20,000 times each or 'fuzz N' times, and read it
 echo        himo bench     measure time and peak memory of loading and of a training step
 echo        himo bench speed ^| original ^| search ^| ranks ^| zip ^| files   the towers, an image search, ranking, model zips, image files: see docs\performance.md
+echo        himo bench precision   how near exported graphs are to the model: see docs\export.md
 echo        himo bench shards ^| job ^| engines   tar shards, a job that embeds them, searches in databases: see docs\scale.md
 echo        himo bench soak ^| web ^| kills   long runs, the web sample at its limit, kills at random moments: see docs\reliability.md
 echo        himo bench rank-kills ^| scaling   trainings by several processes: kills of one of them, and how they scale: see docs\scale.md
@@ -113,7 +114,7 @@ echo        himo train     train or fine-tune on images with captions
 echo        himo eval      measure models as the papers do, and write a report
 echo        himo export    write a model for ONNX Runtime, for transformers and transformers.js, as safetensors, or for ML.NET
 echo        himo completion   a script that completes commands and options of the installed tool at the Tab key
-echo        himo sample    run a sample in the shape that Model Builder generates
+echo        himo sample    run a sample: classification, search, matching, tags, scenes, databases
 echo        himo scenes    make scenes of several objects with long captions, a data set to train and measure on
 echo        himo reproduce test the paper's claims on such scenes (--quick: minutes instead of hours)
 echo 'himo train --help' tells how, and so for the others from download on.

@@ -19,7 +19,7 @@ internal sealed class Downloader : IDisposable
     private static readonly TimeSpan s_patience = TimeSpan.FromMinutes(1);
 
     // A hub tells the hash where it leads to the file: the answers on the way are looked at.
-    private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false, ConnectTimeout = s_patience })
+    private readonly HttpClient _client = new(new SocketsHttpHandler { AllowAutoRedirect = false })
     {
         Timeout = Timeout.InfiniteTimeSpan,
         DefaultRequestHeaders = { UserAgent = { new ProductInfoHeaderValue("himo", null) } },

@@ -115,7 +115,7 @@ internal sealed class EmbeddingJob(string folder, JobShard shard, int rows, bool
         float[]?[] embeddings = new float[]?[items.Length];
         string?[] errors = new string?[items.Length];
         int done = 0;
-        foreach (ClipEmbeddedImage image in model.EmbedEach(items.Select((item, i) => Open(item, ref errors[i])), cancellation))
+        foreach (ClipEmbeddedImage image in model.EmbedEach(items.Select((_, i) => Open(items, i, ref errors[i])), cancellation))
         {
             errors[done] ??= image.Error?.Reason;
             embeddings[done] = image.Embedding;
@@ -128,8 +128,11 @@ internal sealed class EmbeddingJob(string folder, JobShard shard, int rows, bool
         return new(items, embeddings, errors, embedsCaptions ? EmbedCaptions(items, model, cancellation) : null);
     }
 
-    private static ClipImage Open(EmbeddingItem item, ref string? error)
+    private static ClipImage Open(EmbeddingItem[] items, int i, ref string? error)
     {
+        EmbeddingItem item = items[i];
+        items[i] = item with { Open = () => throw new InvalidOperationException($"'{item.Name}' was opened before.") };    // or it would
+                                                                              // hold on to all images of its row group of a table
         try
         {
             return item.Open();

@@ -68,7 +68,7 @@ internal sealed record EmbeddingPart(EmbeddingItem[] Items, float[]?[] Embedding
     {
         // Of floats as good as random nothing is saved by more.
         ParquetOptions options = new() { CompressionMethod = CompressionMethod.Snappy };
-        ParquetSchema schema = Schema(origin.Columns.Contains("caption", StringComparison.Ordinal), Captions is not null);
+        ParquetSchema schema = Schema(origin.Columns.Split(',').Contains("caption"), Captions is not null);
         Write().GetAwaiter().GetResult();
 
         async Task Write()

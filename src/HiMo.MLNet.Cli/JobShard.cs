@@ -35,7 +35,7 @@ internal sealed record JobShard(int Index, int Count)
             return tasks > index && index >= 0 && (count ?? tasks) == tasks ? new(index, tasks)
                 : throw new UsageException(
                     $"--shard: Slurm's array has {tasks} tasks from {first} on, of which this is {id}"
-                    + (count is null ? "." : $"; expected {count} of them."));
+                    + (count is null ? "; expected numbers without gaps." : $"; expected {count} of them, without gaps."));
         }
 
         int? pod = Number(environment("JOB_COMPLETION_INDEX"));

@@ -36,7 +36,7 @@ internal static class ImageFolder
         using ZipArchive archive = ZipFile.OpenRead(Path.Combine(AppContext.BaseDirectory, "Data", "emoji.zip"));
         using var table = new StreamReader(archive.GetEntry("emoji.tsv")!.Open());
         string[][] test = [.. table.ReadToEnd().Split('\n').Select(line => line.Split('\t')).Where(row => row is [_, _, _, _, "test"])];
-        return ([.. test.Select(row => Drawing(row[3], Bytes(row[0])))], test.First(row => row[3] == "trolleybus")[2]);
+        return ([.. test.Select(row => Drawing(row[3], Bytes(row[0])))], test.First(row => row[3] == "eggplant")[2]);
 
         byte[] Bytes(string path)
         {

@@ -5,12 +5,12 @@ using Microsoft.ML;
 namespace HiMo.MLNet.Samples;
 
 /// <summary>
-/// Trains a small CLIP on scenes with their long captions, and shows with scenes of held-out drawings how the similarity changes
-/// sentence by sentence, and what one false detail does to it.
+/// Trains a small CLIP on the gists of scenes, fine-tunes it on their long captions, and shows with scenes of held-out drawings how the
+/// similarity changes sentence by sentence, and what one false detail does to it.
 /// </summary>
 internal static class SceneSample
 {
-    private const int Size = 64, Epochs = 4, BatchSize = 128, TestScenes = 200, Shown = 3;
+    private const int Size = 64, BatchSize = 128, TestScenes = 200, Shown = 3;
 
     /// <param name="output">The folder of the model, and of the test scenes as files.</param>
     /// <param name="count">How many scenes to train on.</param>
@@ -25,7 +25,23 @@ internal static class SceneSample
         var mlContext = new MLContext(seed: 1);
         IDataView train = SceneData.Load(
             mlContext, Scene.Sequence(seed: 1, SceneSplit.Train, distinct: false).Take(count), renderer, Size);
-        using HiMoClipTransformer model = Train(mlContext, train, cancellation);
+        string gists = Path.Combine(output, "gists.safetensors");
+        using (HiMoClipTransformer short_ = Train(mlContext, train, "gists", 10, cancellation, new()
+        {
+            Architecture = new ClipArchitecture(128, Size, [3], 128, Size / 4, 64, 2) { VisionHeadWidth = 32, TextHeadWidth = 32 },
+            CaptionSampling = CaptionSampling.FirstSentence,
+        }))
+        {
+            short_.SaveCheckpoint(gists);
+        }
+
+        // Whole captions, first sentences and others: so the model learns what each sentence adds.
+        using HiMoClipTransformer model = Train(mlContext, train, "long captions", 2, cancellation, new()
+        {
+            Checkpoint = gists,
+            CaptionSampling = CaptionSampling.Mixed,
+            Objective = new HiMoObjective { GradientPaths = GradientPaths.LocalOnly },
+        });
         mlContext.Model.Save(model, train.Schema, zip);
 
         SceneCaption[] captions = [.. test.Select(SceneCaption.Of)];
@@ -44,24 +60,22 @@ internal static class SceneSample
         Console.WriteLine($"Of {TestScenes} test scenes, {growing.Count(s => s[^1] > s[0])} match their whole caption better than its "
             + $"first sentence, and {pairs.Count(pair => pair[0] > pair[1])} better than the caption with one detail false.");
         Console.WriteLine("Look at them, and at the similarity while a caption grows:");
-        Console.WriteLine($"himo web --model \"{zip}\" --images \"{Path.GetFullPath(Path.Combine(folder, "images"))}\" "
+        Console.WriteLine($"./himo web --model \"{zip}\" --images \"{Path.GetFullPath(Path.Combine(folder, "images"))}\" "
             + $"--example \"{captions[0].Text}\"");
     }
 
-    private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, CancellationToken cancellation) =>
-        ProgressDisplay.Show("starting", report => mlContext.Transforms.HiMoClip(new HiMoClipOptions
+    private static HiMoClipTransformer Train(MLContext mlContext, IDataView train, string what, int epochs,
+        CancellationToken cancellation, HiMoClipOptions options) => ProgressDisplay.Show(what, report =>
         {
-            ImageColumnName = nameof(SceneRow.Image),
-            CaptionColumnName = nameof(SceneRow.Caption),
-            Architecture = new ClipArchitecture(128, Size, [3], 128, Size / 4, 64, 2) { VisionHeadWidth = 32, TextHeadWidth = 32 },
-            // Whole captions, first sentences and others: so the model learns what each sentence adds.
-            CaptionSampling = CaptionSampling.Mixed,
-            Epochs = Epochs,
-            BatchSize = BatchSize,
-            LearningRate = 1e-3,
-            Progress = new TrainingReport(report, Epochs),
-            CancellationToken = cancellation,
-        }).Fit(train));
+            options.ImageColumnName = nameof(SceneRow.Image);
+            options.CaptionColumnName = nameof(SceneRow.Caption);
+            options.Epochs = epochs;
+            options.BatchSize = BatchSize;
+            options.LearningRate = 1e-3;
+            options.Progress = new TrainingReport((done, total, note) => report(done, total, $"{what}, {note}"), epochs);
+            options.CancellationToken = cancellation;
+            return mlContext.Transforms.HiMoClip(options).Fit(train);
+        });
 
     private static void Show(string image, SceneCaption caption, SceneCaption falsified, float[] growing, float withFalse)
     {

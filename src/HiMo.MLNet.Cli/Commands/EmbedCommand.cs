@@ -47,9 +47,9 @@ internal static class EmbedCommand
 
             bool toFolder = result.GetResult(s_output)?.Tokens.FirstOrDefault()?.Value is { } path && OutputFile.IsFolder(path);
             if (toFolder ? result.GetResult(s_texts) is not null
-                : new Option[] { s_data, s_shard, s_captions }.Any(option => result.GetResult(option) is { Implicit: false }))
+                : new Option[] { s_data, s_shard, s_captions, s_rows }.Any(option => result.GetResult(option) is { Implicit: false }))
             {
-                result.AddError("--output: expected a folder for --data, --shard and --captions, and a file for --texts.");
+                result.AddError("--output: expected a folder for --data, --shard, --captions and --rows-per-file, and a file for --texts.");
             }
         });
         command.SetWork((args, cancellation) =>
@@ -67,6 +67,12 @@ internal static class EmbedCommand
             ? EmbeddingInput.Of(new MLContext(), spec, args.GetRequiredValue(CaptionedData.ImageColumn),
                 args.GetRequiredValue(CaptionedData.CaptionColumn), rows)
             : EmbeddingInput.Of(ImageList.Find(args.GetValue(s_images)!), rows);
+        if (args.GetValue(s_captions) && !input.HasCaptions)
+        {
+            throw new UsageException($"--captions: expected data with captions, found images alone{(args.GetValue(s_data) is null ? ""
+                : $" (there is no column '{args.GetRequiredValue(CaptionedData.CaptionColumn)}')")}.");
+        }
+
         using FileStream held = job.Begin();
         using ClipEmbedder model = ModelFile.Open(args.GetRequiredValue(ModelFile.Option), args.GetValue(Context.Gpu));
         EmbeddingJob.Result result = ProgressDisplay.Show("embedding", report => job.Run(input, model, report, cancellation));

@@ -47,8 +47,9 @@ internal static class IndexCommand
             ProgressDisplay.Show($"embedding {update.ToEmbed.Count}", "images",
                 report => update.Add(embedded.Read(report, cancellation)));
         }
-        catch (OperationCanceledException) when (update.Added + update.Changed > 0)
+        catch (OperationCanceledException) when (update.Added + update.Changed > 0 && (older is null || update.Kept > 0))
         {
+            // An index of another model stays as it is until the new one is whole.
             WholeFile.Write(output, stream => ImageSearchFile.Save(mlContext, stream, model, update.Images));
             ProgressDisplay.Warn($"'{output}' holds {update.Images.Count} of {paths.Length} images; the same command goes on");
             throw;

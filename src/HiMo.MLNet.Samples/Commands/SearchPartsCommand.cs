@@ -30,7 +30,7 @@ internal static class SearchPartsCommand
     {
         Argument<string> connection = new("CONNECTION") { Description = "The database: \"Host=localhost;Username=me;Database=photos\"." };
         Command command = new("search-postgres",
-            "Load a folder of Parquet files into PostgreSQL with pgvector, and search there; src/HiMo.MLNet.Samples/Search/"
+            "Load a folder of Parquet files into PostgreSQL with pgvector, as the table himo_images, and search there; src/HiMo.MLNet.Samples/Search/"
             + "PostgresSearch.cs.\n"
             + "Example: himo sample search-postgres parts longclip-B.pt \"Host=localhost;Username=me;Database=photos\" \"a red boat\"")
         {

@@ -98,12 +98,27 @@ internal sealed record ReproductionPlan
     };
 
     /// <summary>The plan in a folder, or this one, which is then the folder's.</summary>
+    /// <exception cref="InvalidDataException">The folder has models and results of other sizes or another rate.</exception>
     public ReproductionPlan OrThatOf(string folder)
     {
-        string path = Path.Combine(folder, "plan.json");
+        ReproductionPlan plan = Kept(folder, "plan.json", this);
+        // What may be added to: more seeds, networks and variants.
+        ReproductionPlan sizes = plan with { Seeds = 0, Networks = [], Variants = [] };
+        if (JsonSerializer.Serialize(Kept(folder, "sizes.json", sizes), s_json) != JsonSerializer.Serialize(sizes, s_json))
+        {
+            throw new InvalidDataException($"'{Path.Combine(folder, "plan.json")}': expected the sizes and the rate of what is there, "
+                + "as sizes.json has them; only Seeds, Networks and Variants may change. Give another --folder.");
+        }
+
+        return plan;
+    }
+
+    private static ReproductionPlan Kept(string folder, string name, ReproductionPlan standard)
+    {
+        string path = Path.Combine(folder, name);
         if (!File.Exists(path))
         {
-            File.WriteAllText(path, JsonSerializer.Serialize(this, s_json));
+            File.WriteAllText(path, JsonSerializer.Serialize(standard, s_json));
         }
 
         return JsonSerializer.Deserialize<ReproductionPlan>(File.ReadAllText(path))!;

@@ -22,15 +22,15 @@ internal sealed class PostgresSearch : IDisposable
         _connection.ReloadTypes();                                            // those of the extension
     }
 
-    /// <summary>Puts embeddings into the table <c>images</c>, in the place of what it had: all of them or, where it fails, none.</summary>
+    /// <summary>Puts embeddings into the table <c>himo_images</c>, in the place of what it had: all of them or, where it fails, none.</summary>
     /// <param name="rows">Images with their embeddings.</param>
     /// <param name="dimension">d, the length of an embedding.</param>
     /// <returns>How many.</returns>
     public long Load(IEnumerable<(string Image, float[] Embedding)> rows, int dimension)
     {
         using NpgsqlTransaction transaction = _connection.BeginTransaction();
-        Run($"drop table if exists images; create table images (image text not null, embedding vector({dimension}) not null)");
-        using NpgsqlCommand insert = new("insert into images select unnest($1::text[]), unnest($2::vector[])", _connection);
+        Run($"drop table if exists himo_images; create table himo_images (image text not null, embedding vector({dimension}) not null)");
+        using NpgsqlCommand insert = new("insert into himo_images select unnest($1::text[]), unnest($2::vector[])", _connection);
         long count = 0;
         foreach ((string Image, float[] Embedding)[] some in rows.Chunk(RowsAtATime))
         {
@@ -45,7 +45,7 @@ internal sealed class PostgresSearch : IDisposable
     }
 
     /// <summary>Builds an index (HNSW): searches find almost the best, in a fraction of the time.</summary>
-    public void Index() => Run("create index on images using hnsw (embedding vector_ip_ops)");
+    public void Index() => Run("create index on himo_images using hnsw (embedding vector_ip_ops)");
 
     /// <summary>The k images that are most like a query, the best first.</summary>
     /// <param name="query">d numbers of length 1.</param>
@@ -53,7 +53,7 @@ internal sealed class PostgresSearch : IDisposable
     public IReadOnlyList<(string Image, float Cosine)> Find(float[] query, int k)
     {
         // <#> is the negative inner product, which an index sorts by.
-        using NpgsqlCommand command = new("select image, embedding <#> $1 as distance from images order by distance limit $2", _connection)
+        using NpgsqlCommand command = new("select image, embedding <#> $1 as distance from himo_images order by distance limit $2", _connection)
         {
             Parameters = { new() { Value = new Vector(query) }, new() { Value = k } },
         };

@@ -19,7 +19,7 @@ internal sealed class BatchBuilder(
     Func<int, Random> random, Share share)
 {
     private readonly ClipPreprocessor _preprocessor = new(architecture.ImageSize);
-    private readonly byte[] _pixels = new byte[checked(share.Of(size) * 3 * architecture.ImageSize * architecture.ImageSize)];
+    private readonly byte[] _pixels = new byte[PixelBytes(share.Of(size), architecture.ImageSize)];
     private readonly long[][] _tokens = [.. captions.Select(_ => new long[share.Of(size) * architecture.ContextLength])];
     private readonly int[][] _lengths = [.. captions.Select(_ => new int[share.Of(size)])];
     private readonly string?[] _identities = new string?[share.Of(size)];
@@ -31,6 +31,14 @@ internal sealed class BatchBuilder(
 
     /// <summary>What could not be read.</summary>
     public IEnumerable<ImageReadException> Failures => _failures.OfType<ImageReadException>();
+
+    private static long PixelBytes(int images, int size)
+    {
+        long bytes = 3L * images * size * size;
+        return bytes <= Array.MaxLength ? bytes : throw new InvalidOperationException(
+            $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.BatchSize)}: {images} images of {size} x {size} pixels are {bytes} bytes; a "
+            + $"process holds at most {Array.MaxLength}. Expected a smaller batch, or more processes ({nameof(HiMoClipOptions.Communicator)}).");
+    }
 
     /// <summary>Decodes images, in parallel, into the next places.</summary>
     public void Add(IReadOnlyList<TrainingPair> pairs, CancellationToken cancellation)

@@ -277,7 +277,7 @@ internal sealed class Ranks(ICommunicator? communicator)
         error?.Throw();
         int rank = Array.FindIndex(all, from => from[0] == (byte)worst);
         string message = JsonSerializer.Deserialize<string>(all[rank].AsSpan(1))!;
-        throw worst == Outcome.Cancelled ? new OperationCanceledException(message)
+        throw worst == Outcome.Cancelled ? new OperationCanceledException($"Rank {rank} of {Size} was cancelled.")
             : new InvalidOperationException($"Rank {rank} of {Size} failed: {message}");
     }
 }

@@ -14,9 +14,14 @@ internal sealed record SharedBatch(PreparedBatch Mine, IReadOnlyList<SharedRows>
     /// <summary>N.</summary>
     public int Count => Rows.Count == 0 ? Mine.Count : _places.Length;
 
-    /// <summary>What no rank could read, in the order of the batch.</summary>
-    public IReadOnlyList<ImageReadException> Failures => [.. Rows.SelectMany(rows => rows.Unreadable).OrderBy(image => image.Place)
-        .Select(image => new ImageReadException(image.Path, image.Reason, null))];
+    /// <summary>What the ranks could not read, in the order of the batch.</summary>
+    public IReadOnlyList<ImageReadException> Failures =>
+    [
+        .. from rank in Rows.Index()
+           from image in rank.Item.Unreadable
+           orderby image.Place
+           select new ImageReadException(image.Path, $"{image.Reason} (rank {rank.Index} of {Rows.Count})", null),
+    ];
 
     /// <summary>For the batch in its order, where each pair stands in a list of the pairs rank by rank.</summary>
     public long[] Order => [.. _places.Index().OrderBy(p => p.Item).Select(p => (long)p.Index)];

@@ -75,7 +75,8 @@ internal sealed class Trainer(
     private void TrainEpochs(TrainingData data, ContrastiveStep step, AdamW optimizer)
     {
         var pace = new Pace(state.Step, plan.Steps);
-        for (; state.Epoch <= options.Epochs && state.Step < plan.Steps; state.Epoch++, state.EpochBatch = 0)
+        // The last epoch of all may have been interrupted behind its last step, while it was validated.
+        for (; state.Epoch <= options.Epochs && (state.Step < plan.Steps || state.EpochBatch > 0); state.Epoch++, state.EpochBatch = 0)
         {
             TrainingProgress? last = TrainEpoch(data, step, optimizer, pace);
             if (data.Unreadable is { Count: > 0 } unreadable)
@@ -115,6 +116,11 @@ internal sealed class Trainer(
     private TrainingProgress? TrainEpoch(TrainingData data, ContrastiveStep step, AdamW optimizer, Pace pace)
     {
         TrainingProgress? last = null;
+        if (state.Step == plan.Steps)
+        {
+            return null;
+        }
+
         IEnumerable<PreparedBatch> pass = data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken);
         foreach (SharedBatch batch in ranks.Batches(data, pass))
         {
@@ -153,7 +159,8 @@ internal sealed class Trainer(
         double lossScale = scaled ? _lossScale.Value : 1;
         StepResult result = ranks.IsAlone ? step.Backward(batch!, lossScale) : step.Backward(batch, shared, ranks, lossScale);
         RequireFinite(result.Loss, "loss", factor);
-        if (!scaled || _lossScale.Unscale(optimizer.Parameters))
+        // What is not finite at a scale of 1 is not the scale's doing.
+        if (!scaled || _lossScale.Unscale(optimizer.Parameters) || lossScale == 1)
         {
             double norm = ranks.FromFirst(() => GradientNorm.Of(optimizer.Parameters));
             RequireFinite(norm, "gradient's norm", factor);

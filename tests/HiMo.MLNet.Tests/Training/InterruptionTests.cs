@@ -140,6 +140,51 @@ public sealed class InterruptionTests : IDisposable
     }
 
     [Fact]
+    public void A_training_that_was_cancelled_while_its_last_epoch_was_validated_resumes_to_the_same_weights()
+    {
+        var mlContext = new MLContext(5);
+        using var stop = new CancellationTokenSource();
+        bool cancels = false;
+        IEnumerable<ToyImages.Row> Rows()
+        {
+            foreach (ToyImages.Row row in _images.Rows.Take(6))
+            {
+                if (cancels)
+                {
+                    stop.Cancel();
+                }
+
+                yield return row;
+            }
+        }
+        HiMoClipOptions Validated(string? folder)
+        {
+            HiMoClipOptions options = Options();
+            options.ValidationSet = mlContext.Data.LoadFromEnumerable(Rows());
+            options.CheckpointFolder = options.ResumeFrom = folder;
+            return options;
+        }
+        byte[] whole = Weights(Validated(null));
+
+        HiMoClipOptions interrupted = Validated(_folder);
+        interrupted.CancellationToken = stop.Token;
+        interrupted.Progress = new Steps(p => cancels = p.Step == 11);         // the twelfth is reported when it is validated
+        Assert.ThrowsAny<OperationCanceledException>(() => Weights(interrupted));
+        cancels = false;
+
+        Assert.Equal(whole, Weights(Validated(_folder)));
+    }
+
+    [Fact]
+    public void A_batch_that_no_array_holds_is_refused_by_name()
+    {
+        ClipArchitecture large = new(512, 224, [1], 64, 32, 64, 1);
+        string message = Assert.Throws<InvalidOperationException>(() => new BatchBuilder(16_384, large, [CaptionSampling.Whole],
+            null!, null, place => new Random(place), new Share(0, 1))).Message;
+        Assert.Contains("BatchSize: 16384 images of 224 x 224 pixels are 2466250752 bytes", message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_last_checkpoints_are_kept_and_are_models_too()
     {
         HiMoClipOptions options = Options();

@@ -138,9 +138,10 @@ public sealed class SharedTrainingTests(SharedTrainingTests.OneProcess alone) : 
             + "the captions of a batch differ between rank 1 and rank 0");
         Told("weights", same + "in 'Float32-1");
         Told("unreadable", "ImageReadException: Image 'none.png'");
+        Assert.All(["unreadable-0.txt", "unreadable-1.txt"], file => Assert.Matches(@"\(rank [01] of 2\)", File.ReadAllText(In(file))));
         Told("folder", "IOException: HiMoClipOptions.CheckpointFolder", "InvalidOperationException: Rank 0 of 2 failed: HiMoClipOptions.CheckpointFolder");
         Told("data", "InvalidOperationException: Rank 1 of 2 failed: The line is cut.", "IOException: The line is cut.");
-        Told("cancelled", "OperationCanceledException");
+        Told("cancelled", "OperationCanceledException: Rank 1 of 2 was cancelled.", "OperationCanceledException");
         Told("not finite", "InvalidOperationException: The ");
         Told("validated", "trained");
         Assert.Equal(File.ReadAllBytes(In("weights-0")), File.ReadAllBytes(In("weights-1")));
