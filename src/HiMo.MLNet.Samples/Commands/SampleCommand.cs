@@ -9,7 +9,8 @@ namespace HiMo.MLNet.Samples.Commands;
 internal static class SampleCommand
 {
     public static Command Create() =>
-        new("sample", "Run a sample. Those in the shape that Model Builder generates are in src/HiMo.MLNet.Samples/ModelBuilder; others say where.")
+        new("sample", "Run a sample. Those in the shape that Model Builder generates are in "
+            + "src/HiMo.MLNet.Samples/ModelBuilder; others say where.")
     {
         Create("zero-shot-images", "Image classification without training images.", ZeroShot),
         Create("image-search", "Image search by a sentence.", Search),

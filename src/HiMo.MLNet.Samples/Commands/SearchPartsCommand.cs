@@ -30,8 +30,8 @@ internal static class SearchPartsCommand
     {
         Argument<string> connection = new("CONNECTION") { Description = "The database: \"Host=localhost;Username=me;Database=photos\"." };
         Command command = new("search-postgres",
-            "Load a folder of Parquet files into PostgreSQL with pgvector, as the table himo_images, and search there; src/HiMo.MLNet.Samples/Search/"
-            + "PostgresSearch.cs.\n"
+            "Load a folder of Parquet files into PostgreSQL with pgvector, as the table himo_images, and search there; "
+            + "src/HiMo.MLNet.Samples/Search/PostgresSearch.cs.\n"
             + "Example: himo sample search-postgres parts longclip-B.pt \"Host=localhost;Username=me;Database=photos\" \"a red boat\"")
         {
             s_parts, s_model, connection, s_query,

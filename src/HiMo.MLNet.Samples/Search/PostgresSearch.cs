@@ -22,7 +22,8 @@ internal sealed class PostgresSearch : IDisposable
         _connection.ReloadTypes();                                            // those of the extension
     }
 
-    /// <summary>Puts embeddings into the table <c>himo_images</c>, in the place of what it had: all of them or, where it fails, none.</summary>
+    /// <summary>Puts embeddings into the table <c>himo_images</c>, in the place of what it had: all of them or, where it fails, none.
+    /// </summary>
     /// <param name="rows">Images with their embeddings.</param>
     /// <param name="dimension">d, the length of an embedding.</param>
     /// <returns>How many.</returns>
@@ -53,7 +54,8 @@ internal sealed class PostgresSearch : IDisposable
     public IReadOnlyList<(string Image, float Cosine)> Find(float[] query, int k)
     {
         // <#> is the negative inner product, which an index sorts by.
-        using NpgsqlCommand command = new("select image, embedding <#> $1 as distance from himo_images order by distance limit $2", _connection)
+        using NpgsqlCommand command = new(
+            "select image, embedding <#> $1 as distance from himo_images order by distance limit $2", _connection)
         {
             Parameters = { new() { Value = new Vector(query) }, new() { Value = k } },
         };

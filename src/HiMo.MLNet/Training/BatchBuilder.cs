@@ -36,8 +36,9 @@ internal sealed class BatchBuilder(
     {
         long bytes = 3L * images * size * size;
         return bytes <= Array.MaxLength ? bytes : throw new InvalidOperationException(
-            $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.BatchSize)}: {images} images of {size} x {size} pixels are {bytes} bytes; a "
-            + $"process holds at most {Array.MaxLength}. Expected a smaller batch, or more processes ({nameof(HiMoClipOptions.Communicator)}).");
+            $"{nameof(HiMoClipOptions)}.{nameof(HiMoClipOptions.BatchSize)}: {images} images of {size} x {size} pixels are {bytes} bytes; "
+            + $"a process holds at most {Array.MaxLength}. Expected a smaller batch, or more processes "
+            + $"({nameof(HiMoClipOptions.Communicator)}).");
     }
 
     /// <summary>Decodes images, in parallel, into the next places.</summary>

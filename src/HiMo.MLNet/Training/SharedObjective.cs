@@ -21,7 +21,7 @@ internal sealed class SharedObjective(
         OutputGradients? whole = ranks.IsFirst ? OfAll(all.to(v.device)) : null;
         Told told = ranks.FromFirst(() => new Told(whole!.Result, [.. whole.All.Select(gradient => gradient is not null)]));
         Tensor?[] gradients = [.. told.Exist.Select((exists, i) => !exists ? null
-            : whole?.All[i]!.cpu().contiguous() ?? empty(all.shape[1..], ScalarType.Float32))];
+            : whole is null ? empty(all.shape[1..], ScalarType.Float32) : whole.All[i]!.cpu().contiguous())];
         ranks.Broadcast(gradients.OfType<Tensor>());
         Tensor mine = tensor(batch.PositionsOf(ranks.Rank));
         gradients = [.. gradients.Select(gradient => gradient?.index_select(0, mine).to(v.device))];
