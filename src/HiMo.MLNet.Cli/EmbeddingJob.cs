@@ -131,8 +131,8 @@ internal sealed class EmbeddingJob(string folder, JobShard shard, int rows, bool
     private static ClipImage Open(EmbeddingItem[] items, int i, ref string? error)
     {
         EmbeddingItem item = items[i];
-        items[i] = item with { Open = () => throw new InvalidOperationException($"'{item.Name}' was opened before.") };    // or it would
-                                                                              // hold on to all images of its row group of a table
+        // Or it would hold on to all images of its row group of a table.
+        items[i] = item with { Open = () => throw new InvalidOperationException($"'{item.Name}' was opened before.") };
         try
         {
             return item.Open();
