@@ -100,7 +100,7 @@ echo        himo bench shards ^| job ^| engines   tar shards, a job that embeds 
 echo        himo bench soak ^| web ^| kills   long runs, the web sample at its limit, kills at random moments: see docs\reliability.md
 echo        himo bench rank-kills ^| scaling   trainings by several processes: kills of one of them, and how they scale: see docs\scale.md
 echo        himo stress    repeat all kinds of work under constant garbage collections for some MINUTES (default 10), and compare results bit for bit
-echo        himo reliability   all of docs\reliability.md anew, some hours; --quick for a quarter of an hour
+echo        himo reliability   all of docs\reliability.md anew, some hours; --quick for six minutes
 echo        himo format    apply the code style (--verify-no-changes to check)
 echo        himo pack      make the NuGet packages and the tool, in artifacts\packages
 echo        himo reference make the pages of the API, in artifacts\reference (--serve shows them)
