@@ -5,10 +5,8 @@ namespace HiMo.MLNet.Tests.Samples;
 internal sealed class FactWithChromiumAttribute : FactAttribute
 {
     /// <summary>The program; null if there is none.</summary>
-    public static string? Program { get; } = Environment.GetEnvironmentVariable("HIMO_CHROMIUM") ??
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator)
-            .SelectMany(folder => ((string[])["chromium", "chromium-browser", "google-chrome"]).Select(name => Path.Combine(folder, name)))
-            .FirstOrDefault(File.Exists);
+    public static string? Program { get; } = Environment.GetEnvironmentVariable("HIMO_CHROMIUM")
+        ?? InstalledProgram.Find("chromium", "chromium-browser", "google-chrome");
 
     public FactWithChromiumAttribute()
     {

@@ -5,13 +5,11 @@ namespace HiMo.MLNet.Tests.Samples;
 /// <summary>A command in a Slurm of one node, this machine: tests/slurm/slurm.sh starts it and stops it.</summary>
 internal static class SlurmRun
 {
-    private static readonly string[] s_programs = ["munged", "slurmctld", "slurmd", "srun"];
-
     private static string Folder => Path.Combine(BuiltProgram.Root, "tests", "slurm");
 
     /// <summary>What is missing to run it; null if nothing is.</summary>
     public static string? Missing { get; } =
-        !OperatingSystem.IsLinux() || Environment.UserName != "root" || !Array.TrueForAll(s_programs, IsInstalled)
+        !OperatingSystem.IsLinux() || Environment.UserName != "root" || !InstalledProgram.HasAll("munged", "slurmctld", "slurmd", "srun")
             ? "Needs Slurm, and root on Linux: apt-get install --no-install-recommends slurm-wlm munge libpmix-dev." : null;
 
     /// <summary>A script beside slurm.sh.</summary>
@@ -24,8 +22,4 @@ internal static class SlurmRun
         start.Environment["OMP_NUM_THREADS"] = "1";
         return Process.Start(start)!;
     }
-
-    // Daemons lie where the PATH of some does not lead.
-    private static bool IsInstalled(string program) =>
-        $"{Environment.GetEnvironmentVariable("PATH")}:/usr/sbin".Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));
 }

@@ -14,8 +14,7 @@ internal static class MpiRun
 
     public const string Missing = "Needs Open MPI and MPICH: apt-get install openmpi-bin mpich.";
 
-    public static bool IsInstalled { get; } = Array.TrueForAll([OpenMpi, Mpich], program =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Any(folder => File.Exists(Path.Combine(folder, program))));
+    public static bool IsInstalled { get; } = InstalledProgram.HasAll(OpenMpi, Mpich);
 
     /// <param name="launcher">One of the four.</param>
     /// <param name="ranks">How many processes.</param>
