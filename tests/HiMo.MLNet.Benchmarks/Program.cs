@@ -32,6 +32,15 @@ switch (args)
     case ["original", var python]:
         OriginalBenchmark.Run(python);
         return 0;
+    case ["curves", var checkpoint]:
+        CurvesBenchmark.Run(checkpoint, 200, "python3");
+        return 0;
+    case ["curves", var checkpoint, var steps]:
+        CurvesBenchmark.Run(checkpoint, Number(steps), "python3");
+        return 0;
+    case ["curves", var checkpoint, var steps, var python]:
+        CurvesBenchmark.Run(checkpoint, Number(steps), python);
+        return 0;
     case ["search"]:
         SearchBenchmark.Search(1_000_000);
         return 0;
@@ -109,7 +118,7 @@ switch (args)
         ScalingBenchmark.Sums();
         return 0;
     default:
-        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | rank-kills [COUNT [SEED]] | scaling TERAFLOPS GIGABYTES [OBJECTIVE] | scaling-sums | stress [MINUTES [KIND...]]]");
+        Console.Error.WriteLine("usage: HiMo.MLNet.Benchmarks [speed [--json FILE] | original [PYTHON] | curves CHECKPOINT [STEPS [PYTHON]] | search [IMAGES] | ranks [IMAGES CAPTIONS] | zip | files [IMAGES | write FOLDER] | shards [IMAGES] | job [IMAGES [KILLS]] | engines [IMAGES [DIMENSION]] | precision [MODEL] | load float32|float16 | step BATCH MICROBATCH | soak [PREDICTIONS [REQUESTS [STEPS [CYCLES]]]] | web [MINUTES] | kills [COUNT [SEED]] | rank-kills [COUNT [SEED]] | scaling TERAFLOPS GIGABYTES [OBJECTIVE] | scaling-sums | stress [MINUTES [KIND...]]]");
         return 2;
 }
 

@@ -132,6 +132,41 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     }
 
     [Fact]
+    public void A_batch_with_one_readable_image_is_left_out()
+    {
+        string broken = Path.Combine(_images.Folder, "broken.png");
+        File.WriteAllText(broken, "not an image");
+        _images.Rows.RemoveRange(5, _images.Rows.Count - 5);
+        _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
+        var steps = new Steps();
+        HiMoClipOptions options = ToyImages.Options(epochs: 12);
+        options.BatchSize = 4;                                                // and 2, of which one is the broken one every third time
+        options.MaxUnreadableShare = 0.2;
+        options.Progress = steps;
+
+        _images.Train(_mlContext, options).Dispose();
+
+        Assert.InRange(steps.Count, 13, 23);                                  // of 24
+        Assert.Equal(steps.Select(s => s.Step).Distinct(), steps.Select(s => s.Step));
+    }
+
+    [Fact]
+    public void A_training_without_two_readable_images_in_any_batch_names_one_that_is_not()
+    {
+        string broken = Path.Combine(_images.Folder, "broken.png");
+        File.WriteAllText(broken, "not an image");
+        _images.Rows.RemoveRange(1, _images.Rows.Count - 1);
+        _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
+        HiMoClipOptions options = ToyImages.Options(epochs: 1);
+        options.MaxUnreadableShare = 0.5;
+
+        ImageReadException error = Assert.Throws<ImageReadException>(() => _images.Train(_mlContext, options));
+
+        Assert.Contains("no batch has two images that can be read", error.Message, StringComparison.Ordinal);
+        Assert.Equal(broken, error.Path);
+    }
+
+    [Fact]
     public void Empty_data_is_refused()
     {
         IDataView empty = _mlContext.Data.LoadFromEnumerable(Array.Empty<ToyImages.Row>());

@@ -95,15 +95,9 @@ internal sealed class BatchBuilder(
     }
 
     /// <summary>The pairs that could be read.</summary>
-    /// <exception cref="ImageReadException">Fewer than two of them, where all places are filled here.</exception>
     public PreparedBatch Build()
     {
         int[] readable = [.. Enumerable.Range(0, share.Of(Count)).Where(row => _failures[row] is null)];
-        if (share.IsWhole)
-        {
-            RequireTwo(Count, [.. Failures]);
-        }
-
         foreach ((int to, int from) in readable.Index().Where(move => move.Index != move.Item))
         {
             _pixels.AsSpan(from * _preprocessor.Length, _preprocessor.Length).CopyTo(_pixels.AsSpan(to * _preprocessor.Length));
@@ -116,17 +110,6 @@ internal sealed class BatchBuilder(
         {
             Shared = share.IsWhole ? null : Describe(readable),
         };
-    }
-
-    /// <exception cref="ImageReadException">Fewer than two images of a batch can be read.</exception>
-    public static void RequireTwo(int count, IReadOnlyList<ImageReadException> failures)
-    {
-        if (failures.Count > 0 && count - failures.Count < 2)
-        {
-            ImageReadException last = failures[^1];
-            throw new ImageReadException(
-                last.Path, $"{last.Reason}; of the {count} images of its batch, {failures.Count} are unreadable", last);
-        }
     }
 
     // What the other ranks have to know of these pairs.

@@ -115,30 +115,34 @@ internal sealed class Trainer(
     /// <returns>The last step, which is reported by now unless the epoch is to be validated; null where none was left.</returns>
     private TrainingProgress? TrainEpoch(TrainingData data, ContrastiveStep step, AdamW optimizer, Pace pace)
     {
-        TrainingProgress? last = null;
         if (state.Step == plan.Steps)
         {
             return null;
         }
 
+        TrainingProgress? last = null;
         IEnumerable<PreparedBatch> pass = data.Epoch(state.Epoch, state.EpochBatch, state.Step, options.CancellationToken);
         foreach (SharedBatch batch in ranks.Batches(data, pass))
         {
             double factor = _schedule.At(state.Step);
-            StepResult result = Step(batch, step, optimizer, factor);
+            // Where not two images of it can be read there is nothing to contrast: the step passes without one.
+            StepResult? result = batch.Count < 2 ? null : Step(batch, step, optimizer, factor);
             (state.Step, state.EpochBatch) = (state.Step + 1, state.EpochBatch + 1);
             (double imagesPerSecond, TimeSpan remaining) = pace.After(state.Step, batch.Count);
-            last = new(state.Step, plan.Steps, state.Epoch, result.Loss, result.Parts, result.Components, plan.LearningRate * factor,
-                imagesPerSecond, remaining);
             bool endsEpoch = state.EpochBatch == plan.StepsAnEpoch || state.Step == plan.Steps;
             if (!endsEpoch && options.CheckpointEverySteps is { } every && state.Step % every == 0)
             {
                 Save(optimizer);
             }
 
-            if (!(endsEpoch && validation is not null))
+            if (result is not null)
             {
-                report(last);
+                last = new(state.Step, plan.Steps, state.Epoch, result.Loss, result.Parts, result.Components,
+                    plan.LearningRate * factor, imagesPerSecond, remaining);
+                if (!(endsEpoch && validation is not null))
+                {
+                    report(last);
+                }
             }
 
             if (state.Step == plan.Steps)
@@ -147,7 +151,8 @@ internal sealed class Trainer(
             }
         }
 
-        return last;
+        return optimizer.Steps > 0 || last is not null || data.Unreadable is not [.., ImageReadException failure] ? last
+            : throw new ImageReadException(failure.Path, $"{failure.Reason}; no batch has two images that can be read", failure);
     }
 
     private StepResult Step(SharedBatch shared, ContrastiveStep step, AdamW optimizer, double factor)

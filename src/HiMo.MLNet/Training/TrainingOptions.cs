@@ -140,7 +140,8 @@ public abstract class TrainingOptions
 
     /// <summary>
     /// The share of the images, in [0, 1), that may be unreadable: they are left out, and counted in <c>mlContext.Log</c> after
-    /// every epoch. More of them end the training. Of the validation set the same share may be. Default: 0, the first one does.
+    /// every epoch; a batch that keeps fewer than two is left out whole. More of them end the training. Of the validation set the same
+    /// share may be. Default: 0, the first one does.
     /// </summary>
     public double MaxUnreadableShare { get; set; }
 

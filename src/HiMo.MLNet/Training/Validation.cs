@@ -19,7 +19,7 @@ internal sealed class Validation(TrainingOptions options, TrainingData batches, 
 
         double sum = 0;
         long count = 0;
-        foreach (PreparedBatch prepared in batches.InOrder(options.CancellationToken))
+        foreach (PreparedBatch prepared in batches.InOrder(options.CancellationToken).Where(prepared => prepared.Count > 1))
         {
             using ContrastiveBatch batch = prepared.ToTensors();
             sum += step.Evaluate(batch).Loss * batch.Count;
