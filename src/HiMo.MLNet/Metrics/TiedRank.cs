@@ -14,11 +14,6 @@ internal static class TiedRank
     public static double HitProbability(int k, int better, int tiedWrong, int tiedRight = 1)
     {
         int places = k - better;
-        if (places <= 0)
-        {
-            return 0;
-        }
-
         if (places > tiedWrong)
         {
             return 1;

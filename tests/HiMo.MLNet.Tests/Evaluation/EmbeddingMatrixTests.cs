@@ -14,6 +14,7 @@ public sealed class EmbeddingMatrixTests
     }
 
     [Theory]
+    [InlineData(1e-22f)]
     [InlineData(1e-30f)]
     [InlineData(1e-45f)]
     [InlineData(3e38f)]

@@ -35,6 +35,21 @@ public sealed class RetrievalTests
     }
 
     [Fact]
+    public void A_rank_counts_what_is_better_and_wrong_ties_and_is_none_without_a_right_answer()
+    {
+        // Cosines:      text 0   text 1   text 2   text 3
+        // image 0 (1,0)   0.8      1        0.8      0       caption 0: behind text 1, and level with text 2
+        // image 1 (0,1)   0.6      0        0.6      1       captions 1, 2 and 3: the last is the best
+        // image 2 (1,0)                                      none
+        EmbeddingMatrix images = new EmbeddingMatrix([1, 0, 0, 1, 1, 0], 2).Normalize();
+        EmbeddingMatrix texts = new EmbeddingMatrix([0.8f, 0.6f, 1, 0, 0.8f, 0.6f, 0, 1], 2).Normalize();
+
+        (QueryRanks imageRanks, QueryRanks _) = Retrieval.Rank(images, texts, [0, 1, 1, 1]);
+
+        Assert.Equal([3, 1, null], Enumerable.Range(0, 3).Select(imageRanks.Rank));
+    }
+
+    [Fact]
     public void Recall_at_5_and_10_look_at_five_and_ten_places()
     {
         // Text i points at i degrees and all images at 0, so that text i is in place i + 1.

@@ -92,5 +92,7 @@ public sealed class SemanticMonotonicityTests
     {
         Assert.Contains("Caption 1", Assert.Throws<ArgumentException>(() => SemanticMonotonicity.HiMoAt2([[1, 2], [1, 2, 3]])).Message);
         Assert.Contains("Caption 1", Assert.Throws<ArgumentException>(() => SemanticMonotonicity.HiMoAtK([[1, 2], [1, float.NaN]], 2)).Message);
+        // Those that are too short count, too.
+        Assert.Contains("Caption 2", Assert.Throws<ArgumentException>(() => SemanticMonotonicity.HiMoAt2([[1, 2], [1], [1, 2, 3]])).Message);
     }
 }

@@ -32,6 +32,15 @@ public sealed class SimilarityBlockTests
         }
     }
 
+    [Fact]
+    public void Names_dimensions_that_differ()
+    {
+        ArgumentException error = Assert.Throws<ArgumentException>(
+            () => SimilarityBlock.Compute(RandomEmbeddings(1, 3, 1), 0, 1, RandomEmbeddings(1, 4, 2), 0, 1, new float[1]));
+
+        Assert.Contains("found 3 and 4", error.Message, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(5)]
     [InlineData(64)]

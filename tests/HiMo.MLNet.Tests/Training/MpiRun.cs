@@ -12,9 +12,9 @@ internal static class MpiRun
     /// <summary>Slurm's, for Open MPI and for MPICH.</summary>
     public const string SlurmPmix = "srun --mpi=pmix", SlurmPmi2 = "srun --mpi=pmi2";
 
-    public const string Missing = "Needs Open MPI and MPICH: apt-get install openmpi-bin mpich.";
-
-    public static bool IsInstalled { get; } = InstalledProgram.HasAll(OpenMpi, Mpich);
+    /// <summary>What is missing to run one; null if nothing is.</summary>
+    public static string? Missing { get; } =
+        InstalledProgram.HasAll(OpenMpi, Mpich) ? null : "Needs Open MPI and MPICH: apt-get install openmpi-bin mpich.";
 
     /// <param name="launcher">One of the four.</param>
     /// <param name="ranks">How many processes.</param>
