@@ -76,31 +76,37 @@ internal sealed class AdamW : IDisposable
         foreach (State state in States)
         {
             using DisposeScope scope = NewDisposeScope();
-            double rate = state.Rate * factor;
-            if (state.Reached?.With(state.Parameter.grad!) is { } rows)
+            double rate = state.Rate * factor, decay = 1 - rate * _weightDecay;
+            if (state.Reached?.With(state.Parameter.grad!) is { } reached)
             {
-                Tensor Select(Tensor whole) => whole.index_select(0, rows);
-                Arithmetic.Scale(state.Parameter, 1 - rate * _weightDecay);
-                Tensor parameter = Select(state.Parameter), average = Select(state.Average), square = Select(state.Square);
-                Move(parameter, Select(state.Parameter.grad!), average, square, rate);
-                foreach ((Tensor whole, Tensor part) in ((Tensor, Tensor)[])
-                    [(state.Parameter, parameter), (state.Average, average), (state.Square, square)])
+                Arithmetic.Scale(state.Parameter, decay);
+                foreach (Tensor rows in reached.split(RowsOfBlock(state.Parameter)))
                 {
-                    whole.index_copy_(0, rows, part);
+                    Move(state, rows, rate);
                 }
-
-                continue;
             }
-
-            foreach ((long first, long count) in Blocks(state.Parameter))
+            else
             {
-                using DisposeScope block = NewDisposeScope();
-                Tensor Block(Tensor whole) => count == 0 ? whole : whole.narrow(0, first, count);
-                Tensor parameter = Block(state.Parameter);
-                Arithmetic.Scale(parameter, 1 - rate * _weightDecay);
-                Move(parameter, Block(state.Parameter.grad!), Block(state.Average), Block(state.Square), rate);
+                foreach ((long first, long count) in Blocks(state.Parameter))
+                {
+                    using DisposeScope block = NewDisposeScope();
+                    Tensor Block(Tensor whole) => count == 0 ? whole : whole.narrow(0, first, count);
+                    Tensor parameter = Arithmetic.Scale(Block(state.Parameter), decay);
+                    Move(parameter, Block(state.Parameter.grad!), Block(state.Average), Block(state.Square), rate);
+                }
             }
         }
+    }
+
+    private void Move(State state, Tensor rows, double rate)
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Tensor Select(Tensor whole) => whole.index_select(0, rows);
+        Tensor parameter = Select(state.Parameter), average = Select(state.Average), square = Select(state.Square);
+        Move(parameter, Select(state.Parameter.grad!), average, square, rate);
+        state.Parameter.index_copy_(0, rows, parameter);
+        state.Average.index_copy_(0, rows, average);
+        state.Square.index_copy_(0, rows, square);
     }
 
     private void Move(Tensor parameter, Tensor gradient, Tensor average, Tensor square, double rate)
@@ -115,13 +121,14 @@ internal sealed class AdamW : IDisposable
     // On a CPU, rows that stay in its cache from the first of these operations to the last; otherwise the whole, as (0, 0).
     private static IEnumerable<(long First, long Count)> Blocks(Tensor tensor)
     {
-        long rows = IsInBlocks(tensor) ? tensor.shape[0] : 0;
-        long most = rows == 0 ? 1 : Math.Max(1, BlockElements * rows / tensor.numel());
+        long rows = IsInBlocks(tensor) ? tensor.shape[0] : 0, most = rows == 0 ? 1 : RowsOfBlock(tensor);
         for (long first = 0; first == 0 || first < rows; first += most)
         {
             yield return (first, Math.Min(most, rows - first));
         }
     }
+
+    private static long RowsOfBlock(Tensor tensor) => Math.Max(1, BlockElements * tensor.shape[0] / tensor.numel());
 
     private static bool IsInBlocks(Tensor tensor) => tensor.device_type == DeviceType.CPU && tensor.numel() > BlockElements;
 
