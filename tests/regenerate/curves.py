@@ -21,7 +21,7 @@ MEAN, STD = (torch.tensor(channels).reshape(3, 1, 1) for channels in (
 
 def components(texts, ratio, exact=networks.components):
     """In float64: the gradient of an SVD divides by differences of singular values. A text tower narrower than the embedding leaves
-    some at zero, which float32 cannot tell apart, and 0 / 0 is what the first step would end with."""
+    some of the values at zero, which float32 cannot tell apart: the first step's gradients would not be finite."""
     return exact(texts.double(), ratio).float()
 
 

@@ -13,7 +13,7 @@ internal static class QuickstartCommand
             "Use only so many drawings, for a quick look. Default: all 2,048, and 682 to measure.");
         Option<string> output = CommandOption.Of("--output", "FOLDER", "Where the model and the report go.", "himo-demo", "-o");
         Command command = new("quickstart",
-            "Train on the sample drawings, measure, save, and load in another process: about six minutes.\n"
+            "Train on the sample drawings, measure, save, and load in another process: about five minutes.\n"
             + "Example: himo quickstart --epochs 10") { epochs, drawings, output };
         command.SetWork((args, cancellation) =>
             Quickstart.Run(args.GetRequiredValue(output), args.GetValue(epochs), args.GetValue(drawings), cancellation));
