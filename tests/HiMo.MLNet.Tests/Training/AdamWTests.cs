@@ -22,6 +22,22 @@ public sealed class AdamWTests
     }
 
     [Fact]
+    public void A_parameter_that_no_batch_reaches_decays()
+    {
+        using DisposeScope scope = NewDisposeScope();
+        Parameter weight = nn.Parameter(tensor(2.0));
+        using var optimizer = new AdamW([("weight", weight, 0.1)], weightDecay: 0.5);
+
+        optimizer.Step(factor: 1);
+        Assert.Equal(2 * 0.95, weight.item<double>(), 1e-12);
+
+        weight.grad = tensor(3.0);
+        optimizer.ZeroGradients();
+        optimizer.Step(factor: 1);
+        Assert.Equal(2 * 0.95 * 0.95, weight.item<double>(), 1e-12);
+    }
+
+    [Fact]
     public void Its_averages_go_with_it()
     {
         using Parameter weight = nn.Parameter(tensor(1.0));
