@@ -25,7 +25,7 @@ internal static class CurvesBenchmark
 
     /// <param name="checkpoint">The weights to begin with, of a vision transformer.</param>
     /// <param name="steps">How many.</param>
-    /// <param name="python">An interpreter with PyTorch and NumPy.</param>
+    /// <param name="python">An interpreter with PyTorch, NumPy and Pillow.</param>
     public static void Run(string checkpoint, int steps, string python)
     {
         string folder = Directory.CreateTempSubdirectory("himo-curves").FullName;

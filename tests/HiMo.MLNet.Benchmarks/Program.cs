@@ -32,14 +32,8 @@ switch (args)
     case ["original", var python]:
         OriginalBenchmark.Run(python);
         return 0;
-    case ["curves", var checkpoint]:
-        CurvesBenchmark.Run(checkpoint, 200, "python3");
-        return 0;
-    case ["curves", var checkpoint, var steps]:
-        CurvesBenchmark.Run(checkpoint, Number(steps), "python3");
-        return 0;
-    case ["curves", var checkpoint, var steps, var python]:
-        CurvesBenchmark.Run(checkpoint, Number(steps), python);
+    case ["curves", var checkpoint, .. var rest] when rest.Length <= 2:
+        CurvesBenchmark.Run(checkpoint, rest.Length > 0 ? Number(rest[0]) : 200, rest.Length > 1 ? rest[1] : "python3");
         return 0;
     case ["search"]:
         SearchBenchmark.Search(1_000_000);

@@ -97,8 +97,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void An_unreadable_image_is_named()
     {
-        string broken = Path.Combine(_images.Folder, "broken.png");
-        File.WriteAllText(broken, "not an image");
+        string broken = WriteBrokenImage();
         _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
 
         ImageReadException error = Assert.Throws<ImageReadException>(() => _images.Train(_mlContext));
@@ -106,11 +105,17 @@ public sealed class HiMoClipEstimatorTests : IDisposable
         Assert.Contains(broken, error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void Unreadable_images_are_left_out_up_to_a_share_and_counted()
+    private string WriteBrokenImage()
     {
         string broken = Path.Combine(_images.Folder, "broken.png");
         File.WriteAllText(broken, "not an image");
+        return broken;
+    }
+
+    [Fact]
+    public void Unreadable_images_are_left_out_up_to_a_share_and_counted()
+    {
+        string broken = WriteBrokenImage();
         _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
         _images.Rows.Add(new() { ImagePath = Path.Combine(_images.Folder, "none.png"), Caption = "Missing." });
         var warnings = new List<string>();
@@ -134,8 +139,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void A_batch_with_one_readable_image_is_left_out()
     {
-        string broken = Path.Combine(_images.Folder, "broken.png");
-        File.WriteAllText(broken, "not an image");
+        string broken = WriteBrokenImage();
         _images.Rows.RemoveRange(5, _images.Rows.Count - 5);
         _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
         var steps = new Steps();
@@ -153,8 +157,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void A_training_without_two_readable_images_in_any_batch_names_one_that_is_not()
     {
-        string broken = Path.Combine(_images.Folder, "broken.png");
-        File.WriteAllText(broken, "not an image");
+        string broken = WriteBrokenImage();
         _images.Rows.RemoveRange(1, _images.Rows.Count - 1);
         _images.Rows.Add(new() { ImagePath = broken, Caption = "Broken." });
         HiMoClipOptions options = ToyImages.Options(epochs: 1);
@@ -327,8 +330,7 @@ public sealed class HiMoClipEstimatorTests : IDisposable
     [Fact]
     public void A_validation_set_has_its_own_share_of_unreadable_images()
     {
-        string broken = Path.Combine(_images.Folder, "broken.png");
-        File.WriteAllText(broken, "not an image");
+        string broken = WriteBrokenImage();
         ToyImages.Row[] held = [.. _images.Rows.Take(3), new() { ImagePath = broken, Caption = "Broken." }];
         foreach (ValidationMetric metric in Enum.GetValues<ValidationMetric>())
         {

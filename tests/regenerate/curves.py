@@ -7,16 +7,15 @@ FOLDER holds model.safetensors, the weights, and data.safetensors: `images` (pai
 `./himo bench curves` writes both, and prints its own losses beside.
 """
 
-import os
 import sys
 from pathlib import Path
 
+import images
 import networks
 import numpy
 import torch
 
-MEAN, STD = (torch.tensor(channels).reshape(3, 1, 1) for channels in (
-    [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.26130258, 0.27577711]))
+MEAN, STD = torch.tensor([images.MEAN, images.STD]).reshape(2, 3, 1, 1)
 
 
 def components(texts, ratio, exact=networks.components):
@@ -27,7 +26,6 @@ def components(texts, ratio, exact=networks.components):
 
 def main():
     folder, steps, rate, run = Path(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3]), sys.argv[4]
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", os.cpu_count())))
     networks.TYPES["U8"] = numpy.uint8
     weights, _ = networks.read(folder / "model.safetensors")
     data, _ = networks.read(folder / "data.safetensors")

@@ -16,13 +16,14 @@ import sys
 import time
 from pathlib import Path
 
+import images
 import networks
 import numpy
 import torch
 from PIL import Image
 
 SIZE = 224
-MEAN, STD = numpy.array([[[0.48145466, 0.4578275, 0.40821073]], [[0.26862954, 0.26130258, 0.27577711]]], numpy.float32)
+MEAN, STD = numpy.array([images.MEAN, images.STD], numpy.float32)
 
 
 def pixels(path):

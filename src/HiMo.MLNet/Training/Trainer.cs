@@ -151,8 +151,12 @@ internal sealed class Trainer(
             }
         }
 
-        return optimizer.Steps > 0 || last is not null || data.Unreadable is not [.., ImageReadException failure] ? last
-            : throw new ImageReadException(failure.Path, $"{failure.Reason}; no batch has two images that can be read", failure);
+        if (last is null && optimizer.Steps == 0 && data.Unreadable is [.., ImageReadException failure])
+        {
+            throw new ImageReadException(failure.Path, $"{failure.Reason}; no batch has two images that can be read", failure);
+        }
+
+        return last;
     }
 
     private StepResult Step(SharedBatch shared, ContrastiveStep step, AdamW optimizer, double factor)
